@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hv.h - what an accelerator offers: small groups of capabilities, because Xen
+ * has no run loop and the translator has no irqfd. Each of kvm/, xen/ and
+ * tcg-fallback/rt exports one table.
+ *
+ * A vCPU is a ROLE_VCPU thread that calls vcpu->hv->vcpu.run() in a loop.
+ * run() returns when the vCPU has to leave guest code: see enum vcpu_exit.
+ */
+#ifndef LODGE_CORE_HV_H
+#define LODGE_CORE_HV_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/irq.h"
+
+struct vm;
+struct vcpu;
+struct opt;
+
+#define SIG_KICK SIGUSR1
+
+enum vcpu_exit {
+	VCPU_EXIT_KICK,	    /* somebody called vcpu_kick; look at the requests */
+	VCPU_EXIT_HALT,	    /* HLT/WFI: sleep until vcpu_has_work */
+	VCPU_EXIT_DEBUG,    /* break point, single step */
+	VCPU_EXIT_SHUTDOWN, /* triple fault */
+	VCPU_EXIT_ERROR,    /* internal error: the VM pauses for inspection */
+};
+
+struct hv_ops {
+	const char *name; /* "tcg", "kvm", "xen" */
+	/* 0 when usable here; else why not and what to do. No side effects. */
+	int (*probe)(struct err *e);
+	int (*vm_init)(struct vm *vm, struct opt *opts, struct err *e);
+	void (*vm_fini)(struct vm *vm);
+
+	struct { /* on the vCPU's own thread, but kick [any] */
+		int (*init)(struct vcpu *c, struct err *e);
+		void (*fini)(struct vcpu *c);
+		enum vcpu_exit (*run)(struct vcpu *c);
+		void (*kick)(struct vcpu *c);
+		/* Architectural struct <-> accelerator. The translator's are empty. */
+		int (*state_pull)(struct vcpu *c, struct err *e);
+		int (*state_push)(struct vcpu *c, struct err *e);
+		/* An interrupt-ish request bit was set for c [any thread]. */
+		void (*request)(struct vcpu *c);
+	} vcpu;
+
+	struct { /* NULL members: the board uses the user-space chips */
+		int (*create_irqchip)(struct vm *vm, bool split, struct err *e);
+		void (*set_gsi)(struct vm *vm, unsigned gsi, int level);
+		const struct msi_ops *msi;
+		int (*irqfd)(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
+		int (*ioeventfd)(struct vm *vm, int eventfd, uint64_t addr, unsigned len,
+				 bool match, uint64_t data, bool pio, bool add);
+	} irq;
+
+	struct {
+		int (*dirty_start)(struct vm *vm, struct err *e);
+		int (*dirty_stop)(struct vm *vm, struct err *e);
+		/* ORs one bit a 4 KiB page of [ram_off, len) into bits and clears the source. */
+		int (*dirty_collect)(struct vm *vm, uint64_t ram_off, uint64_t len,
+				     uint64_t *bits, struct err *e);
+	} mem;
+
+	/* debugging (gdb stub, x-lodge-query-jit, info jit): may be NULL */
+	struct opt *(*query_stats)(struct vm *vm);
+};
+
+extern const struct hv_ops tcg_hv_ops;
+extern const struct hv_ops kvm_hv_ops;
+extern const struct hv_ops xen_hv_ops;
+
+#endif

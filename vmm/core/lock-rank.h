@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * lock-rank.h - every mutex of lodge has a rank; a thread takes locks in rising
+ * order only. Checked at run time in debug builds (--enable-debug), free in
+ * release builds. ORDER: the whole file.
+ */
+#ifndef LODGE_CORE_LOCK_RANK_H
+#define LODGE_CORE_LOCK_RANK_H
+
+enum lock_rank {
+	RANK_NONE = 0,
+	RANK_VM = 10,		/* vm->lk: run state */
+	RANK_CHAR_MUX = 15,
+	RANK_DEVICE = 20,	/* one device's registers */
+	RANK_BUS = 30,		/* pci config space, i2c, ... */
+	RANK_IRQCHIP_IO = 40,	/* IOAPIC, PIC: devices raise lines holding RANK_DEVICE */
+	RANK_IRQCHIP_CPU = 50,	/* local APICs */
+	RANK_QUEUE = 55,	/* host/char, host/net queues */
+	RANK_TIMER = 60,	/* timer heap of a loop */
+	RANK_ASPACE = 65,	/* flat map publication */
+	RANK_JIT_CACHE = 70,	/* translation cache and block hash */
+	RANK_JIT_PAGE = 75,	/* code page table */
+	RANK_LOOP = 80,		/* posted work of a loop */
+	RANK_LOG = 90,
+};
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vm.h - one virtual machine: memory, vCPUs, run state, and who hears of changes.
+ *
+ * Run state changes only on the control thread. Devices and vCPUs *request*
+ * (vm_request_*, any thread): the request is recorded, the control loop acts.
+ * vm_stop() returns when every vCPU is out of guest code.
+ *
+ * Work lists on a vCPU (vcpu_run_on) run on the vCPU's thread between two
+ * run() calls; vcpu_run_on_sync() must not be called with a lock held.
+ */
+#ifndef LODGE_CORE_VM_H
+#define LODGE_CORE_VM_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/list.h"
+#include "core/gmem.h"
+#include "core/hv.h"
+#include "core/irq.h"
+#include "core/lock.h"
+#include "core/role.h"
+
+struct loop;
+struct device;
+
+/* ORDER: run_state_names[] in vm.c (QMP RunState spelling) */
+enum run_state {
+	RUN_PRELAUNCH,
+	RUN_RUNNING,
+	RUN_PAUSED,
+	RUN_DEBUG,
+	RUN_SHUTDOWN,
+	RUN_INTERNAL_ERROR,
+	RUN_IO_ERROR,
+	RUN_INMIGRATE,
+	RUN_POSTMIGRATE,
+	RUN_FINISH_MIGRATE,
+	RUN_SAVE_VM,
+	RUN_RESTORE_VM,
+	RUN_WATCHDOG,
+	RUN_GUEST_PANICKED,
+	RUN_STATE_N,
+};
+const char *run_state_name(enum run_state s);
+
+/* QMP ShutdownCause spelling in vm.c. ORDER */
+enum vm_cause {
+	CAUSE_NONE,
+	CAUSE_HOST_ERROR,
+	CAUSE_HOST_QMP_QUIT,
+	CAUSE_HOST_QMP_SYSTEM_RESET,
+	CAUSE_HOST_SIGNAL,
+	CAUSE_HOST_UI,
+	CAUSE_GUEST_SHUTDOWN,
+	CAUSE_GUEST_RESET,
+	CAUSE_GUEST_PANIC,
+	CAUSE_N,
+};
+const char *vm_cause_name(enum vm_cause c);
+static inline bool vm_cause_is_guest(enum vm_cause c)
+{
+	return c >= CAUSE_GUEST_SHUTDOWN;
+}
+
+enum vm_event {
+	VM_EV_STOP,
+	VM_EV_RESUME,
+	VM_EV_RESET,	  /* arg: enum vm_cause */
+	VM_EV_SHUTDOWN,	  /* arg: enum vm_cause */
+	VM_EV_POWERDOWN,
+	VM_EV_RUN_STATE,  /* arg: enum run_state */
+	VM_EV_WAKEUP,
+	VM_EV_SUSPEND,
+};
+
+struct vm_listener {
+	struct list link;
+	void (*fn)(struct vm_listener *l, enum vm_event ev, int arg);
+};
+
+struct guest_arch; /* vmm/core/cpu/arch.h */
+struct cpu_model_sel;
+
+struct vcpu {
+	struct vm *vm;
+	unsigned index;
+	void *arch;		/* struct x86_cpu, ... : see cpu/arch.h; hv-private head-room before it */
+	void *hv;		/* accelerator's own */
+	struct role_thread thread;
+	_Atomic uint32_t requests; /* architecture's request bits (x86: X86_REQ_*) */
+	_Atomic bool exit_request; /* leave run() soon */
+	bool halted;		/* own thread only */
+	_Atomic bool running;	/* inside run() */
+	bool stop, stopped, unplug; /* under vm->lk */
+	pthread_cond_t wake;	/* with vm->lk */
+	struct list work;	/* under vm->lk */
+	char *qom_path;
+};
+
+struct vm {
+	const struct guest_arch *arch;
+	const struct hv_ops *hv;
+	void *hv_priv;
+	struct loop *loop;	/* control loop */
+	struct aspace mem, io;
+	struct mr mem_root, io_root;
+	uint64_t ram_size;
+	struct msi_sink msi;
+	struct vcpu **vcpus;
+	unsigned n_vcpus, max_vcpus;
+	struct lk lk;
+	pthread_cond_t stopped_cond;
+	enum run_state state;	/* control thread */
+	struct list listeners;
+	_Atomic uint32_t req;	/* pending vm_request_* bits */
+	_Atomic int req_cause;
+	bool no_shutdown, no_reboot;
+	_Atomic bool wants_quit;
+	int exit_code;
+	char *name;
+	uint8_t uuid[16];
+	struct device *root_bus_dev; /* machine's */
+	void *machine;
+};
+
+struct vm *vm_new(const struct guest_arch *arch, const struct hv_ops *hv);
+void vm_free(struct vm *vm);
+int vm_add_vcpu(struct vm *vm, struct vcpu **out, struct err *e) __must_check;
+/* Starts the vCPU threads, stopped. */
+int vm_start_vcpus(struct vm *vm, struct err *e) __must_check;
+
+void vm_add_listener(struct vm *vm, struct vm_listener *l);
+void vm_del_listener(struct vm *vm, struct vm_listener *l);
+
+/* Control thread. */
+void vm_cont(struct vm *vm);
+void vm_stop(struct vm *vm, enum run_state into);
+void vm_reset(struct vm *vm, enum vm_cause why);	/* all devices, then all vCPUs */
+void vm_set_state(struct vm *vm, enum run_state s);
+bool vm_is_running(const struct vm *vm);
+
+/* Any thread, any lock below RANK_LOOP. */
+void vm_request_shutdown(struct vm *vm, enum vm_cause why);
+void vm_request_reset(struct vm *vm, enum vm_cause why);
+void vm_request_powerdown(struct vm *vm);
+void vm_request_stop(struct vm *vm, enum run_state into);
+void vm_request_exit(struct vm *vm, int code); /* isa-debug-exit */
+
+/* Reset hooks run on the control thread with all vCPUs stopped, in order of registration. */
+void vm_add_reset(struct vm *vm, void (*fn)(void *), void *opaque);
+void vm_del_reset(struct vm *vm, void (*fn)(void *), void *opaque);
+
+/* vCPU requests [any thread]. */
+void vcpu_request(struct vcpu *c, uint32_t bits);	/* sets bits and kicks */
+void vcpu_clear_request(struct vcpu *c, uint32_t bits);
+void vcpu_kick(struct vcpu *c);
+void vcpu_run_on(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque);
+void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque);
+struct vcpu *vcpu_self(void); /* NULL outside a vCPU thread */
+/* Runs fn on the calling vCPU's thread with every other vCPU out of guest code. */
+void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque);
+
+#endif
