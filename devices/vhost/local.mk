@@ -1,0 +1,1 @@
+# libdevices_a_SOURCES += %D%/file.c %D%/file.h

@@ -1,0 +1,2 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* placeholder.c - keeps libkvm.a buildable until its first source file; delete it then. */

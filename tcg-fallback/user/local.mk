@@ -1,0 +1,1 @@
+# lodge-user: user-mode emulation. Empty until it is begun.

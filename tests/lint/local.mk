@@ -1,0 +1,1 @@
+# make lint: see lint.sh

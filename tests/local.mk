@@ -1,0 +1,44 @@
+# Unit tests (Check), one fragment a part. A test names the libraries it needs:
+#
+#   if HAVE_CHECK
+#   check_PROGRAMS += tests/unit/foo
+#   TESTS += tests/unit/foo
+#   tests_unit_foo_SOURCES = tests/unit/foo_test.c
+#   tests_unit_foo_CPPFLAGS = $(TEST_CPPFLAGS)
+#   tests_unit_foo_LDADD = $(GROUP_START) libfoo.a libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
+#   endif
+#
+# Fuzz targets go into the same fragment:
+#
+#   if FUZZING
+#   noinst_PROGRAMS += tests/fuzz/fuzz_foo
+#   tests_fuzz_fuzz_foo_SOURCES = tests/fuzz/fuzz_foo.c
+#   tests_fuzz_fuzz_foo_CPPFLAGS = $(TEST_CPPFLAGS)
+#   tests_fuzz_fuzz_foo_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+#   tests_fuzz_fuzz_foo_LDADD = libbase.a
+#   endif
+TEST_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP) $(CHECK_CFLAGS)
+TEST_LIBS = $(CHECK_LIBS) $(LIBURING_LIBS) -lpthread -lm
+
+include tests/unit/base.mk
+include tests/unit/core.mk
+include tests/unit/state.mk
+include tests/unit/pci.mk
+include tests/unit/plat.mk
+include tests/unit/virtio.mk
+include tests/unit/block.mk
+include tests/unit/host.mk
+include tests/unit/qmp.mk
+include tests/unit/machine.mk
+include tests/unit/ir.mk
+include tests/unit/interp.mk
+include tests/unit/opt.mk
+include tests/unit/emit.mk
+include tests/unit/rt.mk
+include tests/unit/x86guest.mk
+include tests/unit/x86sys.mk
+include tests/unit/simd.mk
+include tests/unit/seccomp.mk
+include tests/functional/local.mk
+include tests/qtest/local.mk
+include tests/lint/local.mk

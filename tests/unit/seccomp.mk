@@ -1,0 +1,1 @@
+# Unit tests and fuzz targets: see tests/local.mk for the pattern.
