@@ -604,8 +604,8 @@ struct chardev *chardev_new_short(const char *text, const char *id, struct loop 
 				  struct err *e)
 {
 	bool mon = !strncmp(text, "mon:", 4);
+	struct opt *o = NULL;
 	struct chardev *c;
-	struct opt *o;
 
 	if (mon) {
 		text += 4;
