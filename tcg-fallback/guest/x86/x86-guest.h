@@ -115,7 +115,7 @@ static inline bool x86_has(const struct x86_cpu *c, unsigned feat)
 
 /* ---- decoded instruction ---- */
 struct xt;
-struct x86_desc;
+struct xi_form;
 
 enum x86_map { XM_1, XM_0F, XM_0F38, XM_0F3A };
 enum { XR_NONE = 0xff, XR_RIP = 0x10 };
@@ -136,7 +136,7 @@ struct x86_insn {
 	int32_t disp;
 	int64_t imm;		/* sign-extended as the form says; moffs too */
 	uint32_t imm2;		/* ENTER level, far pointer selector, VEX is4 */
-	const struct x86_desc *d;
+	const struct xi_form *d;
 };
 
 enum { XD_MORE = 0, XD_UD = -1, XD_TOO_LONG = -2 };
