@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * opt_passes.h - the optimiser: a visible list of linear passes over a unit.
+ *
+ *   fold     constants, identities, copies, get-after-set and set-forwarding, per
+ *	      extended basic block; rules state why the set terminates
+ *   flags    backward bit-wise liveness of flags: drops fset that are overwritten,
+ *	      narrows fmix/fshift, marks compares
+ *   dead     use counts and dead code
+ *
+ * Each pass leaves a unit that ir_verify accepts. Tier 1 runs the list once.
+ */
+#ifndef LODGE_TCG_OPT_H
+#define LODGE_TCG_OPT_H
+
+#include "tcg-fallback/ir/ir.h"
+
+void opt_fold(struct ir_unit *u);
+void opt_flags(struct ir_unit *u);
+void opt_dead(struct ir_unit *u); /* computes `use`, removes what is unused (op = IR_NOP) */
+void opt_run(struct ir_unit *u, int tier);
+
+#endif
