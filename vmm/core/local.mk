@@ -1,7 +1,7 @@
 noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
-	%D%/coroutine.h \
+	%D%/coroutine.c %D%/coroutine.h \
 	%D%/device.h \
 	%D%/futex.h \
 	%D%/gmem-access.c \
