@@ -2,7 +2,10 @@ noinst_LIBRARIES += libcore.a
 libcore_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
 	%D%/coroutine.c %D%/coroutine.h \
-	%D%/device.h \
+	%D%/device-help.c \
+	%D%/device-internal.h \
+	%D%/device-prop.c \
+	%D%/device.c %D%/device.h \
 	%D%/futex.h \
 	%D%/gmem-access.c \
 	%D%/gmem-internal.h \
