@@ -113,6 +113,9 @@ struct vm {
 	struct msi_sink msi;
 	struct vcpu **vcpus;
 	unsigned n_vcpus, max_vcpus;
+	struct {
+		uint16_t cores, threads; /* cores a socket, threads a core; 0 counts as 1 */
+	} smp;			/* set by the machine before vm_add_vcpu() */
 	struct lk lk;
 	pthread_cond_t stopped_cond;
 	enum run_state state;	/* control thread */
