@@ -181,9 +181,10 @@ void pci_host_set_irqs(struct pci_host *h,
 
 /* ---- device ---- */
 
-static void pci_host_reset_hook(void *opaque)
+/* Before the functions' own resets: devices reset in order of realization. */
+static void pci_host_reset(struct device *d)
 {
-	struct pci_host *h = opaque;
+	struct pci_host *h = container_of(d, struct pci_host, dev);
 
 	h->addr = 0;
 	h->cf9 = 0;
@@ -211,7 +212,6 @@ static int pci_host_realize(struct device *d, struct err *e)
 	if (h->cfg.ecam_base) {
 		pci_host_set_ecam(h, h->cfg.ecam_base, h->cfg.buses, true);
 	}
-	vm_add_reset(vm, pci_host_reset_hook, h);
 	return 0;
 }
 
@@ -219,7 +219,6 @@ static void pci_host_unrealize(struct device *d)
 {
 	struct pci_host *h = container_of(d, struct pci_host, dev);
 
-	vm_del_reset(d->vm, pci_host_reset_hook, h);
 	pci_host_set_ecam(h, 0, 0, false);
 	if (h->cfg.ports) {
 		mr_del(&h->cf8);
@@ -246,6 +245,7 @@ static const struct device_class pci_host_class = {
 	.state = pci_host_state,
 	.realize = pci_host_realize,
 	.unrealize = pci_host_unrealize,
+	.reset = pci_host_reset,
 };
 
 struct pci_host *pci_host_create(struct vm *vm, const struct pci_host_cfg *cfg, struct err *e)
