@@ -152,9 +152,9 @@ int boot_plan_bzimage(struct boot_plan *p, struct err *e)
 	struct boot_src *k = &p->in->kernel;
 	uint8_t h[LX_HEAD] = { 0 };
 	unsigned version, hdr_end;
-	uint64_t setup, size, room, initrd_max;
+	uint64_t setup, size, room = 0, initrd_max;
 	bool wide;
-	gpa_t at;
+	gpa_t at = 0;
 	int r;
 
 	if (k->size < LX_HEAD || boot_src_read(k, 0, h, sizeof(h), e) < 0 ||
