@@ -39,7 +39,6 @@ enum {
 	MICROVM_GED_REG = 0xfea00100u,
 	MICROVM_GED_GSI = 9,
 	MICROVM_SLOTS = 0xfeb00000u,
-	MICROVM_SLOT_SIZE = 0x200,
 	MICROVM_CMDLINE_ROOM = 4096,
 };
 
@@ -51,14 +50,14 @@ struct microvm {
 	struct pc pc;
 	struct isa_bus *isa;
 	struct acpi_ged *ged;
-	struct virtio_mmio *slot[ARRAY_LEN(microvm_gsi)];
+	struct virtio_mmio_bus slots;
 	bool pit, pic, rtc, serial, auto_cmdline;
 	char *cmdline;
 };
 
 static uint32_t microvm_slot_addr(unsigned i)
 {
-	return MICROVM_SLOTS + i * MICROVM_SLOT_SIZE;
+	return MICROVM_SLOTS + i * VIRTIO_MMIO_SIZE;
 }
 
 /* ---- build ---- */
@@ -89,19 +88,22 @@ static int microvm_props(struct machine *m, struct microvm *v, struct err *e)
 	return r;
 }
 
-static int microvm_build_slots(struct machine *m, struct microvm *v, struct err *e)
+static void microvm_build_slots(struct machine *m, struct microvm *v)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(microvm_gsi); i++) {
-		struct virtio_mmio_cfg c = { .base = microvm_slot_addr(i),
-					     .irq = v->pc.irq->gsi[microvm_gsi[i]] };
+	struct irq line[ARRAY_LEN(microvm_gsi)];
 
-		snprintf(c.bus_name, sizeof(c.bus_name), "virtio-mmio-bus.%u", i);
-		v->slot[i] = virtio_mmio_create(m->vm, &c, e);
-		if (!v->slot[i]) {
-			return -EINVAL;
-		}
+	for (unsigned i = 0; i < ARRAY_LEN(line); i++) {
+		line[i] = v->pc.irq->gsi[microvm_gsi[i]];
 	}
-	return 0;
+	virtio_mmio_bus_init(&v->slots, ARRAY_LEN(line), line);
+	for (unsigned i = 0; i < ARRAY_LEN(line); i++) {
+		mr_add(&m->vm->mem_root, microvm_slot_addr(i), &v->slots.slot[i].mr, 1);
+	}
+}
+
+static bool microvm_slot_used(const struct microvm *v, unsigned i)
+{
+	return v->slots.slot[i].v != NULL;
 }
 
 static int microvm_build_legacy(struct machine *m, struct microvm *v, struct err *e)
@@ -149,10 +151,10 @@ static int microvm_build(struct machine *m, struct err *e)
 	r = microvm_props(m, v, e);
 	r = r < 0 ? r : pc_irqchips(m, v->pic, e);
 	r = r < 0 ? r : microvm_build_legacy(m, v, e);
-	r = r < 0 ? r : microvm_build_slots(m, v, e);
 	if (r < 0) {
 		return r;
 	}
+	microvm_build_slots(m, v);
 	gc.irq = v->pc.irq->gsi[MICROVM_GED_GSI];
 	v->ged = acpi_ged_create(m->vm, &gc, e);
 	m->fwcfg = v->ged ? fwcfg_create(m->vm, e) : NULL;
@@ -201,7 +203,7 @@ static void microvm_aml_slots(struct aml *a, const struct microvm *v)
 	for (unsigned i = 0; i < ARRAY_LEN(microvm_gsi); i++) {
 		char name[8];
 
-		if (!virtio_mmio_used(v->slot[i])) {
+		if (!microvm_slot_used(v, i)) {
 			continue;
 		}
 		snprintf(name, sizeof(name), "VR%02u", i);
@@ -212,7 +214,7 @@ static void microvm_aml_slots(struct aml *a, const struct microvm *v)
 		aml_name_int(a, "_CCA", 1);
 		aml_name(a, "_CRS");
 		aml_resources(a);
-		aml_res_memory32(a, microvm_slot_addr(i), MICROVM_SLOT_SIZE);
+		aml_res_memory32(a, microvm_slot_addr(i), VIRTIO_MMIO_SIZE);
 		aml_res_gsi(a, microvm_gsi[i], true, false, false);
 		aml_end(a);
 		aml_end(a);
@@ -262,9 +264,9 @@ static int microvm_cmdline(struct machine *m, struct microvm *v, struct err *e)
 	}
 	n = snprintf(v->cmdline, room, "%s", own);
 	for (unsigned i = 0; i < ARRAY_LEN(microvm_gsi); i++) {
-		if (virtio_mmio_used(v->slot[i])) {
+		if (microvm_slot_used(v, i)) {
 			n += snprintf(v->cmdline + n, room - n, " virtio_mmio.device=%u@0x%x:%u",
-				      MICROVM_SLOT_SIZE, microvm_slot_addr(i), microvm_gsi[i]);
+				      VIRTIO_MMIO_SIZE, microvm_slot_addr(i), microvm_gsi[i]);
 		}
 	}
 	m->cfg.append = v->cmdline;

@@ -240,24 +240,15 @@ static int build_serials(struct build *b, struct machine_cfg *cfg, struct err *e
 	return build_serial(b, "null", cfg, e);
 }
 
-static bool build_is_mux(const char *text)
-{
-	return strncmp(text, "mon:", 4) == 0;
-}
-
 /* "-serial mon:X" also carries a monitor. */
 static int build_mux_monitors(struct build *b, const struct machine_cfg *cfg, struct err *e)
 {
-	struct opt *l = opt_get(b->tree, "serial");
 	int r = 0;
 
-	for (unsigned i = 0; r >= 0 && l && i < opt_count(l) && i < MACHINE_SERIALS; i++) {
-		if (cfg->serial[i] && build_is_mux(opt_str(opt_at(l, i)))) {
+	for (unsigned i = 0; r >= 0 && i < MACHINE_SERIALS; i++) {
+		if (cfg->serial[i] && chardev_wants_monitor(cfg->serial[i])) {
 			r = build_monitor_on(b, cfg->serial[i], MONITOR_READLINE, false, e);
 		}
-	}
-	if (r >= 0 && !l && b->nographic && !b->nodefaults && !opt_get(b->tree, "monitor")) {
-		r = build_monitor_on(b, cfg->serial[0], MONITOR_READLINE, false, e);
 	}
 	return r;
 }

@@ -56,7 +56,6 @@ static void main_signal(void *opaque, int fd, unsigned revents)
 	(void)revents;
 	while (read(fd, &si, sizeof(si)) == sizeof(si)) {
 		log_info("terminating on signal %u from pid %u", si.ssi_signo, si.ssi_pid);
-		vm->no_shutdown = false; /* whoever sends a signal wants the process gone */
 		vm_request_shutdown(vm, CAUSE_HOST_SIGNAL);
 	}
 }
@@ -96,6 +95,12 @@ static int main_watch_signals(struct vm *vm, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	return 0;
+}
+
+/* Ctrl-A x */
+static void main_quit_key(void *opaque)
+{
+	vm_request_shutdown(opaque, CAUSE_HOST_UI);
 }
 
 /* ---- background ---- */
@@ -251,6 +256,7 @@ int main(int argc, char **argv)
 	if (ready >= 0) {
 		main_daemon_ready(ready);
 	}
+	chardev_set_quit(main_quit_key, main_build.vm);
 	main_start(&main_build);
 	if (role_seal_self(&e) < 0) {
 		die(&e);
