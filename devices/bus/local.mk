@@ -13,3 +13,11 @@ libdevices_a_SOURCES += \
 	%D%/pci-rootport.c \
 	%D%/pci.c \
 	%D%/pci.h
+libdevices_a_SOURCES += \
+	%D%/virtio.c \
+	%D%/virtio.h \
+	%D%/virtio-mmio.c \
+	%D%/virtio-mmio.h \
+	%D%/virtio-pci.c \
+	%D%/virtio-ring.c \
+	%D%/virtio-ring.h

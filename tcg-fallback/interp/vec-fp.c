@@ -5,14 +5,17 @@
  * C's own operations do the arithmetic under the host's rounding mode; which NaN comes
  * out is decided here (first NaN operand, quieted; negative default NaN), as a
  * compiler may swap operands. `volatile` keeps operations whose only effect is a sticky
- * flag. Known gaps: conversions to integer may set the inexact flag too when they
- * overflow by rounding; F16 conversion sets no flags; hosts other than x86 have
- * exact reciprocals instead of estimates.
+ * flag. Known gaps: F16 conversion sets no flags; denormals-are-zero does not reach
+ * rounding and conversions to integer; hosts other than x86 have exact reciprocals instead
+ * of estimates, and always round to nearest there.
  */
 #include "config.h"
 
 #include <math.h>
 #include <string.h>
+#ifdef HOST_X86_64
+#include <emmintrin.h>
+#endif
 
 #include "tcg-fallback/interp/vec.h"
 
@@ -60,6 +63,16 @@ static bool fp_nan64(uint64_t u)
 
 #define FP_QUIET32 UINT32_C(0x00400000)
 #define FP_QUIET64 UINT64_C(0x0008000000000000)
+static bool fp_snan32(uint32_t u)
+{
+	return fp_nan32(u) && !(u & FP_QUIET32);
+}
+
+static bool fp_snan64(uint64_t u)
+{
+	return fp_nan64(u) && !(u & FP_QUIET64);
+}
+
 #define FP_DEF32   UINT32_C(0xffc00000)
 #define FP_DEF64   UINT64_C(0xfff8000000000000)
 
@@ -98,31 +111,76 @@ FP_BIN(sub, a - b)
 FP_BIN(mul, a *b)
 FP_BIN(div, a / b)
 
-/* Not symmetric: b unless the comparison holds. */
+static void fp_invalid(void)
+{
+	volatile float z = 0.0f;
+
+	z = z / z;
+}
+
+static void fp_inexact(void)
+{
+	volatile float one = 1.0f, tiny = 1e-30f;
+
+	one = one + tiny;
+}
+
+/* Not symmetric: b unless the comparison holds. Any NaN signals, which a compiler's choice of
+ * comparison does not promise. */
 #define FP_MINMAX(n, cmp)                                                                \
 	static uint32_t fp_##n##32(uint32_t ua, uint32_t ub)                             \
 	{                                                                                \
 		volatile float a = fp_of32(ua), b = fp_of32(ub);                         \
+		if (fp_nan32(ua) || fp_nan32(ub)) {                                      \
+			fp_invalid();                                                    \
+			return ub;                                                       \
+		}                                                                        \
 		return a cmp b ? ua : ub;                                                \
 	}                                                                                \
 	static uint64_t fp_##n##64(uint64_t ua, uint64_t ub)                             \
 	{                                                                                \
 		volatile double a = fp_of64(ua), b = fp_of64(ub);                        \
+		if (fp_nan64(ua) || fp_nan64(ub)) {                                      \
+			fp_invalid();                                                    \
+			return ub;                                                       \
+		}                                                                        \
 		return a cmp b ? ua : ub;                                                \
 	}
 FP_MINMAX(min, <)
 FP_MINMAX(max, >)
 
+#ifdef HOST_X86_64
+static float fp_c_sqrt32(float a)
+{
+	return _mm_cvtss_f32(_mm_sqrt_ss(_mm_set_ss(a)));
+}
+
+static double fp_c_sqrt64(double a)
+{
+	return _mm_cvtsd_f64(_mm_sqrt_sd(_mm_set_sd(a), _mm_set_sd(a)));
+}
+#else
+static float fp_c_sqrt32(float a)
+{
+	return sqrtf(a);
+}
+
+static double fp_c_sqrt64(double a)
+{
+	return sqrt(a);
+}
+#endif
+
 static uint32_t fp_sqrt32(uint32_t u)
 {
-	volatile float a = fp_of32(u), r = sqrtf(a);
+	volatile float a = fp_of32(u), r = fp_c_sqrt32(a);
 
 	return fp_pick32(fp_bits32(r), u, 0, 0);
 }
 
 static uint64_t fp_sqrt64(uint64_t u)
 {
-	volatile double a = fp_of64(u), r = sqrt(a);
+	volatile double a = fp_of64(u), r = fp_c_sqrt64(a);
 
 	return fp_pick64(fp_bits64(r), u, 0, 0);
 }
@@ -144,7 +202,6 @@ VEC_S(ssqrt32, d, fp_sqrt32(b))
 VEC_S(ssqrt64, q, fp_sqrt64(b))
 
 #ifdef HOST_X86_64
-#include <xmmintrin.h>
 static uint32_t fp_rcp32(uint32_t u)
 {
 	return fp_bits32(_mm_cvtss_f32(_mm_rcp_ss(_mm_set_ss(fp_of32(u)))));
@@ -178,9 +235,10 @@ enum { FP_LT = 1, FP_EQ = 2, FP_GT = 4, FP_UN = 8 };
 	static unsigned fp_rel##bits(uint##bits##_t ua, uint##bits##_t ub, bool signal)  \
 	{                                                                                \
 		volatile type a = fp_of##bits(ua), b = fp_of##bits(ub);                  \
-		volatile bool t = signal ? a < b : a == b;                               \
-		(void)t;                                                                 \
 		if (fp_nan##bits(ua) || fp_nan##bits(ub)) {                              \
+			if (signal || fp_snan##bits(ua) || fp_snan##bits(ub)) {          \
+				fp_invalid();                                            \
+			}                                                                \
 			return FP_UN;                                                    \
 		}                                                                        \
 		return a < b ? FP_LT : a > b ? FP_GT : FP_EQ;                            \
@@ -289,66 +347,100 @@ void vec_vfdp64(const struct vec_args *x)
 	}
 }
 
-/* ---- rounding ---- */
+/* ---- rounding: on the bits, as C's functions may or may not signal ---- */
 
-static void fp_inexact(void)
+static unsigned fp_host_rounding(void)
 {
-	volatile float one = 1.0f, tiny = 1e-30f;
-
-	one = one + tiny;
+#ifdef HOST_X86_64
+	return _mm_getcsr() >> 13 & 3;
+#else
+	return 0;
+#endif
 }
 
-static void fp_invalid(void)
+/* m is a magnitude whose low `drop` bits go; mode: 0 nearest even, 1 down, 2 up, 3 zero. */
+static uint64_t fp_drop(uint64_t m, unsigned drop, bool neg, unsigned mode)
 {
-	volatile float z = 0.0f;
+	uint64_t r, rest, half;
 
-	z = z / z;
-}
-
-static double fp_round_by(double a, unsigned mode)
-{
-	switch (mode & 7) {
+	if (drop > 63) {
+		r = 0;
+		rest = m != 0;
+		half = 2;
+	} else {
+		r = m >> drop;
+		rest = m & ((UINT64_C(1) << drop) - 1);
+		half = drop ? UINT64_C(1) << (drop - 1) : 1;
+	}
+	switch (mode) {
 	case 0:
-		return roundeven(a);
+		return r + (rest > half || (rest == half && drop && (r & 1)));
 	case 1:
-		return floor(a);
+		return r + (rest && neg);
 	case 2:
-		return ceil(a);
-	case 3:
-		return trunc(a);
+		return r + (rest && !neg);
 	default:
-		return nearbyint(a);
+		return r;
 	}
 }
+
+/* No NaN. To an integral value; *exact says whether it was one. */
+#define FP_INTEGRAL(bits, mbits, bias)                                                   \
+	static uint##bits##_t fp_integral##bits(uint##bits##_t u, unsigned mode, bool *exact) \
+	{                                                                                \
+		const uint##bits##_t one = (uint##bits##_t)(bias) << (mbits);            \
+		const uint##bits##_t s = u & (uint##bits##_t)1 << (bits - 1), m = u ^ s; \
+		int e = (int)(m >> (mbits)) - (bias);                                    \
+		uint##bits##_t r;                                                        \
+		if (e >= (mbits)) {                                                      \
+			r = m;                                                           \
+		} else if (e >= 0) {                                                     \
+			unsigned d = (unsigned)((mbits)-e);                              \
+			r = (uint##bits##_t)(fp_drop(m, d, s != 0, mode) << d);          \
+		} else {                                                                 \
+			/* below one: compare with a half, as a number of two bits */   \
+			const uint##bits##_t half = one - ((uint##bits##_t)1 << (mbits)); \
+			unsigned q = m == 0 ? 0 : m < half ? 1 : m == half ? 2 : 3;      \
+			r = fp_drop(q, 2, s != 0, mode) ? one : 0;                       \
+		}                                                                        \
+		*exact = r == m;                                                         \
+		return r | s;                                                            \
+	}
+FP_INTEGRAL(32, 23, 127)
+FP_INTEGRAL(64, 52, 1023)
 
 static uint64_t fp_round64(uint64_t u, unsigned imm)
 {
-	volatile double a = fp_of64(u), r;
+	bool exact;
 
 	if (fp_nan64(u)) {
-		r = a + a; /* a signalling NaN signals */
+		if (fp_snan64(u)) {
+			fp_invalid();
+		}
 		return u | FP_QUIET64;
 	}
-	r = fp_round_by(a, imm);
-	if (r != a && !(imm & 8)) {
+	u = fp_integral64(u, imm & 4 ? fp_host_rounding() : imm & 3, &exact);
+	if (!exact && !(imm & 8)) {
 		fp_inexact();
 	}
-	return fp_bits64(r);
+	return u;
 }
 
 static uint32_t fp_round32(uint32_t u, unsigned imm)
 {
-	volatile float a = fp_of32(u), r;
+	bool exact;
 
 	if (fp_nan32(u)) {
-		r = a + a;
+		if (fp_snan32(u)) {
+			fp_invalid();
+		}
 		return u | FP_QUIET32;
 	}
-	r = (float)fp_round_by(a, imm);
-	if (r != a && !(imm & 8)) {
+	u = fp_integral32(u, imm & 4 ? fp_host_rounding() : imm & 3, &exact);
+	if (!exact && !(imm & 8)) {
 		fp_inexact();
 	}
-	return fp_bits32(r);
+	return u;
 }
 
 VEC_1(vfround32, d, fp_round32(a, x->imm))
@@ -358,33 +450,46 @@ VEC_S(sround64, q, fp_round64(b, x->imm))
 
 /* ---- conversions ---- */
 
-static int64_t fp_to_int(double a, bool trunc_it, double limit, int64_t indefinite)
+static int64_t fp_to_int(uint64_t u, bool trunc_it, double limit, int64_t indefinite)
 {
+	bool exact;
 	double r;
 
-	if (!(a >= -limit - 1 && a < limit + 1)) {
-		fp_invalid();
-		return indefinite;
+	if (!fp_nan64(u)) {
+		r = fp_of64(fp_integral64(u, trunc_it ? 3 : fp_host_rounding(), &exact));
+		if (r >= -limit && r < limit) {
+			if (!exact) {
+				fp_inexact();
+			}
+			return (int64_t)r;
+		}
 	}
-	r = trunc_it ? trunc(a) : nearbyint(a);
-	if (!(r >= -limit && r < limit)) {
-		fp_invalid();
-		return indefinite;
-	}
-	if (r != a) {
-		fp_inexact();
-	}
-	return (int64_t)r;
+	fp_invalid();
+	return indefinite;
 }
 
-static int32_t fp_to_i32(double a, bool t)
+static int32_t fp_to_i32(uint64_t u, bool t)
 {
-	return (int32_t)fp_to_int(a, t, 2147483648.0, INT32_MIN);
+	return (int32_t)fp_to_int(u, t, 2147483648.0, INT32_MIN);
 }
 
-static int64_t fp_to_i64(double a, bool t)
+static int64_t fp_to_i64(uint64_t u, bool t)
 {
-	return fp_to_int(a, t, 9223372036854775808.0, INT64_MIN);
+	return fp_to_int(u, t, 9223372036854775808.0, INT64_MIN);
+}
+
+/* As a double, without signalling. */
+static uint64_t fp_as64(uint32_t u)
+{
+	uint64_t s = (uint64_t)(u & 0x80000000) << 32;
+
+	if (fp_nan32(u)) {
+		return s | UINT64_C(0x7ff8000000000000);
+	}
+	if (!(u & 0x7f800000)) {
+		return s | fp_bits64((double)(u & 0x7fffff) * 0x1p-149);
+	}
+	return fp_bits64((double)fp_of32(u));
 }
 
 static uint64_t fp_widen(uint32_t u)
@@ -412,8 +517,8 @@ static uint32_t fp_narrow(uint64_t u)
 }
 
 VEC_1(vcvt_i32_f32, d, fp_bits32((float)(int32_t)a))
-VEC_1(vcvt_f32_i32, d, (uint32_t)fp_to_i32(fp_of32(a), false))
-VEC_1(vcvtt_f32_i32, d, (uint32_t)fp_to_i32(fp_of32(a), true))
+VEC_1(vcvt_f32_i32, d, (uint32_t)fp_to_i32(fp_as64(a), false))
+VEC_1(vcvtt_f32_i32, d, (uint32_t)fp_to_i32(fp_as64(a), true))
 VEC_1(vcvt_i32_f64, lf, ((void)a, (double)x->a->sd[i]))
 VEC_1(vcvt_f32_f64, q, ((void)a, fp_widen(x->a->d[i])))
 
@@ -426,8 +531,8 @@ VEC_1(vcvt_f32_f64, q, ((void)a, fp_widen(x->a->d[i])))
 			x->r->field[i] = (expr);                                         \
 		}                                                                        \
 	}
-VEC_NARROW(vcvt_f64_i32, sd, fp_to_i32(fp_of64(a), false))
-VEC_NARROW(vcvtt_f64_i32, sd, fp_to_i32(fp_of64(a), true))
+VEC_NARROW(vcvt_f64_i32, sd, fp_to_i32(a, false))
+VEC_NARROW(vcvtt_f64_i32, sd, fp_to_i32(a, true))
 VEC_NARROW(vcvt_f64_f32, d, fp_narrow(a))
 
 void vec_scvt_f32_f64(const struct vec_args *x)
@@ -452,14 +557,14 @@ VEC_S(scvt_i64_f64, lf, (double)x->b->i)
 	{                                                                                \
 		x->r->u = (expr);                                                        \
 	}
-VEC_TOINT(scvt_f32_i32, (uint32_t)fp_to_i32(fp_of32(x->a->d[0]), false))
-VEC_TOINT(scvt_f32_i64, (uint64_t)fp_to_i64(fp_of32(x->a->d[0]), false))
-VEC_TOINT(scvt_f64_i32, (uint32_t)fp_to_i32(fp_of64(x->a->q[0]), false))
-VEC_TOINT(scvt_f64_i64, (uint64_t)fp_to_i64(fp_of64(x->a->q[0]), false))
-VEC_TOINT(scvtt_f32_i32, (uint32_t)fp_to_i32(fp_of32(x->a->d[0]), true))
-VEC_TOINT(scvtt_f32_i64, (uint64_t)fp_to_i64(fp_of32(x->a->d[0]), true))
-VEC_TOINT(scvtt_f64_i32, (uint32_t)fp_to_i32(fp_of64(x->a->q[0]), true))
-VEC_TOINT(scvtt_f64_i64, (uint64_t)fp_to_i64(fp_of64(x->a->q[0]), true))
+VEC_TOINT(scvt_f32_i32, (uint32_t)fp_to_i32(fp_as64(x->a->d[0]), false))
+VEC_TOINT(scvt_f32_i64, (uint64_t)fp_to_i64(fp_as64(x->a->d[0]), false))
+VEC_TOINT(scvt_f64_i32, (uint32_t)fp_to_i32(x->a->q[0], false))
+VEC_TOINT(scvt_f64_i64, (uint64_t)fp_to_i64(x->a->q[0], false))
+VEC_TOINT(scvtt_f32_i32, (uint32_t)fp_to_i32(fp_as64(x->a->d[0]), true))
+VEC_TOINT(scvtt_f32_i64, (uint64_t)fp_to_i64(fp_as64(x->a->d[0]), true))
+VEC_TOINT(scvtt_f64_i32, (uint32_t)fp_to_i32(x->a->q[0], true))
+VEC_TOINT(scvtt_f64_i64, (uint64_t)fp_to_i64(x->a->q[0], true))
 
 /* ---- half precision ---- */
 
@@ -479,50 +584,22 @@ static uint32_t fp_from_half(uint16_t h)
 	return s | (e + 112) << 23 | m << 13;
 }
 
-static unsigned fp_host_rounding(void)
-{
-#ifdef HOST_X86_64
-	return _mm_getcsr() >> 13 & 3;
-#else
-	return 0;
-#endif
-}
-
-/* m is a magnitude whose low `drop` bits go; mode: 0 nearest even, 1 down, 2 up, 3 zero. */
-static uint32_t fp_drop(uint32_t m, unsigned drop, bool neg, unsigned mode)
-{
-	uint32_t r = drop > 31 ? 0 : m >> drop;
-	uint32_t rest = drop > 31 ? (m != 0) : m & ((1u << drop) - 1);
-	uint32_t half = drop > 31 ? 2 : 1u << (drop - 1);
-
-	switch (mode) {
-	case 0:
-		return r + (rest > half || (rest == half && (r & 1)));
-	case 1:
-		return r + (rest && neg);
-	case 2:
-		return r + (rest && !neg);
-	default:
-		return r;
-	}
-}
-
 static uint16_t fp_to_half(uint32_t u, unsigned imm)
 {
 	unsigned mode = imm & 4 ? fp_host_rounding() : imm & 3;
 	uint16_t s = (uint16_t)(u >> 16 & 0x8000);
 	int e = (int)(u >> 23 & 255) - 127;
-	uint32_t m = u & 0x7fffff, h;
+	uint64_t m = u & 0x7fffff, h;
 
 	if (e == 128) {
-		return s | 0x7c00 | (m ? 0x200 | m >> 13 : 0);
+		return s | (uint16_t)(0x7c00 | (m ? 0x200 | m >> 13 : 0));
 	}
 	if (e < -14) { /* denormal or zero as a half */
-		h = fp_drop(u & 0x7f800000 ? m | 0x800000 : m << 1, e < -40 ? 32 : 13 - 14 - e,
+		h = fp_drop(u & 0x7f800000 ? m | 0x800000 : m << 1, e < -40 ? 64 : (unsigned)(-1 - e),
 			    s != 0, mode);
 		return s | (uint16_t)h;
 	}
-	h = fp_drop((uint32_t)(e + 15) << 23 | m, 13, s != 0, mode);
+	h = fp_drop((uint64_t)(e + 15) << 23 | m, 13, s != 0, mode);
 	if (h >= 0x7c00) {
 		bool inf = mode == 0 || (mode == 1 && s) || (mode == 2 && !s);
 
@@ -548,7 +625,7 @@ static uint32_t fp_fma32(uint32_t ua, uint32_t ub, uint32_t uc, bool neg_ab, boo
 	volatile float a = fp_of32(ua), b = fp_of32(ub), c = fp_of32(uc), r;
 
 	r = fmaf(neg_ab ? -a : a, b, neg_c ? -c : c);
-	return fp_pick32(fp_bits32(r), ua, ub, uc);
+	return fp_pick32(fp_bits32(r), ub, ua, uc);
 }
 
 static uint64_t fp_fma64(uint64_t ua, uint64_t ub, uint64_t uc, bool neg_ab, bool neg_c)
@@ -556,7 +633,7 @@ static uint64_t fp_fma64(uint64_t ua, uint64_t ub, uint64_t uc, bool neg_ab, boo
 	volatile double a = fp_of64(ua), b = fp_of64(ub), c = fp_of64(uc), r;
 
 	r = fma(neg_ab ? -a : a, b, neg_c ? -c : c);
-	return fp_pick64(fp_bits64(r), ua, ub, uc);
+	return fp_pick64(fp_bits64(r), ub, ua, uc);
 }
 
 #define VEC_FMA(n, nab, nc)                                                              \
