@@ -68,6 +68,10 @@ struct tcg_host {
 	 * the run time passes it through guest->set_pc). All slots are in memory, cc_op record
 	 * is valid, on return. */
 	struct tcg_exit *(*run)(struct tcg_env *env, const void *x);
+	/* Where a void jump-cache entry points (its pc may still match): leaves with
+	 * TCG_EXIT_JUMP like exit_ind's own miss path, so exit_ind must keep the target pc in
+	 * a fixed register across `jmp *host`. Valid after init(). */
+	const void *(*miss_stub)(void);
 	const char *const *pinned; /* names, for -d and docs */
 	/* features the front end may ask for (max CPU model) */
 	bool has_avx, has_avx2, has_bmi2;
