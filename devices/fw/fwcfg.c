@@ -384,8 +384,13 @@ static void fwcfg_port_write(void *opaque, uint64_t off, uint64_t val, unsigned 
 
 static uint64_t fwcfg_dma_port_read(void *opaque, uint64_t off, unsigned size)
 {
+	uint64_t v = 0;
+
 	(void)opaque;
-	return DMA_SIGNATURE >> (8 * (8 - off - size)) & 0xffffffffu >> (32 - 8 * size);
+	for (unsigned i = 0; i < size; i++) { /* "QEMU CFG", first byte first */
+		v |= (DMA_SIGNATURE >> (56 - 8 * (off + i)) & 0xff) << 8 * i;
+	}
+	return v;
 }
 
 /* Big-endian registers: the high half first, the low half starts the transfer. */

@@ -1,10 +1,17 @@
 noinst_LIBRARIES += libmachine.a
 libmachine_a_SOURCES = \
+	vmm/core/object.c vmm/core/object.h \
 	%D%/acpi.c %D%/acpi.h \
 	%D%/aml.c %D%/aml.h \
 	%D%/blob.c %D%/blob.h \
 	%D%/boot.c %D%/boot.h \
 	%D%/boot-elf.c \
 	%D%/boot-linux.c \
-	%D%/boot-multiboot.c
+	%D%/boot-multiboot.c \
+	%D%/machine.c %D%/machine.h \
+	%D%/microvm.c \
+	%D%/pc.c %D%/pc.h \
+	%D%/pci-setup.c \
+	%D%/q35.c \
+	%D%/smbios.c
 libmachine_a_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP) $(FDT_CFLAGS)

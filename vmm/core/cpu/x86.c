@@ -302,12 +302,18 @@ static void x86_dump(struct vcpu *v, FILE *f)
 	}
 }
 
+static void x86_nmi(struct vcpu *c)
+{
+	vcpu_request(c, X86_REQ_NMI);
+}
+
 const struct guest_arch x86_guest_arch = {
 	.name = "x86_64",
 	.state_size = sizeof(struct x86_cpu),
 	.set_model = x86_set_model,
 	.reset = x86_reset,
 	.has_work = x86_has_work,
+	.nmi = x86_nmi,
 	.dump = x86_dump,
 	.pc = x86_pc,
 	.debug_translate = x86_debug_translate,
