@@ -51,8 +51,6 @@ enum x86_mmu_mode { X86_MMU_SUP, X86_MMU_SUP_SMAP, X86_MMU_USER };
 void x86_mode_changed(struct tcg_env *env);
 void x86_mmu_ctx(struct tcg_env *env); /* the second half alone: AC changed */
 
-int x86_translate(struct ir_unit *u, struct tcg_fetch *f); /* translate.c */
-
 /* Lazy flags -> cc_a, CC_OP_FLAGS. */
 void x86_cc_pack(struct x86_cpu *c);
 /* RFLAGS with the lazy flags put in; and the reverse under a mask of writable bits. */
