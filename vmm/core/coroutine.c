@@ -258,7 +258,8 @@ static void co_prepare(struct co *c)
 #if defined(HOST_X86_64)
 	uint64_t *sp = (uint64_t *)(void *)c;
 
-	*--sp = 0; /* co_start_asm is entered as if called: keeps 16-byte alignment */
+	*--sp = 0;
+	*--sp = 0; /* 16-byte alignment where co_start_asm calls */
 	*--sp = (uint64_t)(uintptr_t)co_start_asm;
 	*--sp = 0;		/* rbp */
 	*--sp = 0;		/* rbx */
