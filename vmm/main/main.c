@@ -30,6 +30,7 @@
 #include "host/char/chardev.h"
 #include "main/build.h"
 #include "qmp/monitor.h"
+#include "seccomp/sandbox.h"
 
 static struct build main_build;
 
@@ -198,6 +199,26 @@ static int main_parse(int argc, char **argv, struct err *e)
 	return cli_parse(argc, argv, &main_build.tree, e);
 }
 
+/* ---- sandbox ---- */
+
+/* Everything is open: each thread takes its role's filter before the guest runs. */
+static int main_seal(struct opt *t, struct err *e)
+{
+	struct opt *o = opt_get(t, "sandbox");
+	bool on = true;
+	int r = o ? opt_get_bool(o, "enable", true, &on, e) : 0;
+
+	if (r < 0 || !on) {
+		return r;
+	}
+	r = sandbox_init(e);
+	if (r < 0) {
+		return r;
+	}
+	role_set_seal(sandbox_seal_thread);
+	return role_seal_all(e);
+}
+
 /* ---- life ---- */
 
 static void main_start(struct build *b)
@@ -257,10 +278,10 @@ int main(int argc, char **argv)
 		main_daemon_ready(ready);
 	}
 	chardev_set_quit(main_quit_key, main_build.vm);
-	main_start(&main_build);
-	if (role_seal_self(&e) < 0) {
+	if (main_seal(main_build.tree, &e) < 0) {
 		die(&e);
 	}
+	main_start(&main_build);
 	loop_run(main_build.vm->loop);
 	return main_end(&main_build);
 }
