@@ -44,6 +44,12 @@ int blk_node_add(struct opt *o, struct blk_node **out, struct err *e) __must_che
 struct blk_node *blk_node_find(const char *name);
 int blk_node_del(const char *name, struct err *e) __must_check;
 const char *blk_node_name(const struct blk_node *n);
+const char *blk_node_driver(const struct blk_node *n);
+const char *blk_node_filename(const struct blk_node *n); /* of the nearest protocol node */
+bool blk_node_read_only(const struct blk_node *n);
+uint64_t blk_node_length(const struct blk_node *n);
+unsigned blk_node_count(void);
+struct blk_node *blk_node_at(unsigned i);
 
 /* ---- backends ---- */
 struct blk *blk_open(struct blk_node *n, unsigned perm, unsigned shared, struct loop *l,

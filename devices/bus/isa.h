@@ -19,6 +19,7 @@ enum { ISA_IRQS = 16 };
 
 struct isa_bus {
 	struct bus bus; /* type "isa" */
+	struct vm *vm;
 	struct mr *io;	/* port space */
 	struct irq irq[ISA_IRQS];
 };

@@ -1,1 +1,3 @@
-# libdevices_a_SOURCES += %D%/file.c %D%/file.h
+libdevices_a_SOURCES += \
+	%D%/isa.c \
+	%D%/isa.h

@@ -1,1 +1,1 @@
-# libdevices_a_SOURCES += %D%/file.c %D%/file.h
+libdevices_a_SOURCES += %D%/serial-isa.c %D%/serial-isa.h

@@ -40,6 +40,7 @@ struct irqchip_x86_cfg {
 	bool pic;	    /* 8259A pair at 20/a0 */
 	unsigned ioapics;   /* 1 or 2 */
 	uint8_t ioapic_id;  /* id register of the first; the second is +1 */
+	bool control_loop;  /* APIC timers on the control loop (virtual clock); else a thread */
 };
 
 struct irqchip_x86 {

@@ -1,1 +1,1 @@
-# libdevices_a_SOURCES += %D%/file.c %D%/file.h
+libdevices_a_SOURCES += %D%/uart16550.c %D%/uart16550.h

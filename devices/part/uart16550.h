@@ -19,8 +19,6 @@
 #include "state/state.h"
 
 struct chardev;
-struct loop;
-struct timer;
 
 enum { UART_FIFO = 16 };
 
@@ -28,18 +26,15 @@ struct uart16550 {
 	struct lk *lk;
 	struct irq irq;
 	struct chardev *chr;
-	struct timer *timeout; /* character time-out indication */
-	uint8_t ier, lcr, mcr, lsr, msr, scr, fcr, dll, dlm;
+	uint8_t ier, lcr, mcr, lsr, msr, scr, fcr, dll, dlm; /* lsr: error bits only */
 	uint8_t rx[UART_FIFO];
 	uint8_t rx_head, rx_len;
-	bool thr_ipending, timeout_pending, line;
-	uint8_t irq_trigger;
-	bool accept_later;
+	bool thr_ipending, line;
 };
 
 extern const struct state_field uart16550_state[];
 
-int uart_init(struct uart16550 *u, struct lk *lk, struct loop *loop, const struct irq *irq,
+int uart_init(struct uart16550 *u, struct lk *lk, const struct irq *irq,
 	      struct chardev *chr, struct err *e) __must_check;
 void uart_fini(struct uart16550 *u);
 void uart_reset(struct uart16550 *u);

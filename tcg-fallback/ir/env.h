@@ -15,7 +15,7 @@
  *
  *    window hit:  addr - win.start <= 4096 - size   (unsigned)
  *                 host address = addr + win.addend
- *    TLB hit:     e = &tlb[((addr >> 12) ^ tlb_hash) & tlb_mask]
+ *    TLB hit:     e = &tlb[(addr >> 12) & tlb_mask]
  *                 (addr & ~0xfff) | ctx == e->tag_r (or tag_w), and the access does not
  *                 cross the page; then host address = addr + e->addend; the window is
  *                 refilled by the stub
@@ -181,6 +181,8 @@ enum tcg_exit_reason {
 	TCG_EXIT_DEBUG,
 	TCG_EXIT_SHUTDOWN, /* triple fault */
 	TCG_EXIT_RAISE,	   /* guest->deliver has work */
+	TCG_EXIT_JUMP,	   /* emitted code: jump cache miss or `pending`; the linear target
+			      is in the pc slot, not yet passed through guest->set_pc */
 };
 
 #endif

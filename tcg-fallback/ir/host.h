@@ -63,10 +63,15 @@ struct tcg_host {
 		     const void *target);
 	void (*unlink)(uint8_t *w_code, const uint8_t *x_code, const struct tcg_exit *ex);
 	/* Runs code at `x` (a block entry) until it leaves. Returns the tcg_exit that was taken
-	 * unlinked (guest pc slot set to its target), or NULL: env->exit_reason says why (jump
-	 * cache miss: TCG_EXIT_NEXT with the pc slot set). All slots are in memory, cc_op record
+	 * unlinked (the *linear* target in the pc slot), or NULL: env->exit_reason says why
+	 * (jump cache miss or pending: TCG_EXIT_JUMP with the linear target in the pc slot;
+	 * the run time passes it through guest->set_pc). All slots are in memory, cc_op record
 	 * is valid, on return. */
 	struct tcg_exit *(*run)(struct tcg_env *env, const void *x);
+	/* Where a void jump-cache entry points (its pc may still match): leaves with
+	 * TCG_EXIT_JUMP like exit_ind's own miss path, so exit_ind must keep the target pc in
+	 * a fixed register across `jmp *host`. Valid after init(). */
+	const void *(*miss_stub)(void);
 	const char *const *pinned; /* names, for -d and docs */
 	/* features the front end may ask for (max CPU model) */
 	bool has_avx, has_avx2, has_bmi2;

@@ -81,6 +81,8 @@ enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW
 #define IR_M_RMW  0x20u
 #define IR_M_ORD  0x40u
 #define IR_M_ALIGN 0x80u
+/* ld of a vector type from fewer bytes zeroes the rest; st of a type wider than the size
+ * stores its low part. */
 
 /*
  * aux   condition (setcmp, setcc, selcc, brcc, brcmp), source type (sext, zext, crc32c),
@@ -204,8 +206,9 @@ struct ir_op_info {
 	char result;
 	uint16_t effects;
 };
+/* KEEP: not to be removed though its result is unused (sticky FP exception flags). */
 enum { IR_E_PURE = 1, IR_E_GET = 2, IR_E_SET = 4, IR_E_MEM = 8, IR_E_WMEM = 16, IR_E_EXIT = 32,
-       IR_E_CTL = 64 };
+       IR_E_CTL = 64, IR_E_KEEP = 128 };
 extern const struct ir_op_info ir_ops[IR_OP_N];
 extern const uint8_t ir_type_bytes[IR_TYPE_N];
 extern const char *const ir_type_names[IR_TYPE_N];
@@ -213,7 +216,12 @@ extern const char *const ir_type_names[IR_TYPE_N];
 unsigned ir_effects(const struct ir_unit *u, const struct ir_ins *in);
 
 /* ---- text: printer, parser, verifier ---- */
+/* IR_OP_N ORDER. How print and parse spell an op's operands; letters in ir-print.c. */
+extern const char *const ir_formats[IR_OP_N];
+extern const char *const ir_cond_names[16];
+extern const char *const ir_rmw_names[IR_RMW_UMAX + 1];
 void ir_print(FILE *f, const struct ir_unit *u);
+void ir_print_ins(FILE *f, const struct ir_unit *u, unsigned i);
 int ir_parse(struct ir_unit *u, const char *text, struct err *e) __must_check;
 int ir_verify(const struct ir_unit *u, struct err *e) __must_check;
 

@@ -1,3 +1,10 @@
 noinst_LIBRARIES += libmachine.a
-libmachine_a_SOURCES = %D%/placeholder.c
+libmachine_a_SOURCES = \
+	%D%/acpi.c %D%/acpi.h \
+	%D%/aml.c %D%/aml.h \
+	%D%/blob.c %D%/blob.h \
+	%D%/boot.c %D%/boot.h \
+	%D%/boot-elf.c \
+	%D%/boot-linux.c \
+	%D%/boot-multiboot.c
 libmachine_a_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP) $(FDT_CFLAGS)

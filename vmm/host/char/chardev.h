@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
 
@@ -30,6 +31,7 @@ struct chardev_front {
 	void (*read)(void *opaque, const uint8_t *buf, size_t len);
 	void (*event)(void *opaque, enum chardev_event ev);
 	void *opaque;
+	bool monitor; /* behind a mux, a console gets the focus before it */
 };
 
 /* From "-chardev socket,id=..,path=.." (a dict), or the short forms of -serial/-monitor
@@ -41,6 +43,15 @@ struct chardev *chardev_find(const char *id);
 void chardev_free(struct chardev *c);
 int chardev_attach(struct chardev *c, const struct chardev_front *f, struct err *e) __must_check;
 void chardev_detach(struct chardev *c);
+/* Of a mux: only the front end with this opaque. */
+void chardev_detach_front(struct chardev *c, void *opaque);
+bool chardev_attached(const struct chardev *c);
+/* Made from "mon:...": the caller attaches a monitor to it as well. */
+bool chardev_wants_monitor(const struct chardev *c);
+/* What Ctrl-A x does (vm_request_shutdown with CAUSE_HOST_UI, say). */
+void chardev_set_quit(void (*fn)(void *), void *opaque);
+/* A ringbuf's content, taken out: bytes, or -ENOTSUP. */
+ssize_t chardev_ringbuf_read(struct chardev *c, void *buf, size_t len);
 size_t chardev_write(struct chardev *c, const void *buf, size_t len);
 /* The front end can take data again. [any thread] */
 void chardev_accept_input(struct chardev *c);
