@@ -1,1 +1,1 @@
-# libdevices_a_SOURCES += %D%/file.c %D%/file.h
+libdevices_a_SOURCES += %D%/virtio-blk.c

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * isa-ich9.h - the ICH9 LPC bridge, 00:1f.0 (8086:2918): the ISA bus, PCI INTx to
- * PIC/IOAPIC routing, the PMBASE and RCBA windows, ports B2/B3, CF9.
+ * PIC/IOAPIC routing, the PMBASE and RCBA windows, ports B2/B3.
  *
  * INTx lines PIRQA..PIRQH are GSI 16..23 on the IOAPIC and, through PIRQ[n]_ROUT
  * (0x60..63, 0x68..6b), an ISA interrupt on the PIC. Slots 0..24: line E + ((slot +
@@ -27,7 +27,7 @@ enum {
 	ICH9_SMI_CMD = 0xb2,
 	ICH9_GPE0 = 0x20,	 /* offset in the PM block, ICH9_GPE0_LEN bytes */
 	ICH9_GPE0_LEN = 16,
-	ICH9_RESET_PORT = 0xcf9, /* write 0x06: hard reset */
+	ICH9_RESET_PORT = 0xcf9, /* write 0x06: hard reset (the host bridge has it) */
 };
 
 struct ich9_cfg {
@@ -45,12 +45,14 @@ struct ich9_lpc {
 	bool have_pic;
 	struct isa_bus *isa;
 	struct acpi_pm *pm;
-	struct mr rcba, apm, cf9;
-	uint8_t rcba_regs[0x400 * 4];
-	uint8_t apmc, apms, cf9_val;
+	struct mr rcba, apm;
+	uint8_t rcba_regs[0x4000];
+	uint8_t apmc, apms;
 	uint8_t pirq_level; /* bit n: PIRQ n asserted; under irq_lk */
+	uint8_t pirq_rout[8]; /* copy of the routing registers; under irq_lk */
+	uint16_t pic_level; /* PIC inputs driven high by PIRQs; under irq_lk */
 	struct lk irq_lk;
-	bool pmbase_on;
+	bool pmbase_on, rcba_on;
 };
 
 struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg, struct err *e);

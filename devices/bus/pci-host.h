@@ -17,7 +17,7 @@
 
 struct pci_host_cfg {
 	const char *bus_name;	/* "pcie.0" */
-	bool ports;		/* CF8/CFC */
+	bool ports;		/* CF8/CFC, and the reset control register CF9 (06 resets) */
 	uint64_t ecam_base;	/* 0: not mapped (yet: see pci_host_set_ecam) */
 	unsigned buses;		/* bus numbers behind ECAM: 64, 128 or 256 */
 	/* Line (0..PCI_ROOT_LINES-1) of INTx `pin` (0 = INTA) of a slot on the root bus;
@@ -35,6 +35,7 @@ struct pci_host {
 	uint64_t ecam_base;
 	bool ecam_on;
 	_Atomic uint32_t addr; /* CF8 latch */
+	_Atomic uint8_t cf9;
 	struct lk irq_lk;
 	int irq_count[PCI_ROOT_LINES];
 };

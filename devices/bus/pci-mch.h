@@ -20,6 +20,7 @@ enum { MCH_PAM_AREAS = 13 };
 struct mch_cfg {
 	uint64_t ecam_base;   /* enabled from reset on when not 0 (no firmware); q35: 0xb0000000 */
 	bool ram_below_1m;
+	struct mr *low_ram;   /* RAM region whose byte 0 is at 0; NULL: PAM "read only" is writable */
 	uint64_t low_ram_end; /* for TOLUD and friends */
 };
 
@@ -27,7 +28,7 @@ struct mch {
 	struct pci_dev pci;
 	struct pci_host *host;
 	struct mch_cfg cfg;
-	struct mr vga, area[MCH_PAM_AREAS];
+	struct mr vga, area[MCH_PAM_AREAS], ro[MCH_PAM_AREAS];
 };
 
 struct mch *mch_create(struct pci_host *h, const struct mch_cfg *cfg, struct err *e);

@@ -5,11 +5,12 @@
  *
  * A function embeds `struct pci_dev` first, its class has bus = "pci" and
  * ops = &(struct pci_class_ops). The bus fills the header when the device is
- * plugged; realize() then adds BARs, capabilities and vectors. The config space
- * is reset by the bus (BARs, command, MSI), before the class's own reset.
+ * plugged; realize() then adds BARs, capabilities and vectors. On reset the host
+ * bridge clears all that is writable in the config space (BARs, command, MSI); registers with
+ * other reset values are the business of config_reset().
  *
- * Locks: config accesses run under dev.lk; MSI/MSI-X state is under msi_lk
- * (RANK_BUS), so pci_*_notify may be called by any thread with or without dev.lk.
+ * Locks: config accesses run under dev.lk, and bytes change under msi_lk too; MSI/MSI-X
+ * state is under msi_lk (RANK_BUS), so pci_*_notify may be called by any thread with or without dev.lk.
  * DMA goes through pci_dma_*: RAM only, and only while the guest allows bus
  * mastering.
  */
@@ -57,6 +58,9 @@ struct pci_class_ops {
 	 * config space with the write masks applied. */
 	void (*before_read)(struct pci_dev *d, unsigned off, unsigned size);
 	void (*after_write)(struct pci_dev *d, unsigned off, uint32_t val, unsigned size);
+	/* Optional, under dev.lk: the writable bytes were just cleared by a reset; put
+	 * other defaults in and let windows follow. */
+	void (*config_reset)(struct pci_dev *d);
 };
 
 struct pci_bar {
@@ -80,17 +84,19 @@ struct pci_dev {
 	uint8_t config[PCI_CONFIG_SIZE];
 	uint8_t wmask[PCI_CONFIG_SIZE];	  /* guest may write */
 	uint8_t w1cmask[PCI_CONFIG_SIZE]; /* guest clears by writing 1 */
-	uint8_t initial[PCI_CONFIG_SIZE]; /* reset value, taken after realize */
 	struct pci_bar bar[PCI_BARS];
 	unsigned cap_next, ecap_last, ecap_next;
+	struct pci_bus *secondary; /* bridges */
+	uint16_t intx_line;	   /* where intx_out went */
 
 	struct lk msi_lk;
 	uint8_t msi_cap;
 	uint16_t msi_vectors;
 	uint8_t msix_cap;
 	uint16_t msix_vectors; /* 0: no MSI-X */
+	uint16_t msix_ctrl;    /* control word as last acted upon */
 	uint8_t exp_cap;
-	bool intx_level, intx_out, has_initial;
+	bool intx_level, intx_out;
 	struct mr msix_table, msix_pba, msix_bar;
 	struct pci_msix_entry msix[PCI_MSIX_MAX];
 	uint8_t msix_pending[PCI_MSIX_MAX / 8];
@@ -144,7 +150,9 @@ int pci_msix_init_bar(struct pci_dev *d, unsigned vectors, unsigned bar,
 /* ... or inside `container` (which is, or will be, BAR `bar`). */
 int pci_msix_init(struct pci_dev *d, unsigned vectors, struct mr *container, unsigned bar,
 		  unsigned table_off, unsigned pba_off, struct err *e) __must_check;
-void pci_dev_fini(struct pci_dev *d); /* from unrealize and failing realize */
+/* First thing in unrealize: BARs and vectors are gone, and no vCPU is in a handler. The
+ * bus calls it too (also when realize failed), so a simple device need not. */
+void pci_dev_fini(struct pci_dev *d);
 /* Config space, vectors and INTx to the power-on state. */
 void pci_dev_reset(struct pci_dev *d);
 

@@ -1,1 +1,7 @@
-# libdevices_a_SOURCES += %D%/file.c %D%/file.h
+libdevices_a_SOURCES += \
+	%D%/acpi-ged.c \
+	%D%/acpi-ged.h \
+	%D%/acpi-pm.c \
+	%D%/acpi-pm.h \
+	%D%/fwcfg.c \
+	%D%/fwcfg.h

@@ -33,16 +33,21 @@ static unsigned lapic_timer_mode(const struct lapic *a)
 	return LVT_TMODE(a->lvt[LVT_TIMER]);
 }
 
+/*
+ * Guests move their deadline far more often than it expires. The host's timer is left
+ * where it is when it comes early enough: it finds nothing to do, or sets itself anew.
+ */
 static void lapic_timer_stop(struct lapic *a)
 {
 	a->tmr_expire = 0;
-	timer_del(a->timer);
 }
 
 static void lapic_timer_arm(struct lapic *a, uint64_t when)
 {
 	a->tmr_expire = when ? when : 1;
-	timer_mod(a->timer, a->tmr_expire);
+	if (timer_expire_ns(a->timer) > a->tmr_expire) {
+		timer_mod(a->timer, a->tmr_expire);
+	}
 }
 
 static void lapic_timer_interrupt(struct lapic *a)
@@ -217,8 +222,6 @@ void lapic_timer_rearm_locked(struct lapic *a)
 		lapic_timer_deadline_check(a);
 	} else if (a->tmr_expire) {
 		lapic_timer_arm(a, a->tmr_expire);
-	} else {
-		timer_del(a->timer);
 	}
 }
 

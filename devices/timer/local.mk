@@ -1,1 +1,7 @@
-# libdevices_a_SOURCES += %D%/file.c %D%/file.h
+libdevices_a_SOURCES += \
+	%D%/hpet.c \
+	%D%/hpet.h \
+	%D%/pit.c \
+	%D%/pit.h \
+	%D%/rtc.c \
+	%D%/rtc.h

@@ -21,6 +21,12 @@ struct interp_result {
 struct interp_result interp_run(struct tcg_env *env, const struct tcg_guest *g,
 				const struct ir_unit *u);
 
+/* Puts the guest's FP control register (fpcr_offset) in force on this thread, exceptions
+ * masked; takes its sticky flags back and restores the default. interp_run does both; the run
+ * loop calls interp_fp_leave after a raise out of interp_run. */
+void interp_fp_enter(struct tcg_env *env, const struct tcg_guest *g);
+void interp_fp_leave(struct tcg_env *env, const struct tcg_guest *g);
+
 /* Flags of a lazy record, packed layout (shared with the run time). */
 uint32_t cc_compute(uint32_t cc_op, uint64_t cc_a, uint64_t cc_b);
 

@@ -123,8 +123,9 @@ static int irv_mem(const struct irv *s, const struct ir_ins *in)
 	    in->type == IR_FLAGS) {
 		return irv_fail(s, "access size does not fit the type");
 	}
-	if ((in->op == IR_rmw || in->op == IR_cas) && IR_M_SIZE(mem) != ir_type_bytes[in->type]) {
-		return irv_fail(s, "atomic access must have the size of its type");
+	if ((in->op == IR_rmw || in->op == IR_cas) &&
+	    (!irv_is_int(in->type) || IR_M_SIZE(mem) != ir_type_bytes[in->type])) {
+		return irv_fail(s, "atomic access must be an integer of its type's size");
 	}
 	if (in->op == IR_rmw && in->aux > IR_RMW_UMAX) {
 		return irv_fail(s, "bad atomic op");

@@ -13,6 +13,7 @@
 
 #include "tcg-fallback/ir/ir.h"
 #include "tcg-fallback/ir/vecops.h"
+#include "tests/unit/vex.h"
 
 static const struct ir_slot slots[] = {
 	{ "r0", 0, IR_I64, 255 },
@@ -133,54 +134,6 @@ START_TEST(test_overflow)
 END_TEST
 
 #ifdef HAVE_CAPSTONE
-/* Operands: result 1, a 2, b 3, c 4. */
-static unsigned ir_test_vex(const struct vop_info *v, bool wide, uint8_t *o)
-{
-	unsigned reg = 1, rm = 2, vvvv = 0, n = 0;
-	bool l = v->l == VL_1 || (v->l == VL_V && wide);
-
-	switch (v->form) {
-	case VF_RVM:
-	case VF_RVMR:
-		vvvv = 2;
-		rm = 3;
-		break;
-	case VF_FMA:
-		vvvv = 3;
-		rm = 4;
-		break;
-	case VF_VMI:
-		vvvv = 1;
-		reg = v->ext;
-		break;
-	case VF_MR:
-		reg = 2;
-		rm = 1;
-		break;
-	case VF_CMP:
-		reg = 2;
-		rm = 3;
-		break;
-	case VF_SHA:
-		o[n++] = 0x0f;
-		o[n++] = v->map == 2 ? 0x38 : 0x3a;
-		goto tail;
-	}
-	o[n++] = 0xc4;
-	o[n++] = 0xe0 | v->map;
-	o[n++] = (uint8_t)(v->w << 7 | (~vvvv & 15) << 3 | l << 2 | v->pp);
-tail:
-	o[n++] = v->op;
-	o[n++] = (uint8_t)(0xc0 | reg << 3 | rm);
-	if (v->flags & VO_IMM) {
-		o[n++] = 1;
-	}
-	if (v->form == VF_RVMR) {
-		o[n++] = 4 << 4;
-	}
-	return n;
-}
-
 /* Mnemonics with a predicate or selector folded in by capstone. */
 static bool ir_test_same(const char *want, const char *got)
 {
@@ -204,7 +157,7 @@ static void ir_test_one(csh h, const struct vop_info *v, bool wide)
 	uint8_t b[16];
 	cs_insn *in;
 
-	n = ir_test_vex(v, wide, b);
+	n = vex_encode(v, wide, 1, b);
 	ck_assert_msg(cs_disasm(h, b, n, 0, 1, &in) == 1, "%s: not an instruction", v->name);
 	ck_assert_msg(in->size == n, "%s: length %u not %u", v->name, in->size, n);
 	ck_assert_msg(ir_test_same(v->mnem, in->mnemonic), "%s: %s", v->name, in->mnemonic);

@@ -4,6 +4,9 @@ libbase_a_SOURCES = \
 	%D%/compiler.h \
 	%D%/err.c %D%/err.h \
 	%D%/list.h \
-	%D%/log.h \
-	%D%/opt.h
+	%D%/log.c %D%/log.h \
+	%D%/opt-internal.h \
+	%D%/opt-json.c \
+	%D%/opt-parse.c \
+	%D%/opt.c %D%/opt.h
 libbase_a_CPPFLAGS = $(INC_VMM)

@@ -35,7 +35,8 @@ struct opt *opt_copy(const struct opt *o);
 void opt_free(struct opt *o);
 
 /* QEMU's "head,key=value,key.sub=value,flag,noflag": `implied` names the key of a first
- * value without '='. ",," is a literal comma. Text beginning with '{' is JSON. */
+ * value without '='. ",," is a literal comma. Text beginning with '{' is JSON. A key given
+ * more than once becomes a list of its values; scalar readers take the last one. */
 int opt_parse(struct opt **out, const char *text, const char *implied,
 	      struct err *e) __must_check;
 int opt_parse_json(struct opt **out, const char *text, struct err *e) __must_check;

@@ -24,10 +24,12 @@ bool co_in(void);
 /* Posts co_enter to the loop. [any thread] */
 void co_schedule(struct loop *l, struct co *c);
 
-/* A mutex between coroutines (they yield, the thread goes on). */
+/* A fair mutex between coroutines (they yield, the thread goes on), also of different
+ * loops. Not for code outside a coroutine. */
 struct co_mutex {
 	struct co *owner;
 	struct co_waiter *first, **last;
+	_Atomic bool guard;
 };
 void co_mutex_init(struct co_mutex *m);
 void co_mutex_lock(struct co_mutex *m);

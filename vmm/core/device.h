@@ -103,6 +103,8 @@ struct device {
 	struct lk lk;
 	struct loop *io; /* iothread or control loop */
 	struct list link; /* in parent's devices */
+	struct list all_link;
+	bool owns_child; /* the bus was made from cls->child_bus */
 	bool realized, broken;
 	void *board; /* board's notes */
 };
@@ -122,6 +124,7 @@ struct bus {
 extern const struct device_class *const device_classes[]; /* NULL at the end; generated */
 
 const struct device_class *device_class_find(const char *name);
+/* A NULL name makes "<owner id>.0" or "<type>.<n>". */
 void bus_init(struct bus *b, const char *type, const char *name, struct device *owner);
 void bus_fini(struct bus *b);
 struct bus *bus_find(const char *name_or_type);
@@ -137,6 +140,9 @@ int device_realize(struct device *d, struct bus *b, struct err *e) __must_check;
 void device_unrealize(struct device *d);
 void device_free(struct device *d);
 struct device *device_find(const char *id_or_path);
+/* Walk all realized devices (buses), parents first; NULL begins. */
+struct device *device_next(const struct device *d);
+struct bus *bus_next(const struct bus *b);
 void device_reset_all(struct vm *vm);
 void device_help(const struct device_class *cls);
 void device_help_list(void);

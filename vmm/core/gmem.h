@@ -158,6 +158,15 @@ void aspace_leave(struct aspace *as);
 void gmem_thread_register(void);
 void gmem_thread_unregister(void);
 void gmem_quiescent(void);
+/* Around a sleep or a stay in guest code that never ticks: the thread holds no flat
+ * pointer in between. No-ops for a thread that is not registered. */
+void gmem_offline(void);
+void gmem_online(void);
+/* Waits until each thread has passed a quiescent point: after mr_del() and this, no handler
+ * of the region runs or will run. No lock held; not from a read-side section. */
+void gmem_synchronize(void);
+/* Makes vCPUs pass one soon; the VM registers it. */
+void gmem_set_kick_hook(void (*fn)(void *), void *opaque);
 
 /* ---- accesses ---- */
 

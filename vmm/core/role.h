@@ -12,9 +12,11 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "base/err.h"
+#include "base/list.h"
 
 /* ORDER: role_names[] in role.c, seccomp/policy/ */
 enum role {
@@ -35,6 +37,14 @@ struct role_thread {
 	_Atomic pid_t tid; /* real TID: management pins and accounts by it */
 	void *(*fn)(void *);
 	void *arg;
+	/* private to role.c */
+	struct list link;
+	void (*wake)(void *);
+	void *wake_arg;
+	_Atomic uint32_t started; /* futex: 0 starting, 1 runs, 2 failed */
+	_Atomic bool sealed;
+	struct err *start_err;
+	int start_ret;
 };
 
 const char *role_name(enum role r);
@@ -51,7 +61,13 @@ void role_assert(enum role r);
 /* The sandbox's hook: called on each thread, with the thread's role. */
 typedef int (*role_seal_fn)(enum role r, struct err *e);
 void role_set_seal(role_seal_fn fn);
-/* To be called by a long-running thread's start-up (loops do it themselves). */
+/* Seals the calling thread if the sandbox is on and it is not sealed yet. Loops and vCPU
+ * threads do it by themselves each turn; cheap when there is nothing to do. */
 int role_seal_self(struct err *e) __must_check;
+/* How to make the calling thread pass role_seal_self() soon; NULL when it ends. */
+void role_set_wake(void (*wake)(void *), void *opaque);
+/* Seals the calling (control) thread last, after every other one has been: each is woken
+ * and waited for, -ETIMEDOUT names the thread that did not come. */
+int role_seal_all(struct err *e) __must_check;
 
 #endif

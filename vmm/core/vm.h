@@ -86,6 +86,8 @@ struct vm_listener {
 struct guest_arch; /* vmm/core/cpu/arch.h */
 struct cpu_model_sel;
 
+struct vcpu_work;
+
 struct vcpu {
 	struct vm *vm;
 	unsigned index;
@@ -96,9 +98,11 @@ struct vcpu {
 	_Atomic bool exit_request; /* leave run() soon */
 	bool halted;		/* own thread only */
 	_Atomic bool running;	/* inside run() */
-	bool stop, stopped, unplug; /* under vm->lk */
-	pthread_cond_t wake;	/* with vm->lk */
-	struct list work;	/* under vm->lk */
+	_Atomic bool online;	/* its thread runs */
+	bool stop, stopped;	/* under vm->lk */
+	_Atomic bool unplug, sleeping;
+	_Atomic uint32_t wake_seq; /* futex: see vcpu.c */
+	struct vcpu_work *_Atomic work; /* newest first */
 	char *qom_path;
 };
 
@@ -113,12 +117,18 @@ struct vm {
 	struct msi_sink msi;
 	struct vcpu **vcpus;
 	unsigned n_vcpus, max_vcpus;
+	struct {
+		uint16_t cores, threads; /* cores a socket, threads a core; 0 counts as 1 */
+	} smp;			/* set by the machine before vm_add_vcpu() */
 	struct lk lk;
 	pthread_cond_t stopped_cond;
 	enum run_state state;	/* control thread */
 	struct list listeners;
 	_Atomic uint32_t req;	/* pending vm_request_* bits */
-	_Atomic int req_cause;
+	_Atomic int req_cause, req_reset_cause;
+	_Atomic bool exclusive;	/* a thread is in vm_exclusive() */
+	struct list reset_hooks;
+	bool ready;		/* everything of the command line is built: device_add hot-plugs */
 	bool no_shutdown, no_reboot;
 	_Atomic bool wants_quit;
 	int exit_code;
@@ -140,11 +150,13 @@ void vm_del_listener(struct vm *vm, struct vm_listener *l);
 /* Control thread. */
 void vm_cont(struct vm *vm);
 void vm_stop(struct vm *vm, enum run_state into);
-void vm_reset(struct vm *vm, enum vm_cause why);	/* all devices, then all vCPUs */
+/* All devices, then all vCPUs, then the hooks, then state_push on each vCPU's thread.
+ * CAUSE_NONE is the power-on reset, which nobody is told of. */
+void vm_reset(struct vm *vm, enum vm_cause why);
 void vm_set_state(struct vm *vm, enum run_state s);
 bool vm_is_running(const struct vm *vm);
 
-/* Any thread, any lock below RANK_LOOP. */
+/* Any thread, any lock below RANK_LOOP. Acted upon by vm->loop. */
 void vm_request_shutdown(struct vm *vm, enum vm_cause why);
 void vm_request_reset(struct vm *vm, enum vm_cause why);
 void vm_request_powerdown(struct vm *vm);
@@ -155,7 +167,8 @@ void vm_request_exit(struct vm *vm, int code); /* isa-debug-exit */
 void vm_add_reset(struct vm *vm, void (*fn)(void *), void *opaque);
 void vm_del_reset(struct vm *vm, void (*fn)(void *), void *opaque);
 
-/* vCPU requests [any thread]. */
+/* vCPU requests [any thread, any lock held: nothing is taken]. run() must look at exit_request
+ * and requests after it was entered: what is set earlier causes no kick. */
 void vcpu_request(struct vcpu *c, uint32_t bits);	/* sets bits and kicks */
 void vcpu_clear_request(struct vcpu *c, uint32_t bits);
 void vcpu_kick(struct vcpu *c);

@@ -152,9 +152,9 @@ int boot_plan_bzimage(struct boot_plan *p, struct err *e)
 	struct boot_src *k = &p->in->kernel;
 	uint8_t h[LX_HEAD] = { 0 };
 	unsigned version, hdr_end;
-	uint64_t setup, size, room, initrd_max;
+	uint64_t setup, size, room = 0, initrd_max;
 	bool wide;
-	gpa_t at;
+	gpa_t at = 0;
 	int r;
 
 	if (k->size < LX_HEAD || boot_src_read(k, 0, h, sizeof(h), e) < 0 ||
@@ -184,14 +184,13 @@ int boot_plan_bzimage(struct boot_plan *p, struct err *e)
 	if (r < 0) {
 		return r;
 	}
-	/* The room after the image need not be cleared, only kept free. */
-	p->chunk[p->n_chunk - 1].zero = 0;
 	initrd_max = MIN((uint64_t)ld_le32(h + LX_INITRD_MAX) + 1, UINT64_C(1) << 32);
 	p->rip = at + (wide ? 0x200 : 0);
 	if (boot_src_read(k, LX_SETUP_SECTS, h, hdr_end - LX_SETUP_SECTS, e) < 0) {
 		return -EINVAL;
 	}
-	p->chunk[p->n_chunk - 1].zero = room - size; /* the initrd stays out of it */
+	/* While planning, the chunk covers all the room the kernel unpacks itself into, so that
+	 * the initrd stays out of it; the room need not be cleared. */
 	r = boot_add_zero_page(p, h, hdr_end - LX_SETUP_SECTS, initrd_max,
 			       version >= 0x206 ? ld_le32(h + LX_CMDLINE_SIZE - LX_SETUP_SECTS) : 255,
 			       e);

@@ -6,5 +6,11 @@ libmachine_a_SOURCES = \
 	%D%/boot.c %D%/boot.h \
 	%D%/boot-elf.c \
 	%D%/boot-linux.c \
-	%D%/boot-multiboot.c
+	%D%/boot-multiboot.c \
+	%D%/machine.c %D%/machine.h \
+	%D%/microvm.c \
+	%D%/pc.c %D%/pc.h \
+	%D%/pci-setup.c \
+	%D%/q35.c \
+	%D%/smbios.c
 libmachine_a_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP) $(FDT_CFLAGS)

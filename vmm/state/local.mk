@@ -1,3 +1,3 @@
 noinst_LIBRARIES += libstate.a
-libstate_a_SOURCES = %D%/placeholder.c %D%/state.h
+libstate_a_SOURCES = %D%/state.c %D%/state.h
 libstate_a_CPPFLAGS = $(INC_VMM)

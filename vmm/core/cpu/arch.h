@@ -30,6 +30,7 @@ struct guest_arch {
 	void (*reset)(struct vcpu *c); /* power-on state; BSP/AP by vcpu index */
 	/* Is there anything that ends a halt? own thread or under vm->lk */
 	bool (*has_work)(struct vcpu *c);
+	void (*nmi)(struct vcpu *c); /* [any thread]; NULL: there is none */
 	void (*dump)(struct vcpu *c, FILE *f);
 	uint64_t (*pc)(struct vcpu *c);
 	/* guest virtual -> physical for debuggers; no side effects; -EFAULT */

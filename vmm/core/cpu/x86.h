@@ -22,6 +22,7 @@
 #include "core/cpu/arch.h"
 
 struct vcpu;
+struct vm;
 
 enum x86_reg { X86_RAX, X86_RCX, X86_RDX, X86_RBX, X86_RSP, X86_RBP, X86_RSI, X86_RDI,
 	       X86_R8, X86_R9, X86_R10, X86_R11, X86_R12, X86_R13, X86_R14, X86_R15 };
@@ -120,6 +121,10 @@ union x86_vec {
 	double lf[8];
 } __aligned_to(64);
 
+#define X86_EXC_TRIPLE 256 /* exc_pending: shut down */
+
+#define X86_HFLAGS_STALE UINT32_MAX
+
 /* CPUID leaves the model answers; anything else answers as the highest basic leaf. */
 struct x86_cpuid {
 	uint32_t leaf, sub, flags, eax, ebx, ecx, edx;
@@ -143,14 +148,15 @@ struct x86_apic_ops {
 struct x86_cpu {
 	/* ---- hot: used by translated code ---- */
 	uint64_t reg[16];
-	uint64_t rip;
+	uint64_t rip;		/* LINEAR: CS base + EIP. Architectural: x86_ip(), x86_set_ip() */
 	/* Lazy arithmetic flags: CC_OP_FLAGS (tcg-fallback/ir/env.h) with cc_a = the six
 	 * bits themselves whenever the vCPU is outside translated code. */
 	uint64_t cc_a, cc_b;
 	uint32_t cc_op;
 	uint32_t eflags;	/* everything but X86_ARITH and DF */
 	int64_t df;		/* +1 or -1 */
-	uint32_t mxcsr, hflags; /* hflags: front end's block-selection bits, see guest/x86 */
+	uint32_t mxcsr, hflags; /* hflags: front end's block-selection bits, see guest/x86;
+				   X86_HFLAGS_STALE after anyone else wrote the state */
 	struct x86_seg seg[X86_NSEG];
 	uint64_t scratch[8];	/* for multi-part instructions of the front end */
 
@@ -188,9 +194,11 @@ struct x86_cpu {
 	/* ---- pending events: part of the state that migrates ---- */
 	bool nmi_masked, int_shadow; /* int_shadow: after STI / MOV SS, for one instruction */
 	bool in_smm, wait_sipi;
-	int16_t exc_pending;	/* -1 none: vector being delivered */
+	int16_t exc_pending;	/* -1 none: vector to be delivered; X86_EXC_TRIPLE */
 	bool exc_has_err;
 	uint32_t exc_err;
+	int16_t exc_delivering; /* -1 none: vector whose delivery is under way */
+	uint64_t pdpte[4];	/* PAE paging: loaded by MOV CR3 */
 
 	/* ---- identification ---- */
 	struct x86_cpuid cpuid[X86_CPUID_MAX];
@@ -199,6 +207,8 @@ struct x86_cpu {
 	uint8_t phys_bits, virt_bits;
 	uint64_t features[16];	/* ORDER: x86-model.h */
 	uint64_t tsc_khz;
+	const char *model;	/* name, static */
+	uint16_t topo_cores, topo_threads; /* cores a socket, threads a core */
 
 	struct vcpu *vcpu;
 	const struct x86_apic_ops *apic_ops;
@@ -210,6 +220,20 @@ static inline unsigned x86_cpl(const struct x86_cpu *c)
 	return X86_SEG_DPL(c->seg[X86_SS].attr);
 }
 
+/* In 64-bit code the CS base counts as 0; seg[X86_CS].base is 0 then. */
+static inline bool x86_code64(const struct x86_cpu *c)
+{
+	return (c->efer & X86_EFER_LMA) && (c->seg[X86_CS].attr & X86_SEG_L);
+}
+static inline uint64_t x86_ip(const struct x86_cpu *c)
+{
+	return x86_code64(c) ? c->rip : (uint32_t)(c->rip - c->seg[X86_CS].base);
+}
+static inline void x86_set_ip(struct x86_cpu *c, uint64_t ip)
+{
+	c->rip = x86_code64(c) ? ip : (uint32_t)(c->seg[X86_CS].base + ip);
+}
+
 /* Full RFLAGS image; needs cc_op == CC_OP_FLAGS (outside translated code). */
 uint64_t x86_rflags(const struct x86_cpu *c);
 void x86_set_rflags(struct x86_cpu *c, uint64_t v);
@@ -218,6 +242,20 @@ void x86_to_fxsave(const struct x86_cpu *c, void *img512);
 void x86_from_fxsave(struct x86_cpu *c, const void *img512);
 /* Looks a leaf up in the model's table, with the dynamic bits (OSXSAVE, APIC id...) put in. */
 void x86_cpuid(struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+/* CLOCK_VM scaled to tsc_khz, plus tsc_offset. */
 uint64_t x86_tsc(struct x86_cpu *c);
+
+/*
+ * Topology. The machine sets vm->smp before vm_add_vcpu(); x86_apic_id_of() gives what
+ * vCPU `index` will have (MADT, SMBIOS and fw_cfg need it too).
+ */
+uint32_t x86_apic_id_of(const struct vm *vm, unsigned index);
+/* INIT: like reset, but FPU, MSRs, CR0.CD/NW, TSC and the model survive. */
+void x86_init_reset(struct x86_cpu *c);
+/* STARTUP inter-processor interrupt: real mode at vector << 12. */
+void x86_startup(struct x86_cpu *c, uint8_t vector);
+/* The accelerator's word on what it executes (features[] order of x86-model.h); the
+ * translator's own list is the default. */
+void x86_model_set_supported(const uint64_t *features, unsigned n);
 
 #endif

@@ -53,6 +53,13 @@ unsigned netdev_offloads(const struct netdev *n);
 void netdev_set_offloads(struct netdev *n, unsigned bits);
 void netdev_set_link(struct netdev *n, bool up);
 const char *netdev_id(const struct netdev *n);
+const char *netdev_type(const struct netdev *n);
+const char *netdev_info(const struct netdev *n); /* a line for "info network" */
+unsigned netdev_count(void);
+struct netdev *netdev_at(unsigned i);
+/* hostfwd_add / hostfwd_remove: "tcp:127.0.0.1:2222-:22"; remove needs the left half. */
+int netdev_user_hostfwd(struct netdev *n, const char *rule, bool remove,
+			struct err *e) __must_check;
 void netdev_help(void);
 
 #endif

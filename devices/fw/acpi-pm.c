@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * acpi-pm.c - ACPI fixed hardware registers (ACPI 6.4, 4.8.3 and 4.8.4), in the layout
+ * of ICH9's PM I/O block (ICH9 data sheet 13.8.3).
+ *
+ * Threads: registers on vCPU threads, the timer-carry timer and the power button on
+ * control; GPEs from anywhere; under the device's lock.
+ * Known gaps: S3/S4 are refused (the guest wakes at once); no throttling, no SMI.
+ */
+#include "config.h"
+
+#include "devices/fw/acpi-pm.h"
+
+#include <errno.h>
+
+#include "base/log.h"
+#include "core/clock.h"
+#include "core/device.h"
+#include "core/vm.h"
+#include "state/state.h"
+
+#define PM_HZ 3579545u
+
+#define PM1_TMR	   BIT(0)
+#define PM1_GBL	   BIT(5)
+#define PM1_PWRBTN BIT(8)
+#define PM1_SLPBTN BIT(9)
+#define PM1_RTC	   BIT(10)
+#define PM1_WAK	   BIT(15)
+#define PM1_STS_ALL (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC | PM1_WAK | \
+		     BIT(4) | BIT(14))
+#define PM1_EN_ALL  (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC | BIT(14))
+
+#define PM1_SCI_EN BIT(0)
+#define PM1_SLP_EN BIT(13)
+#define PM1_SLP_TYP(v) (((v) >> 10) & 7)
+#define PM1_CNT_KEEP 0x1c03u /* SCI_EN, BM_RLD, SLP_TYP */
+
+enum { PM_GPE_STS = ACPI_PM_GPE0, PM_GPE_EN = ACPI_PM_GPE0 + 8, PM_SMI_EN = 0x30 };
+
+/* No SMM here: APMC_EN on and locked tells firmware that SMIs are taken care of. */
+#define SMI_EN_APMC BIT(5)
+
+struct acpi_pm {
+	struct device dev;
+	struct acpi_pm_cfg cfg;
+	struct mr mr;
+	struct timer *timer; /* TMR_STS: bit 23 of the count changes */
+	struct vm_listener listener;
+	uint16_t sts, en, cnt;
+	uint64_t gpe_sts, gpe_en;
+	uint32_t smi_en;
+	uint64_t last_half; /* count >> 23 when TMR_STS was last brought up to date */
+};
+
+static uint64_t acpi_pm_count(void)
+{
+	return muldiv64(clock_ns(CLOCK_VM), PM_HZ, NS_PER_S);
+}
+
+static void acpi_pm_update(struct acpi_pm *p)
+{
+	uint64_t half = acpi_pm_count() >> 23, next;
+
+	if (half != p->last_half) {
+		p->last_half = half;
+		p->sts |= PM1_TMR;
+	}
+	irq_set(&p->cfg.sci, (p->cnt & PM1_SCI_EN) &&
+				     ((p->sts & p->en & PM1_EN_ALL) ||
+				      (p->gpe_sts & p->gpe_en)));
+	if ((p->en & PM1_TMR) && !(p->sts & PM1_TMR)) {
+		next = (half + 1) << 23;
+		timer_mod(p->timer, (uint64_t)(((unsigned __int128)next * NS_PER_S +
+						PM_HZ - 1) / PM_HZ));
+	} else {
+		timer_del(p->timer);
+	}
+}
+
+static void acpi_pm_fire(void *opaque)
+{
+	struct acpi_pm *p = opaque;
+
+	LOCK_SCOPE(&p->dev.lk);
+	acpi_pm_update(p);
+}
+
+static void acpi_pm_sleep(struct acpi_pm *p, unsigned type)
+{
+	if (type == ACPI_PM_S5) {
+		vm_request_shutdown(p->dev.vm, CAUSE_GUEST_SHUTDOWN);
+		return;
+	}
+	log_guest("acpi: sleep type %u not supported: the guest wakes at once", type);
+	p->sts |= PM1_WAK;
+}
+
+/* Every register as the bytes of the block: reads need no alignment rules then. */
+static uint8_t acpi_pm_byte(struct acpi_pm *p, unsigned off)
+{
+	unsigned sh = 8 * (off & 7);
+
+	switch (off) {
+	case 0x00 ... 0x01:
+		return (uint8_t)(p->sts >> 8 * off);
+	case 0x02 ... 0x03:
+		return (uint8_t)(p->en >> 8 * (off - 2));
+	case 0x04 ... 0x05:
+		return (uint8_t)(p->cnt >> 8 * (off - 4));
+	case PM_GPE_STS ... PM_GPE_STS + 7:
+		return (uint8_t)(p->gpe_sts >> sh);
+	case PM_GPE_EN ... PM_GPE_EN + 7:
+		return (uint8_t)(p->gpe_en >> sh);
+	case PM_SMI_EN ... PM_SMI_EN + 3:
+		return (uint8_t)(p->smi_en >> 8 * (off - PM_SMI_EN));
+	}
+	return 0;
+}
+
+static uint64_t acpi_pm_read(void *opaque, uint64_t off, unsigned size)
+{
+	struct acpi_pm *p = opaque;
+	uint64_t v = 0;
+
+	if (off >= ACPI_PM_TMR && off < ACPI_PM_TMR + 4) {
+		v = (acpi_pm_count() & 0xffffff) >> 8 * (off - ACPI_PM_TMR);
+		return size == 4 ? v : v & ((UINT64_C(1) << 8 * size) - 1);
+	}
+	if (off < 4) {
+		acpi_pm_update(p);
+	}
+	for (unsigned i = 0; i < size; i++) {
+		v |= (uint64_t)acpi_pm_byte(p, (unsigned)off + i) << 8 * i;
+	}
+	return v;
+}
+
+static void acpi_pm_put(struct acpi_pm *p, unsigned off, uint8_t v)
+{
+	unsigned sh = 8 * (off & 7);
+
+	switch (off) {
+	case 0x00 ... 0x01:
+		p->sts &= (uint16_t)~((v << 8 * off) & PM1_STS_ALL);
+		break;
+	case 0x02 ... 0x03:
+		sh = 8 * (off - 2);
+		p->en = (uint16_t)((p->en & ~(0xffu << sh)) | (unsigned)v << sh) & PM1_EN_ALL;
+		break;
+	case 0x04 ... 0x05:
+		sh = 8 * (off - 4);
+		p->cnt = (uint16_t)((p->cnt & ~(0xffu << sh)) |
+				    ((unsigned)v << sh & PM1_CNT_KEEP));
+		break;
+	case PM_GPE_STS ... PM_GPE_STS + 7:
+		p->gpe_sts &= ~((uint64_t)v << sh);
+		break;
+	case PM_GPE_EN ... PM_GPE_EN + 7:
+		p->gpe_en = (p->gpe_en & ~(UINT64_C(0xff) << sh)) | (uint64_t)v << sh;
+		break;
+	case PM_SMI_EN ... PM_SMI_EN + 3:
+		sh = 8 * (off - PM_SMI_EN);
+		p->smi_en = ((p->smi_en & ~(0xffu << sh)) | (uint32_t)v << sh) | SMI_EN_APMC;
+		break;
+	}
+}
+
+static void acpi_pm_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+{
+	struct acpi_pm *p = opaque;
+	bool sleep = false;
+
+	acpi_pm_update(p); /* TMR_STS is cleared as of now, not as of the last look */
+	for (unsigned i = 0; i < size; i++) {
+		uint8_t b = (uint8_t)(val >> 8 * i);
+
+		acpi_pm_put(p, (unsigned)off + i, b);
+		sleep |= off + i == ACPI_PM1_CNT + 1 && (b & PM1_SLP_EN >> 8);
+	}
+	if (sleep) {
+		acpi_pm_sleep(p, PM1_SLP_TYP(p->cnt));
+	}
+	acpi_pm_update(p);
+}
+
+static const struct mr_ops acpi_pm_ops = {
+	.read = acpi_pm_read, .write = acpi_pm_write, .min = 1, .max = 4, .split = true,
+};
+
+static void acpi_pm_event(struct vm_listener *l, enum vm_event ev, int arg)
+{
+	struct acpi_pm *p = container_of(l, struct acpi_pm, listener);
+
+	(void)arg;
+	if (ev == VM_EV_POWERDOWN) {
+		LOCK_SCOPE(&p->dev.lk);
+		p->sts |= PM1_PWRBTN;
+		acpi_pm_update(p);
+	}
+}
+
+struct mr *acpi_pm_region(struct acpi_pm *p)
+{
+	return &p->mr;
+}
+
+void acpi_pm_set_acpi(struct acpi_pm *p, bool on)
+{
+	LOCK_SCOPE(&p->dev.lk);
+	p->cnt = on ? p->cnt | PM1_SCI_EN : p->cnt & (uint16_t)~PM1_SCI_EN;
+	acpi_pm_update(p);
+}
+
+void acpi_pm_gpe(struct acpi_pm *p, unsigned n)
+{
+	if (n < 64) {
+		LOCK_SCOPE(&p->dev.lk);
+		p->gpe_sts |= BIT64(n);
+		acpi_pm_update(p);
+	}
+}
+
+static void acpi_pm_reset(struct device *d)
+{
+	struct acpi_pm *p = container_of(d, struct acpi_pm, dev);
+
+	LOCK_SCOPE(&d->lk);
+	p->sts = p->en = 0;
+	p->cnt = p->cfg.acpi_mode ? PM1_SCI_EN : 0;
+	p->gpe_sts = p->gpe_en = 0;
+	p->smi_en = SMI_EN_APMC;
+	p->last_half = acpi_pm_count() >> 23;
+	acpi_pm_update(p);
+}
+
+static int acpi_pm_realize(struct device *d, struct err *e)
+{
+	struct acpi_pm *p = container_of(d, struct acpi_pm, dev);
+
+	p->timer = timer_new(d->vm->loop, CLOCK_VM, acpi_pm_fire, p);
+	if (!p->timer) {
+		return err_set(e, -ENOMEM, "out of memory for the PM timer");
+	}
+	mr_init_io(&p->mr, "acpi-pm", ACPI_PM_SIZE, &acpi_pm_ops, p, &d->lk);
+	p->listener.fn = acpi_pm_event;
+	vm_add_listener(d->vm, &p->listener);
+	acpi_pm_reset(d);
+	return 0;
+}
+
+static void acpi_pm_unrealize(struct device *d)
+{
+	struct acpi_pm *p = container_of(d, struct acpi_pm, dev);
+
+	vm_del_listener(d->vm, &p->listener);
+	if (p->mr.in_tree) {
+		mr_del(&p->mr);
+	}
+	timer_free(p->timer);
+}
+
+static int acpi_pm_post_load(struct device *d, struct err *e)
+{
+	struct acpi_pm *p = container_of(d, struct acpi_pm, dev);
+
+	(void)e;
+	LOCK_SCOPE(&d->lk);
+	acpi_pm_update(p);
+	return 0;
+}
+
+static const struct state_field acpi_pm_state[] = {
+	STATE_FIELD(STATE_U16, struct acpi_pm, sts),
+	STATE_FIELD(STATE_U16, struct acpi_pm, en),
+	STATE_FIELD(STATE_U16, struct acpi_pm, cnt),
+	STATE_FIELD(STATE_U64, struct acpi_pm, gpe_sts),
+	STATE_FIELD(STATE_U64, struct acpi_pm, gpe_en),
+	STATE_FIELD(STATE_U32, struct acpi_pm, smi_en),
+	STATE_FIELD(STATE_U64, struct acpi_pm, last_half),
+	{ .name = NULL },
+};
+
+static const struct device_class acpi_pm_class = {
+	.name = "acpi-pm",
+	.bus = "sys",
+	.description = "ACPI fixed hardware",
+	.category = "misc",
+	.instance_size = sizeof(struct acpi_pm),
+	.internal = true,
+	.state = acpi_pm_state,
+	.realize = acpi_pm_realize,
+	.unrealize = acpi_pm_unrealize,
+	.reset = acpi_pm_reset,
+	.post_load = acpi_pm_post_load,
+};
+
+struct acpi_pm *acpi_pm_create(struct vm *vm, const struct acpi_pm_cfg *cfg, struct err *e)
+{
+	struct device *d = device_new(vm, &acpi_pm_class, NULL);
+	struct acpi_pm *p;
+
+	if (!d) {
+		err_set(e, -ENOMEM, "out of memory for the ACPI block");
+		return NULL;
+	}
+	p = container_of(d, struct acpi_pm, dev);
+	p->cfg = *cfg;
+	if (device_realize(d, NULL, e) < 0) {
+		device_free(d);
+		return NULL;
+	}
+	return p;
+}

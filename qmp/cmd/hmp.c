@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * hmp.c - the human monitor: a table of words over the QMP commands, whose reply is
+ * printed as text.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/compiler.h"
+#include "base/err.h"
+#include "base/opt.h"
+#include "core/cpu/arch.h"
+#include "core/vm.h"
+#include "qmp/wire/qmp.h"
+
+struct hmp_command {
+	const char *name, *alias, *qmp, *help;
+	void (*fn)(struct qmp_ctx *ctx, FILE *out, struct opt *ret);
+};
+
+static void hmp_status(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	(void)ctx;
+	fprintf(out, "VM status: %s\n", opt_get_str(ret, "status", "?"));
+}
+
+static void hmp_version(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	(void)ctx;
+	fprintf(out, "%s (speaks QMP of QEMU 7.2)\n", opt_get_str(ret, "package", "?"));
+}
+
+static void hmp_chardev(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < opt_count(ret); i++) {
+		fprintf(out, "%s: filename=%s\n", opt_get_str(opt_at(ret, i), "label", ""),
+			opt_get_str(opt_at(ret, i), "filename", ""));
+	}
+}
+
+static void hmp_cpus(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	(void)ctx;
+	for (unsigned i = 0; i < opt_count(ret); i++) {
+		struct opt *d = opt_at(ret, i);
+
+		fprintf(out, "%s CPU #%s: thread_id=%s\n", i ? " " : "*",
+			opt_get_str(d, "cpu-index", ""), opt_get_str(d, "thread-id", ""));
+	}
+}
+
+static void hmp_json(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	char *t = opt_to_json(ret);
+
+	(void)ctx;
+	fprintf(out, "%s\n", t ? t : "");
+	free(t);
+}
+
+static void hmp_dump_cpu(struct vcpu *c, void *out)
+{
+	c->vm->arch->dump(c, out);
+}
+
+static void hmp_registers(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	(void)ret;
+	for (unsigned i = 0; i < ctx->vm->n_vcpus && ctx->vm->arch->dump; i++) {
+		fprintf(out, "CPU#%u\n", i);
+		vcpu_run_on_sync(ctx->vm->vcpus[i], hmp_dump_cpu, out);
+	}
+}
+
+static const struct hmp_command hmp_commands[] = {
+	{ "help", "?", NULL, "this list", NULL },
+	{ "quit", "q", "quit", "ends lodge", NULL },
+	{ "stop", "s", "stop", "stops the machine", NULL },
+	{ "cont", "c", "cont", "lets it run again", NULL },
+	{ "system_reset", NULL, "system_reset", "as the reset button", NULL },
+	{ "system_powerdown", NULL, "system_powerdown", "as the power button", NULL },
+	{ "nmi", NULL, "inject-nmi", "an NMI on every vCPU", NULL },
+	{ "info status", NULL, "query-status", "run state", hmp_status },
+	{ "info version", NULL, "query-version", "versions", hmp_version },
+	{ "info chardev", NULL, "query-chardev", "character devices", hmp_chardev },
+	{ "info cpus", NULL, "query-cpus-fast", "vCPUs and their threads", hmp_cpus },
+	{ "info registers", NULL, NULL, "registers of every vCPU", hmp_registers },
+	{ "info jit", NULL, "x-lodge-query-jit", "counters of the translator", hmp_json },
+	{ "info name", NULL, "query-name", "name of the machine", hmp_json },
+	{ "info uuid", NULL, "query-uuid", "UUID of the machine", hmp_json },
+};
+
+static void hmp_help(FILE *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(hmp_commands); i++) {
+		const struct hmp_command *c = &hmp_commands[i];
+
+		fprintf(out, "%s%s%s -- %s\n", c->name, c->alias ? "|" : "",
+			c->alias ? c->alias : "", c->help);
+	}
+}
+
+static void hmp_one(struct qmp_ctx *ctx, const struct hmp_command *c, FILE *out)
+{
+	struct opt *args = opt_new_dict(), *ret = NULL;
+	struct err e = ERR_INIT;
+
+	if (c->qmp && qmp_dispatch(ctx, c->qmp, args, &ret, &e) < 0) {
+		fprintf(out, "Error: %s\n", e.text);
+	} else if (c->fn) {
+		c->fn(ctx, out, ret);
+	}
+	opt_free(args);
+	opt_free(ret);
+}
+
+char *hmp_run(struct qmp_ctx *ctx, const char *line)
+{
+	const struct hmp_command *found = NULL;
+	char *text = NULL;
+	size_t size = 0, len;
+	FILE *out = open_memstream(&text, &size);
+
+	if (!out) {
+		return NULL;
+	}
+	line += strspn(line, " \t");
+	len = strlen(line);
+	while (len && strchr(" \t\r\n", line[len - 1])) {
+		len--;
+	}
+	for (size_t i = 0; i < ARRAY_LEN(hmp_commands); i++) {
+		const struct hmp_command *c = &hmp_commands[i];
+
+		if ((strlen(c->name) == len && !strncmp(c->name, line, len)) ||
+		    (c->alias && strlen(c->alias) == len && !strncmp(c->alias, line, len))) {
+			found = c;
+		}
+	}
+	if (found == &hmp_commands[0]) {
+		hmp_help(out);
+	} else if (found) {
+		hmp_one(ctx, found, out);
+	} else if (len) {
+		fprintf(out, "unknown command: '%.*s'; 'help' lists them\n", (int)len, line);
+	}
+	fclose(out);
+	return text;
+}

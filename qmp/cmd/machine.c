@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* machine.c - QMP: vCPUs, chardevs, device classes, object paths, translator counters. */
+#include "config.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/opt.h"
+#include "core/cpu/arch.h"
+#include "core/device.h"
+#include "core/loop.h"
+#include "core/vm.h"
+#include "host/char/chardev.h"
+#include "qmp/qmp-gen.h"
+#include "qmp/wire/qmp.h"
+
+int qmp_cmd_query_cpus_fast(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
+{
+	(void)e;
+	*ret = opt_new_list();
+	for (unsigned i = 0; i < ctx->vm->n_vcpus; i++) {
+		const struct vcpu *c = ctx->vm->vcpus[i];
+		struct opt *d = opt_new_dict(), *p = opt_new_dict();
+		char path[64];
+
+		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
+		opt_put_int(p, "socket-id", (int64_t)i);
+		opt_put_int(p, "core-id", 0);
+		opt_put_int(p, "thread-id", 0);
+		opt_put_int(d, "cpu-index", (int64_t)i);
+		opt_put_str(d, "qom-path", c->qom_path ? c->qom_path : path);
+		opt_put_int(d, "thread-id", atomic_load(&c->thread.tid));
+		opt_put_take(d, "props", p);
+		opt_put_str(d, "target", ctx->vm->arch->name);
+		opt_append_take(*ret, d);
+	}
+	return 0;
+}
+
+int qmp_cmd_query_chardev(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
+{
+	(void)ctx;
+	(void)e;
+	*ret = opt_new_list();
+	for (unsigned i = 0; i < chardev_count(); i++) {
+		struct chardev *c = chardev_at(i);
+		struct opt *d = opt_new_dict();
+
+		opt_put_str(d, "label", chardev_id(c));
+		opt_put_str(d, "filename", chardev_filename(c));
+		opt_put_bool(d, "frontend-open", chardev_connected(c));
+		opt_append_take(*ret, d);
+	}
+	return 0;
+}
+
+int qmp_cmd_query_cpu_definitions(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
+{
+	const struct guest_arch *arch = ctx->vm->arch;
+
+	(void)e;
+	*ret = opt_new_list();
+	for (unsigned i = 0; arch->model_name && arch->model_name(i); i++) {
+		struct opt *d = opt_new_dict();
+		char type[96];
+
+		snprintf(type, sizeof(type), "%s-%s-cpu", arch->model_name(i), arch->name);
+		opt_put_str(d, "name", arch->model_name(i));
+		opt_put_str(d, "typename", type);
+		opt_put_bool(d, "static", false);
+		opt_put_bool(d, "deprecated", false);
+		opt_put_take(d, "unavailable-features", opt_new_list());
+		opt_append_take(*ret, d);
+	}
+	return 0;
+}
+
+int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_types *a,
+			   struct opt **ret, struct err *e)
+{
+	(void)ctx;
+	(void)a;
+	(void)e;
+	*ret = opt_new_list();
+	for (const struct device_class *const *c = device_classes; *c; c++) {
+		struct opt *d = opt_new_dict();
+
+		opt_put_str(d, "name", (*c)->name);
+		opt_put_str(d, "parent", "device");
+		opt_append_take(*ret, d);
+	}
+	return 0;
+}
+
+static const char *machine_prop_type(enum prop_type t)
+{
+	switch (t) {
+	case PROP_BOOL: return "bool";
+	case PROP_U8: return "uint8";
+	case PROP_U16: return "uint16";
+	case PROP_U32: return "uint32";
+	case PROP_U64: return "uint64";
+	case PROP_I32: return "int32";
+	case PROP_SIZE: return "size";
+	case PROP_ON_OFF_AUTO: return "OnOffAuto";
+	default: return "str";
+	}
+}
+
+static void machine_list_props(struct opt *list, const struct prop *p)
+{
+	for (; p && p->name; p++) {
+		struct opt *d = opt_new_dict();
+
+		opt_put_str(d, "name", p->name);
+		opt_put_str(d, "type", machine_prop_type(p->type));
+		if (p->help) {
+			opt_put_str(d, "description", p->help);
+		}
+		if (p->type == PROP_BOOL) {
+			opt_put_bool(d, "default-value", p->def);
+		} else if (p->type <= PROP_SIZE) {
+			opt_put_int(d, "default-value", p->def);
+		} else if (p->def_str) {
+			opt_put_str(d, "default-value", p->def_str);
+		}
+		opt_append_take(list, d);
+	}
+}
+
+int qmp_cmd_device_list_properties(struct qmp_ctx *ctx,
+				   const struct qmp_args_device_list_properties *a,
+				   struct opt **ret, struct err *e)
+{
+	const struct device_class *c = device_class_find(a->typename);
+
+	(void)ctx;
+	if (!c) {
+		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT, "Device '%s' not found",
+				     a->typename);
+	}
+	*ret = opt_new_list();
+	machine_list_props(*ret, c->bus_props);
+	machine_list_props(*ret, c->props);
+	return 0;
+}
+
+static struct device *machine_device_at(const char *path)
+{
+	static const char prefix[] = "/machine/peripheral/";
+	struct device *d = device_find(path);
+
+	if (!d && !strncmp(path, prefix, sizeof(prefix) - 1)) {
+		d = device_find(path + sizeof(prefix) - 1);
+	}
+	return d;
+}
+
+int qmp_cmd_qom_list(struct qmp_ctx *ctx, const struct qmp_args_qom_list *a, struct opt **ret,
+		     struct err *e)
+{
+	struct device *d = machine_device_at(a->path);
+
+	(void)ctx;
+	if (!d) {
+		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT, "Device '%s' not found",
+				     a->path);
+	}
+	*ret = opt_new_list();
+	machine_list_props(*ret, d->cls->bus_props);
+	machine_list_props(*ret, d->cls->props);
+	return 0;
+}
+
+int qmp_cmd_qom_get(struct qmp_ctx *ctx, const struct qmp_args_qom_get *a, struct opt **ret,
+		    struct err *e)
+{
+	struct device *d = machine_device_at(a->path);
+	char *v;
+
+	(void)ctx;
+	if (!d) {
+		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT, "Device '%s' not found",
+				     a->path);
+	}
+	v = device_get_prop(d, a->property);
+	if (!v) {
+		return err_set(e, -ENOENT, "Property '%s.%s' not found", d->cls->name,
+			       a->property);
+	}
+	*ret = opt_new_str(v);
+	free(v);
+	return 0;
+}
+
+int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret, struct err *e)
+{
+	const struct device_class *c = device_class_find(opt_get_str(args, "driver", ""));
+
+	(void)ret;
+	if (c && !c->hotpluggable) {
+		return err_set(e, -EPERM, "Device '%s' does not support hotplugging", c->name);
+	}
+	return device_add(ctx->vm, args, e) ? 0 : -EINVAL;
+}
+
+int qmp_cmd_x_lodge_query_jit(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
+{
+	if (!ctx->vm->hv->query_stats) {
+		return err_set(e, -ENOTSUP, "not supported: counters of accelerator %s",
+			       ctx->vm->hv->name);
+	}
+	*ret = ctx->vm->hv->query_stats(ctx->vm);
+	return 0;
+}
+
+int qmp_cmd_x_lodge_query_loop(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
+{
+	(void)e;
+	*ret = opt_new_dict();
+	opt_put_str(*ret, "control", loop_backend_name(ctx->vm->loop));
+	return 0;
+}

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* rt-log.c - see rt-log.h. Disassembly needs capstone (optional at configure time). */
+#include "config.h"
+
+#include "tcg-fallback/rt/rt-log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#ifdef HAVE_CAPSTONE
+#include <capstone/capstone.h>
+#endif
+
+#include "base/log.h"
+#include "tcg-fallback/rt/rt.h"
+
+void rt_log_ir(const struct ir_unit *u, const char *title)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f;
+
+	if (!(log_on(LOG_IR) || log_on(LOG_IR_OPT))) {
+		return;
+	}
+	f = open_memstream(&text, &len);
+	if (!f) {
+		return;
+	}
+	ir_print(f, u);
+	fclose(f);
+	log_cat_printf("%s of %016llx:\n%s\n", title, (unsigned long long)u->pc, text);
+	free(text);
+}
+
+#ifdef HAVE_CAPSTONE
+static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t len,
+			 uint64_t at)
+{
+	csh h;
+	cs_insn *ins;
+	size_t n, off = 0;
+
+	if (cs_open(CS_ARCH_X86, (cs_mode)mode, &h) != CS_ERR_OK) {
+		return;
+	}
+	log_cat_printf("%s:\n", what);
+	while (off < len) {
+		n = cs_disasm(h, p + off, len - off, at + off, 0, &ins);
+		for (size_t i = 0; i < n; i++) {
+			log_cat_printf("  %016llx: %s %s\n", (unsigned long long)ins[i].address,
+				       ins[i].mnemonic, ins[i].op_str);
+			off += ins[i].size;
+		}
+		if (n) {
+			cs_free(ins, n);
+		}
+		if (off < len) {
+			log_cat_printf("  %016llx: .byte 0x%02x\n",
+				       (unsigned long long)(at + off), p[off]);
+			off++;
+		}
+	}
+	cs_close(&h);
+}
+#else
+static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t len,
+			 uint64_t at)
+{
+	(void)mode;
+	log_cat_printf("%s (no disassembler in this build):", what);
+	for (size_t i = 0; i < len; i++) {
+		log_cat_printf(" %02x", p[i]);
+	}
+	log_cat_printf("  at %016llx\n", (unsigned long long)at);
+}
+#endif
+
+void rt_log_code(struct rt_vcpu *v, const struct tcg_block *b, const struct ir_unit *u)
+{
+	struct tcg_rt *rt = v->rt;
+
+	if (log_on(LOG_IN_ASM)) {
+		uint8_t bytes[TCG_PAGE];
+		unsigned n = MIN(u->guest_len, (uint32_t)sizeof(bytes)), got = 0;
+
+		while (got < n) {
+			const uint8_t *host;
+			uint64_t ram;
+
+			if (!rt_exec_probe(v, b->pc + got, &host, &ram) || !host) {
+				break;
+			}
+			bytes[got++] = *host;
+		}
+		rt_log_disas("IN", rt->guest->disas_mode ? rt->guest->disas_mode(b->key) : 8,
+			     bytes, got, b->pc);
+	}
+	if (log_on(LOG_OUT_ASM)) {
+		rt_log_disas("OUT", 8 /* CS_MODE_64 */, b->x, b->len,
+			     (uint64_t)(uintptr_t)b->x);
+	}
+	if (rt->perf_map) {
+		fprintf(rt->perf_map, "%llx %x guest_%llx\n",
+			(unsigned long long)(uintptr_t)b->x, b->len, (unsigned long long)b->pc);
+		fflush(rt->perf_map);
+	}
+}
+
+int rt_perf_map_open(struct tcg_rt *rt, struct err *e)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "/tmp/perf-%d.map", (int)getpid());
+	rt->perf_map = fopen(name, "we");
+	return rt->perf_map ? 0 : err_set_errno(e, -errno, "-accel tcg,perfmap=on: %s", name);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* base_test.c - byte order, ranges, lists, errors, log categories. */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/err.h"
+#include "base/list.h"
+#include "base/log.h"
+#include "unit.h"
+
+START_TEST(test_bytes)
+{
+	uint8_t b[8];
+	uint64_t v = 0;
+
+	st_be32(b, 0x12345678);
+	ck_assert_uint_eq(b[0], 0x12);
+	ck_assert_uint_eq(ld_le32(b), 0x78563412);
+	st_le(b, 0x0102030405, 5);
+	ck_assert_uint_eq(ld_le(b, 5), 0x0102030405);
+	ck_assert(!u64_add(UINT64_MAX, 1, &v) && v == 0);
+	ck_assert(!u64_mul(UINT64_MAX, 2, &v) && v == 0);
+	ck_assert(range_fits(10, 0, 10) && !range_fits(10, 1, 10) &&
+		  !range_fits(5, UINT64_MAX, 10));
+	ck_assert(ranges_overlap(0, 10, 9, 1) && !ranges_overlap(0, 10, 10, 1) &&
+		  !ranges_overlap(0, 0, 0, 1) && ranges_overlap(5, 1, 0, UINT64_MAX));
+}
+END_TEST
+
+struct item {
+	int v;
+	struct list link;
+};
+
+START_TEST(test_list)
+{
+	struct list l = LIST_INIT(l);
+	struct item a[4], *i, *tmp;
+	int sum = 0;
+
+	for (int k = 0; k < 4; k++) {
+		a[k].v = k;
+		list_add_tail(&l, &a[k].link);
+	}
+	list_for_each_safe(i, tmp, &l, link) {
+		if (i->v & 1) {
+			list_del(&i->link);
+			list_del(&i->link);
+		}
+	}
+	list_for_each(i, &l, link) {
+		sum = sum * 10 + i->v;
+	}
+	ck_assert_int_eq(sum, 2);
+	list_add_head(&l, &a[3].link);
+	ck_assert_int_eq(list_first(&l, struct item, link)->v, 3);
+}
+END_TEST
+
+START_TEST(test_err)
+{
+	struct err e = ERR_INIT;
+	char big[2000];
+
+	ck_assert_int_eq(err_set_errno(&e, -ENOENT, "open '%s'", "x"), -ENOENT);
+	ck_assert_str_eq(e.text, "open 'x': No such file or directory");
+	err_prefix(&e, -1, "disk %d", 3);
+	ck_assert_str_eq(e.text, "disk 3: open 'x': No such file or directory");
+	memset(big, 'x', sizeof(big) - 1);
+	big[sizeof(big) - 1] = 0;
+	err_set_errno(&e, -EIO, "%s", big);
+	err_prefix(&e, -EIO, "%s", big);
+	ck_assert_uint_eq(strlen(e.text), ERR_TEXT_MAX - 1);
+	ck_assert_int_eq(err_set(NULL, -5, "dropped"), -5);
+}
+END_TEST
+
+START_TEST(test_log_mask)
+{
+	struct err e = ERR_INIT;
+
+	ck_assert_int_eq(log_parse_mask("in_asm,cpu", &e), 0);
+	ck_assert_uint_eq(log_mask, BIT(LOG_IN_ASM) | BIT(LOG_CPU));
+	ck_assert_int_eq(log_parse_mask("nope", &e), -EINVAL);
+	ck_assert(strstr(e.text, "'nope'"));
+	ck_assert_int_eq(log_parse_mask("all", &e), 0);
+	ck_assert_uint_eq(log_mask, BIT(LOG_CAT_N) - 1);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = { test_bytes, test_list, test_err, test_log_mask };
+
+	return unit_main(unit_suite("base", tests, ARRAY_LEN(tests)));
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vm_test.c - run state, vCPU threads, requests and wake-ups, with an accelerator
+ * whose guest code is a C function.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/cpu/arch.h"
+#include "core/loop.h"
+#include "core/vm.h"
+#include "unit.h"
+
+enum { MOCK_SPIN, MOCK_HALT, MOCK_SHUTDOWN, MOCK_DEBUG, MOCK_ERROR };
+
+struct mock_cpu {
+	_Atomic int mode;
+	_Atomic uint64_t ran, halts, taken, resets, pushes;
+	_Atomic bool kicked, inside;
+};
+
+static struct mock_cpu *mock(struct vcpu *c)
+{
+	return c->arch;
+}
+
+static void mock_reset(struct vcpu *c)
+{
+	atomic_fetch_add(&mock(c)->resets, 1);
+	atomic_store(&mock(c)->mode, MOCK_SPIN);
+}
+
+static bool mock_has_work(struct vcpu *c)
+{
+	return atomic_load(&c->requests) & 1;
+}
+
+static const struct guest_arch mock_arch = {
+	.name = "mock",
+	.state_size = sizeof(struct mock_cpu),
+	.reset = mock_reset,
+	.has_work = mock_has_work,
+};
+
+static int mock_fail_init;
+
+static int mock_init(struct vcpu *c, struct err *e)
+{
+	if (mock_fail_init && c->index == 1) {
+		return err_set(e, -ENODEV, "no such vCPU");
+	}
+	ck_assert_ptr_eq(vcpu_self(), c);
+	ck_assert_int_eq(role_current(), ROLE_VCPU);
+	return 0;
+}
+
+static enum vcpu_exit mock_run(struct vcpu *c)
+{
+	struct mock_cpu *m = mock(c);
+	enum vcpu_exit why = VCPU_EXIT_KICK;
+
+	atomic_store(&m->inside, true);
+	while (!atomic_load(&c->exit_request) && !atomic_exchange(&m->kicked, false)) {
+		atomic_fetch_add(&m->ran, 1);
+		if (atomic_load(&c->requests) & 1) {
+			vcpu_clear_request(c, 1);
+			atomic_fetch_add(&m->taken, 1);
+		}
+		switch (atomic_load(&m->mode)) {
+		case MOCK_HALT:
+			if (atomic_load(&c->requests) & 1) {
+				continue;
+			}
+			atomic_fetch_add(&m->halts, 1);
+			why = VCPU_EXIT_HALT;
+			break;
+		case MOCK_SHUTDOWN: why = VCPU_EXIT_SHUTDOWN; break;
+		case MOCK_DEBUG: why = VCPU_EXIT_DEBUG; break;
+		case MOCK_ERROR: why = VCPU_EXIT_ERROR; break;
+		default: continue;
+		}
+		break;
+	}
+	atomic_store(&m->inside, false);
+	return why;
+}
+
+static void mock_kick(struct vcpu *c)
+{
+	atomic_store(&mock(c)->kicked, true);
+}
+
+static int mock_push(struct vcpu *c, struct err *e __unused)
+{
+	atomic_fetch_add(&mock(c)->pushes, 1);
+	return 0;
+}
+
+static const struct hv_ops mock_hv = {
+	.name = "mock",
+	.vcpu = { .init = mock_init, .run = mock_run, .kick = mock_kick, .state_push = mock_push },
+};
+
+struct heard {
+	struct vm_listener l;
+	char text[256];
+};
+
+static void heard_event(struct vm_listener *l, enum vm_event ev, int arg)
+{
+	struct heard *h = container_of(l, struct heard, l);
+	size_t n = strlen(h->text);
+	static const char *const names[] = { "stop",	  "resume", "reset", "shutdown",
+					     "powerdown", "state",  "wakeup", "suspend" };
+
+	if (ev == VM_EV_RUN_STATE) {
+		snprintf(h->text + n, sizeof(h->text) - n, "=%s ",
+			 run_state_name((enum run_state)arg));
+	} else if (arg) {
+		snprintf(h->text + n, sizeof(h->text) - n, "%s(%s) ", names[ev],
+			 vm_cause_name((enum vm_cause)arg));
+	} else {
+		snprintf(h->text + n, sizeof(h->text) - n, "%s ", names[ev]);
+	}
+}
+
+static struct vm *make(unsigned n, struct heard *h)
+{
+	struct vm *vm = vm_new(&mock_arch, &mock_hv);
+	struct err e = ERR_INIT;
+	struct vcpu *c;
+
+	role_adopt_main();
+	vm->loop = loop_new(LOOP_AUTO, &e);
+	ck_assert_ptr_nonnull(vm->loop);
+	for (unsigned i = 0; i < n; i++) {
+		ck_assert(!vm_add_vcpu(vm, &c, &e));
+		ck_assert_uint_eq((uintptr_t)c->arch % 4096, 0);
+		((uint8_t *)c->arch)[-CPU_HEADROOM] = 1; /* the head-room is there */
+	}
+	if (h) {
+		memset(h, 0, sizeof(*h));
+		h->l.fn = heard_event;
+		vm_add_listener(vm, &h->l);
+	}
+	ck_assert_msg(!vm_start_vcpus(vm, &e), "%s", e.text);
+	vm_reset(vm, CAUSE_NONE);
+	return vm;
+}
+
+static void unmake(struct vm *vm)
+{
+	struct loop *l = vm->loop;
+
+	vm_free(vm);
+	loop_free(l);
+}
+
+static void wait_for(_Atomic uint64_t *v, uint64_t at_least)
+{
+	for (int i = 0; i < 20000 && atomic_load(v) < at_least; i++) {
+		usleep(500);
+	}
+	ck_assert_uint_ge(atomic_load(v), at_least);
+}
+
+static void pump(struct loop *l)
+{
+	for (int i = 0; i < 50; i++) {
+		usleep(1000);
+		loop_turn(l, false);
+	}
+}
+
+START_TEST(test_run_stop)
+{
+	struct heard h;
+	struct vm *vm = make(2, &h);
+	struct mock_cpu *m0 = mock(vm->vcpus[0]), *m1 = mock(vm->vcpus[1]);
+	uint64_t a, b;
+
+	ck_assert_uint_eq(m0->resets, 1);
+	ck_assert_uint_eq(m0->pushes, 1);
+	ck_assert_uint_eq(m0->ran, 0);
+	vm_cont(vm);
+	for (int i = 0; i < 200; i++) {
+		wait_for(&m0->ran, m0->ran + 1);
+		wait_for(&m1->ran, m1->ran + 1);
+		vm_stop(vm, RUN_PAUSED);
+		ck_assert(!m0->inside && !m1->inside);
+		a = m0->ran;
+		b = m1->ran;
+		if (i % 50 == 0) {
+			usleep(3000);
+		}
+		ck_assert_uint_eq(m0->ran, a);
+		ck_assert_uint_eq(m1->ran, b);
+		vm_cont(vm);
+		if (i % 3 == 0) {
+			vm_stop(vm, RUN_PAUSED); /* before they have noticed */
+			ck_assert(!m0->inside && !m1->inside);
+			vm_cont(vm);
+		}
+	}
+	vm_stop(vm, RUN_PAUSED);
+	ck_assert_int_eq(strncmp(h.text, "=running resume =paused stop ", 29), 0);
+	unmake(vm);
+}
+END_TEST
+
+static void *devil(void *opaque)
+{
+	struct vcpu *c = opaque;
+	unsigned seed = 7;
+
+	/* Each request must be taken before the next one is made. */
+	for (uint64_t i = 1; i <= 20000; i++) {
+		vcpu_request(c, 1);
+		for (unsigned spin = 0; atomic_load(&mock(c)->taken) < i; spin++) {
+			if (spin > 1000) {
+				usleep(50);
+			}
+			ck_assert_uint_lt(spin, 200000); /* a lost wake-up */
+		}
+		if (rand_r(&seed) % 64 == 0) {
+			usleep((unsigned)rand_r(&seed) % 200);
+		}
+	}
+	return NULL;
+}
+
+START_TEST(test_no_lost_wakeup)
+{
+	struct vm *vm = make(1, NULL);
+	struct vcpu *c = vm->vcpus[0];
+	pthread_t t;
+
+	mock(c)->mode = MOCK_HALT;
+	vm_cont(vm);
+	pthread_create(&t, NULL, devil, c);
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(mock(c)->taken, 20000);
+	ck_assert_uint_ge(mock(c)->halts, 1000); /* it did sleep */
+	vm_stop(vm, RUN_PAUSED);
+	unmake(vm);
+}
+END_TEST
+
+/* A masked request (no work) must not keep a halted vCPU awake. */
+START_TEST(test_masked_request)
+{
+	struct vm *vm = make(1, NULL);
+	struct vcpu *c = vm->vcpus[0];
+	uint64_t ran;
+
+	mock(c)->mode = MOCK_HALT;
+	vm_cont(vm);
+	wait_for(&mock(c)->halts, 1);
+	vcpu_request(c, 4);
+	usleep(5000);
+	ran = mock(c)->ran;
+	usleep(10000);
+	ck_assert_uint_eq(mock(c)->ran, ran);
+	unmake(vm);
+}
+END_TEST
+
+static void work_count(struct vcpu *c, void *opaque)
+{
+	ck_assert_ptr_eq(vcpu_self(), c);
+	ck_assert(!mock(c)->inside);
+	atomic_fetch_add((_Atomic uint64_t *)opaque, 1);
+}
+
+static void *work_poster(void *opaque)
+{
+	static _Atomic uint64_t n;
+	struct vm *vm = opaque;
+
+	for (unsigned i = 0; i < 3000; i++) {
+		if (i & 1) {
+			vcpu_run_on(vm->vcpus[i / 2 % 2], work_count, &n);
+		} else {
+			vcpu_run_on_sync(vm->vcpus[i / 2 % 2], work_count, &n);
+		}
+	}
+	return &n;
+}
+
+START_TEST(test_work)
+{
+	struct vm *vm = make(2, NULL);
+	pthread_t t[3];
+	void *n;
+
+	mock(vm->vcpus[1])->mode = MOCK_HALT;
+	vm_cont(vm);
+	for (int i = 0; i < 3; i++) {
+		pthread_create(&t[i], NULL, work_poster, vm);
+	}
+	for (int i = 0; i < 100; i++) {
+		vm_stop(vm, RUN_PAUSED); /* work runs on stopped vCPUs too */
+		vm_cont(vm);
+		usleep(200);
+	}
+	for (int i = 0; i < 3; i++) {
+		pthread_join(t[i], &n);
+	}
+	wait_for(n, 9000);
+	ck_assert_uint_eq(*(_Atomic uint64_t *)n, 9000);
+	unmake(vm);
+}
+END_TEST
+
+/* ---- exclusive sections, asked for by several vCPUs at once ---- */
+
+struct excl {
+	struct vm *vm;
+	_Atomic int inside;
+	uint64_t n;
+	bool bad;
+};
+
+static void excl_section(void *opaque)
+{
+	struct excl *x = opaque;
+
+	x->bad |= atomic_fetch_add(&x->inside, 1) != 0;
+	for (unsigned i = 0; i < x->vm->n_vcpus; i++) {
+		struct vcpu *c = x->vm->vcpus[i];
+
+		x->bad |= c != vcpu_self() && atomic_load(&c->running);
+	}
+	x->n++;
+	atomic_fetch_sub(&x->inside, 1);
+}
+
+static void excl_work(struct vcpu *c, void *opaque)
+{
+	struct excl *x = opaque;
+
+	/* As a helper of translated code would: from within run(). */
+	atomic_store(&c->running, true);
+	for (int i = 0; i < 300; i++) {
+		vm_exclusive(x->vm, excl_section, x);
+	}
+	atomic_store(&c->running, false);
+}
+
+START_TEST(test_exclusive)
+{
+	struct vm *vm = make(3, NULL);
+	struct excl x = { .vm = vm };
+
+	vm_cont(vm);
+	for (unsigned i = 0; i < 2; i++) {
+		vcpu_run_on(vm->vcpus[i], excl_work, &x);
+	}
+	for (int i = 0; i < 200; i++) {
+		vm_exclusive(vm, excl_section, &x); /* and from the control thread */
+	}
+	for (int i = 0; i < 10000 && x.n < 800; i++) {
+		usleep(1000);
+	}
+	vm_stop(vm, RUN_PAUSED);
+	ck_assert_uint_eq(x.n, 800);
+	ck_assert(!x.bad);
+	unmake(vm);
+}
+END_TEST
+
+static void *ask_exit(void *opaque)
+{
+	usleep(20000);
+	vm_request_exit(opaque, 33);
+	return NULL;
+}
+
+START_TEST(test_exit)
+{
+	struct vm *vm = make(1, NULL);
+	pthread_t t;
+
+	vm_cont(vm);
+	pthread_create(&t, NULL, ask_exit, vm);
+	loop_run(vm->loop);
+	pthread_join(t, NULL);
+	ck_assert(vm->wants_quit);
+	ck_assert_int_eq(vm->exit_code, 33);
+	ck_assert_int_eq(vm->state, RUN_SHUTDOWN);
+	unmake(vm);
+}
+END_TEST
+
+START_TEST(test_shutdown)
+{
+	struct heard h;
+	struct vm *vm = make(1, &h);
+
+	vm->no_shutdown = true;
+	vm_cont(vm);
+	h.text[0] = 0;
+	vm_request_shutdown(vm, CAUSE_GUEST_SHUTDOWN);
+	vm_request_shutdown(vm, CAUSE_HOST_UI); /* the first cause is told */
+	pump(vm->loop);
+	ck_assert_str_eq(h.text, "shutdown(guest-shutdown) =shutdown stop ");
+	ck_assert(!vm->wants_quit);
+	/* A reset makes it usable again. */
+	h.text[0] = 0;
+	vm_request_reset(vm, CAUSE_HOST_QMP_SYSTEM_RESET);
+	pump(vm->loop);
+	ck_assert_str_eq(h.text, "reset(host-qmp-system-reset) =prelaunch ");
+	vm_cont(vm);
+	h.text[0] = 0;
+	vm_request_powerdown(vm);
+	pump(vm->loop);
+	ck_assert_str_eq(h.text, "powerdown ");
+	vm_request_shutdown(vm, CAUSE_HOST_QMP_QUIT);
+	pump(vm->loop);
+	ck_assert(vm->wants_quit);
+	unmake(vm);
+}
+END_TEST
+
+START_TEST(test_triple_fault)
+{
+	struct heard h;
+	struct vm *vm = make(2, &h);
+	uint64_t ran;
+
+	vm_cont(vm);
+	h.text[0] = 0;
+	mock(vm->vcpus[1])->mode = MOCK_SHUTDOWN;
+	pump(vm->loop);
+	ck_assert_str_eq(h.text, "reset(guest-reset) ");
+	ck_assert_uint_eq(mock(vm->vcpus[0])->resets, 2);
+	ran = mock(vm->vcpus[1])->ran;
+	wait_for(&mock(vm->vcpus[1])->ran, ran + 10); /* it goes on after the reset */
+	/* -no-reboot: a reset by the guest ends the VM. */
+	vm->no_reboot = true;
+	mock(vm->vcpus[1])->mode = MOCK_SHUTDOWN;
+	pump(vm->loop);
+	ck_assert(vm->wants_quit);
+	unmake(vm);
+}
+END_TEST
+
+START_TEST(test_error_and_debug)
+{
+	struct vm *vm = make(2, NULL);
+
+	vm_cont(vm);
+	mock(vm->vcpus[0])->mode = MOCK_ERROR;
+	pump(vm->loop);
+	ck_assert_int_eq(vm->state, RUN_INTERNAL_ERROR);
+	ck_assert(!mock(vm->vcpus[1])->inside);
+	mock(vm->vcpus[0])->mode = MOCK_DEBUG;
+	vm_cont(vm);
+	pump(vm->loop);
+	ck_assert_int_eq(vm->state, RUN_DEBUG);
+	unmake(vm);
+}
+END_TEST
+
+START_TEST(test_init_fails)
+{
+	struct vm *vm = vm_new(&mock_arch, &mock_hv);
+	struct err e = ERR_INIT;
+	struct vcpu *c;
+
+	mock_fail_init = 1;
+	ck_assert(!vm_add_vcpu(vm, &c, &e));
+	ck_assert(!vm_add_vcpu(vm, &c, &e));
+	ck_assert_int_eq(vm_start_vcpus(vm, &e), -ENODEV);
+	ck_assert_str_eq(e.text, "vCPU 1: no such vCPU");
+	vm_free(vm);
+}
+END_TEST
+
+int main(void)
+{
+	const TTest *const tests[] = {
+		test_run_stop, test_no_lost_wakeup, test_masked_request, test_work,
+		test_exclusive, test_exit,	    test_shutdown,	 test_triple_fault,
+		test_error_and_debug, test_init_fails,
+	};
+
+	return unit_main(unit_suite("vm", tests, ARRAY_LEN(tests)));
+}

@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * gmem-space.c - address spaces: publication of flat maps, look-up, listeners.
+ *
+ * One lock (RANK_ASPACE) covers the region tree and every space, because an alias
+ * may show one region in several spaces. It is taken on topology changes only.
+ */
+#include "config.h"
+
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/gmem-internal.h"
+
+static struct lk gmem_topology = { .m = PTHREAD_MUTEX_INITIALIZER,
+				   .rank = RANK_ASPACE,
+				   .name = "memory topology" };
+/* Under gmem_topology. */
+struct aspace_node {
+	struct aspace *as;
+	struct list link;
+};
+static struct list gmem_spaces = LIST_INIT(gmem_spaces);
+static unsigned gmem_generation;
+static const struct flat gmem_empty;
+
+/* ---- publication ---- */
+
+static bool flat_same(const struct flat *a, const struct flat *b)
+{
+	if (a->n != b->n) {
+		return false;
+	}
+	for (unsigned i = 0; i < a->n; i++) {
+		const struct flat_range *x = &a->r[i], *y = &b->r[i];
+
+		if (x->start != y->start || x->size != y->size || x->mr != y->mr ||
+		    x->off != y->off || x->readonly != y->readonly || x->host != y->host) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void aspace_publish(struct aspace *as)
+{
+	struct flat *was = atomic_load(&as->flat), *now = gmem_flatten(as->root);
+	struct aspace_listener *l, *tmp;
+
+	as->dirty = false;
+	if (was && flat_same(was, now)) {
+		free(now);
+		return;
+	}
+	now->generation = ++gmem_generation;
+	atomic_store(&as->flat, now);
+	list_for_each_safe(l, tmp, &as->listeners, link) {
+		l->changed(l, was ? was : &gmem_empty, now);
+	}
+	gmem_retire(was);
+}
+
+/* The tree has changed: each space outside a batch is rebuilt. */
+static void gmem_tree_changed(void)
+{
+	struct aspace_node *n;
+
+	list_for_each(n, &gmem_spaces, link) {
+		n->as->dirty = true;
+		if (!n->as->batch) {
+			aspace_publish(n->as);
+		}
+	}
+}
+
+void aspace_init(struct aspace *as, const char *name, struct mr *root)
+{
+	struct aspace_node *n = calloc(1, sizeof(*n));
+
+	if (!n) {
+		abort();
+	}
+	memset(as, 0, sizeof(*as));
+	as->name = name;
+	as->root = root;
+	as->lk = &gmem_topology;
+	list_init(&as->listeners);
+	n->as = as;
+	LOCK_SCOPE(&gmem_topology);
+	root->space = as;
+	list_add_tail(&gmem_spaces, &n->link);
+	aspace_publish(as);
+}
+
+void aspace_fini(struct aspace *as)
+{
+	struct aspace_node *n, *tmp;
+
+	if (!as->lk) {
+		return;
+	}
+	LOCK_SCOPE(&gmem_topology);
+	list_for_each_safe(n, tmp, &gmem_spaces, link) {
+		if (n->as == as) {
+			list_del(&n->link);
+			free(n);
+		}
+	}
+	as->root->space = NULL;
+	gmem_retire(atomic_exchange(&as->flat, NULL));
+}
+
+void aspace_add_listener(struct aspace *as, struct aspace_listener *l)
+{
+	LOCK_SCOPE(&gmem_topology);
+	list_add_tail(&as->listeners, &l->link);
+	l->changed(l, &gmem_empty, atomic_load(&as->flat));
+}
+
+void aspace_del_listener(struct aspace *as __unused, struct aspace_listener *l)
+{
+	LOCK_SCOPE(&gmem_topology);
+	list_del(&l->link);
+}
+
+void aspace_begin(struct aspace *as)
+{
+	LOCK_SCOPE(&gmem_topology);
+	as->batch++;
+}
+
+void aspace_commit(struct aspace *as)
+{
+	LOCK_SCOPE(&gmem_topology);
+	if (!--as->batch && as->dirty) {
+		aspace_publish(as);
+	}
+}
+
+/* ---- tree changes ---- */
+
+static void mr_link_sorted(struct mr *parent, struct mr *child)
+{
+	struct mr *at;
+
+	/* Highest first; of equals the later addition comes first and so wins. */
+	list_for_each(at, &parent->children, link) {
+		if (at->priority <= child->priority) {
+			break;
+		}
+	}
+	list_insert_before(&at->link, &child->link);
+}
+
+void mr_add(struct mr *parent, gpa_t addr, struct mr *child, int priority)
+{
+	LOCK_SCOPE(&gmem_topology);
+	child->addr = addr;
+	child->priority = priority;
+	child->parent = parent;
+	child->in_tree = true;
+	mr_link_sorted(parent, child);
+	gmem_tree_changed();
+}
+
+void mr_del(struct mr *child)
+{
+	LOCK_SCOPE(&gmem_topology);
+	if (!child->in_tree) {
+		return;
+	}
+	list_del(&child->link);
+	child->parent = NULL;
+	child->in_tree = false;
+	gmem_tree_changed();
+}
+
+void mr_set_enabled(struct mr *m, bool on)
+{
+	LOCK_SCOPE(&gmem_topology);
+	if (m->enabled != on) {
+		m->enabled = on;
+		gmem_tree_changed();
+	}
+}
+
+void mr_set_addr(struct mr *m, gpa_t addr)
+{
+	LOCK_SCOPE(&gmem_topology);
+	if (m->addr != addr) {
+		m->addr = addr;
+		gmem_tree_changed();
+	}
+}
+
+void mr_set_readonly(struct mr *m, bool ro)
+{
+	LOCK_SCOPE(&gmem_topology);
+	if (m->readonly != ro) {
+		m->readonly = ro;
+		gmem_tree_changed();
+	}
+}
+
+void mr_set_size(struct mr *m, uint64_t size)
+{
+	LOCK_SCOPE(&gmem_topology);
+	if ((m->kind == MR_RAM || m->kind == MR_ROM) && size > m->ram->size - m->ram_delta) {
+		size = m->ram->size - m->ram_delta;
+	}
+	if (m->size != size) {
+		m->size = size;
+		gmem_tree_changed();
+	}
+}
+
+/* ---- look-up ---- */
+
+/*
+ * Each thread remembers a few hits. A generation names one map of one space for
+ * ever, so a stale entry can't match a new map at the same address.
+ */
+enum { FLAT_CACHE = 16 };
+static __thread struct {
+	unsigned generation, index;
+} flat_cache[FLAT_CACHE];
+
+static const struct flat_range *flat_search(const struct flat *f, gpa_t addr)
+{
+	unsigned lo = 0, hi = f->n;
+
+	while (lo < hi) {
+		unsigned mid = lo + (hi - lo) / 2;
+		const struct flat_range *r = &f->r[mid];
+
+		if (addr < r->start) {
+			hi = mid;
+		} else if (addr - r->start >= r->size) {
+			lo = mid + 1;
+		} else {
+			return r;
+		}
+	}
+	return NULL;
+}
+
+const struct flat_range *flat_find(const struct flat *f, gpa_t addr)
+{
+	unsigned slot = (unsigned)((addr >> 12) ^ (addr >> 2) ^ f->generation) % FLAT_CACHE;
+	const struct flat_range *r;
+
+	if (likely(flat_cache[slot].generation == f->generation && f->generation)) {
+		r = &f->r[flat_cache[slot].index];
+		if (likely(addr - r->start < r->size)) {
+			return r;
+		}
+	}
+	r = flat_search(f, addr);
+	if (r) {
+		flat_cache[slot].generation = f->generation;
+		flat_cache[slot].index = (unsigned)(r - f->r);
+	}
+	return r;
+}
