@@ -17,6 +17,8 @@ libcore_a_SOURCES = \
 	%D%/gmem.h \
 	%D%/hv.h \
 	%D%/irq.h \
+	%D%/object.c \
+	%D%/object.h \
 	%D%/lock-rank.h \
 	%D%/lock.c %D%/lock.h \
 	%D%/loop-epoll.c \

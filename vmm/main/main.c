@@ -29,7 +29,6 @@
 #include "core/vm.h"
 #include "host/char/chardev.h"
 #include "main/build.h"
-#include "qmp/monitor.h"
 #include "seccomp/sandbox.h"
 
 static struct build main_build;
@@ -201,22 +200,31 @@ static int main_parse(int argc, char **argv, struct err *e)
 
 /* ---- sandbox ---- */
 
-/* Everything is open: each thread takes its role's filter before the guest runs. */
-static int main_seal(struct opt *t, struct err *e)
+/* -sandbox on|off; the finer switches of QEMU's only widen what is denied here anyway. */
+static int main_sandbox(struct build *b, struct err *e)
 {
-	struct opt *o = opt_get(t, "sandbox");
+	static const char *const finer[] = { "obsolete", "elevateprivileges", "spawn",
+					     "resourcecontrol" };
+	struct opt *o = opt_get(b->tree, "sandbox");
 	bool on = true;
-	int r = o ? opt_get_bool(o, "enable", true, &on, e) : 0;
+	int r = 0;
 
+	if (o) {
+		for (unsigned i = 0; i < ARRAY_LEN(finer); i++) {
+			(void)opt_get(o, finer[i]);
+		}
+		r = opt_get_bool(o, "enable", true, &on, e);
+		r = r < 0 ? r : opt_check_unused(o, "-sandbox", e);
+	}
 	if (r < 0 || !on) {
 		return r;
 	}
 	r = sandbox_init(e);
-	if (r < 0) {
-		return r;
+	if (r >= 0) {
+		role_set_seal(sandbox_seal_thread);
+		r = role_seal_all(e);
 	}
-	role_set_seal(sandbox_seal_thread);
-	return role_seal_all(e);
+	return r < 0 ? err_prefix(e, r, "sandbox") : 0;
 }
 
 /* ---- life ---- */
@@ -278,7 +286,7 @@ int main(int argc, char **argv)
 		main_daemon_ready(ready);
 	}
 	chardev_set_quit(main_quit_key, main_build.vm);
-	if (main_seal(main_build.tree, &e) < 0) {
+	if (main_sandbox(&main_build, &e) < 0) {
 		die(&e);
 	}
 	main_start(&main_build);
