@@ -19,10 +19,6 @@
 #include "core/gmem.h"
 #include "core/vm.h"
 
-/* A program without devices (a unit test) links this; the generated table replaces it. */
-extern const struct device_class *const device_classes[] __attribute__((weak));
-const struct device_class *const device_classes[] = { NULL };
-
 static struct list device_all = LIST_INIT(device_all); /* in order of realization */
 static struct list bus_all = LIST_INIT(bus_all);
 static unsigned device_n_anon, device_n_unattached;

@@ -4,6 +4,7 @@ libcore_a_SOURCES = \
 	%D%/coroutine.c %D%/coroutine.h \
 	%D%/device-help.c \
 	%D%/device-internal.h \
+	%D%/device-none.c \
 	%D%/device-prop.c \
 	%D%/device.c %D%/device.h \
 	%D%/futex.h \
