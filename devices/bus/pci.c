@@ -415,6 +415,7 @@ void pci_dev_fini(struct pci_dev *d)
 	pci_host_intx(d, false);
 	pci_unmap_all(d);
 	pci_msi_fini(d);
+	gmem_synchronize();
 }
 
 int pci_post_load(struct pci_dev *d, struct err *e)

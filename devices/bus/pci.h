@@ -150,7 +150,9 @@ int pci_msix_init_bar(struct pci_dev *d, unsigned vectors, unsigned bar,
 /* ... or inside `container` (which is, or will be, BAR `bar`). */
 int pci_msix_init(struct pci_dev *d, unsigned vectors, struct mr *container, unsigned bar,
 		  unsigned table_off, unsigned pba_off, struct err *e) __must_check;
-void pci_dev_fini(struct pci_dev *d); /* from unrealize and failing realize */
+/* First thing in unrealize: BARs and vectors are gone, and no vCPU is in a handler. The
+ * bus calls it too (also when realize failed), so a simple device need not. */
+void pci_dev_fini(struct pci_dev *d);
 /* Config space, vectors and INTx to the power-on state. */
 void pci_dev_reset(struct pci_dev *d);
 

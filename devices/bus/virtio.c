@@ -11,6 +11,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "core/object.h"
 
 enum { VIRTIO_RESET_WAIT_S = 1 };
 
@@ -401,8 +402,16 @@ uint8_t virtio_isr_take(struct virtio_dev *v)
 
 /* ---- life ---- */
 
-struct loop *virtio_loop(struct virtio_dev *v, struct err *e __unused)
+struct loop *virtio_loop(struct virtio_dev *v, struct err *e)
 {
+	if (v->iothread && *v->iothread) {
+		v->dev.io = object_iothread(v->iothread);
+		if (!v->dev.io) {
+			err_set(e, -ENOENT, "%s: there is no iothread '%s'", v->dev.cls->name,
+				v->iothread);
+			return NULL;
+		}
+	}
 	return v->dev.io ? v->dev.io : v->dev.vm->loop;
 }
 

@@ -1,1 +1,5 @@
 libdevices_a_SOURCES += %D%/serial-isa.c %D%/serial-isa.h
+libdevices_a_SOURCES += \
+	%D%/virtio-console.c \
+	%D%/virtio-serial.c \
+	%D%/virtio-serial.h

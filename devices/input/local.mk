@@ -1,1 +1,1 @@
-# libdevices_a_SOURCES += %D%/file.c %D%/file.h
+libdevices_a_SOURCES += %D%/i8042.c %D%/i8042.h

@@ -1,4 +1,5 @@
 libdevices_a_SOURCES += \
+	%D%/hpet.c \
 	%D%/hpet.h \
 	%D%/pit.c \
 	%D%/pit.h \

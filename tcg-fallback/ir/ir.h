@@ -56,6 +56,17 @@ enum ir_cond { IR_O, IR_NO, IR_LTU, IR_GEU, IR_EQ, IR_NE, IR_LEU, IR_GTU, IR_S, 
 #define IR_FL_S 0x080u
 #define IR_FL_O 0x800u
 #define IR_FL_ALL (IR_FL_C | IR_FL_P | IR_FL_A | IR_FL_Z | IR_FL_S | IR_FL_O)
+/* Packed bits <-> six adjacent bits C P A Z S O. */
+static inline uint8_t ir_fl_hint(unsigned fl)
+{
+	return (uint8_t)((fl & 1) | (fl >> 1 & 2) | (fl >> 2 & 4) | (fl >> 3 & 0x18) |
+			 (fl >> 6 & 0x20));
+}
+static inline unsigned ir_fl_of_hint(uint8_t h)
+{
+	return h ? (h & 1u) | (h & 2u) << 1 | (h & 4u) << 2 | (h & 0x18u) << 3 | (h & 0x20u) << 6 :
+		   IR_FL_ALL;
+}
 unsigned ir_cond_reads(enum ir_cond c); /* which packed bits the condition looks at */
 
 enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW_XOR,
@@ -89,7 +100,8 @@ enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW
  *       enum ir_rmw (rmw), the access description `mem` (ld, st, cas; rmw has it in aux2)
  * aux2  compared type (setcmp, selnz, fshift); scale 0..3 (ld, st, cas: low 2 bits);
  *       for rmw: access description, and the scale is always 0
- * hint  memory: soft-MMU window 0..IR_WINDOWS-1 (which cached window to try; the front end
+ * hint  fset, flags, fshift: the bits that anybody looks at, as ir_fl_hint() codes them (0:
+ *       not computed); memory: soft-MMU window 0..IR_WINDOWS-1 (which cached window to try; the front end
  *       gives accesses off the same base register the same number)
  * mode  memory: 0 = the current privilege, 1 = "system" (implicit supervisor access)
  * use   number of uses; computed by passes

@@ -8,6 +8,9 @@
  *	      narrows fmix/fshift, marks compares
  *   dead     use counts and dead code
  *
+ * The list of tier 1: flags, fold, flags, dead. Constants are evaluated by the interpreter's
+ * own functions (interp/ival.h).
+ *
  * Each pass leaves a unit that ir_verify accepts. Tier 1 runs the list once.
  */
 #ifndef LODGE_TCG_OPT_H
@@ -17,6 +20,7 @@
 
 void opt_fold(struct ir_unit *u);
 void opt_flags(struct ir_unit *u);
+void opt_flags_loops(struct ir_unit *u); /* the same, exact over backward branches (tier 2) */
 void opt_dead(struct ir_unit *u); /* computes `use`, removes what is unused (op = IR_NOP) */
 void opt_run(struct ir_unit *u, int tier);
 

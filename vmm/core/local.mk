@@ -3,8 +3,8 @@ libcore_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
 	%D%/coroutine.c %D%/coroutine.h \
 	%D%/device-help.c \
-	%D%/device-internal.h \
 	%D%/device-none.c \
+	%D%/device-internal.h \
 	%D%/device-prop.c \
 	%D%/device.c %D%/device.h \
 	%D%/futex.h \
@@ -17,6 +17,8 @@ libcore_a_SOURCES = \
 	%D%/gmem.h \
 	%D%/hv.h \
 	%D%/irq.h \
+	%D%/object.c \
+	%D%/object.h \
 	%D%/lock-rank.h \
 	%D%/lock.c %D%/lock.h \
 	%D%/loop-epoll.c \

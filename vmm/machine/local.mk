@@ -1,6 +1,5 @@
 noinst_LIBRARIES += libmachine.a
 libmachine_a_SOURCES = \
-	vmm/core/object.c vmm/core/object.h \
 	%D%/acpi.c %D%/acpi.h \
 	%D%/aml.c %D%/aml.h \
 	%D%/blob.c %D%/blob.h \

@@ -118,7 +118,7 @@ struct xt;
 struct xi_form;
 
 enum x86_map { XM_1, XM_0F, XM_0F38, XM_0F3A };
-enum { XR_NONE = 0xff, XR_RIP = 0x10 };
+enum { XR_NONE = 0xff, XR_RIP = 0x10, XR_MOFFS = 0x11 }; /* MOFFS: address in imm */
 
 struct x86_insn {
 	uint8_t len;
@@ -129,7 +129,7 @@ struct x86_insn {
 	uint8_t vex_l, vvvv;	/* vvvv already inverted */
 	uint8_t modrm, mod, reg, rm; /* reg, rm: extended by REX.R, REX.B */
 	bool has_modrm, is_mem;
-	uint8_t base, index, scale; /* memory operand: XR_NONE, 0..15, base XR_RIP */
+	uint8_t base, index, scale; /* memory operand: XR_NONE, 0..15, base also XR_RIP, XR_MOFFS */
 	uint8_t seg;		/* effective segment of the memory operand (enum x86_sreg) */
 	uint8_t seg_override;	/* XR_NONE or enum x86_sreg */
 	uint8_t opsize, asize;	/* bytes: 2 4 8 */
@@ -158,9 +158,12 @@ struct xt {
 	struct x86_insn i;
 	bool end;		/* control flow has been emitted: the unit ends here */
 	bool stop;		/* end the unit after this instruction (exit_to next) */
-	unsigned n_exits;
+	unsigned n_exits, n_branches;
 	struct xt_slow *slow;	/* deferred out-of-line paths */
 	unsigned n_slow;
+	struct ir_addr ea;	/* the memory operand's address, computed once */
+	bool ea_ok;
+	bool more;		/* the next instruction must be in this unit if possible (STI) */
 };
 
 /* For instruction functions. Integer type of 1, 2, 4, 8 bytes. */
@@ -174,6 +177,8 @@ struct ir_addr xt_mem(struct xt *x, unsigned size, bool write);
 /* Linear address as a value (for helpers). */
 ir_val xt_linear(struct xt *x, unsigned size, bool write);
 ir_val xt_call(struct xt *x, enum x86_helper h, ir_val a, ir_val b, ir_val c, ir_val d);
+/* translate.c: x86_tcg_guest.translate */
+int x86_translate(struct ir_unit *u, struct tcg_fetch *f);
 /* Emits an unconditional fault; ends the unit. */
 void xt_raise(struct xt *x, enum x86_exc vec);
 /* Leaves to the run loop after this instruction (key may have changed). */

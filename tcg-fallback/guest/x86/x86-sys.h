@@ -22,28 +22,25 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
 #include "core/cpu/x86-model.h"
 #include "core/cpu/x86.h"
+#include "tcg-fallback/guest/x86/x86-guest.h"
 #include "tcg-fallback/ir/env.h"
 #include "tcg-fallback/ir/guest.h"
 
-static inline struct x86_cpu *x86_of(struct tcg_env *env)
-{
-	return tcg_arch_of(env);
-}
-
 /* ---- faults ---- */
-void x86_record(struct x86_cpu *c, int vec, bool has_err, uint32_t err);
-/* Fault-like: pc of the current instruction. */
-void x86_fault(struct tcg_env *env, int vec) __noreturn;
-void x86_fault_err(struct tcg_env *env, int vec, uint32_t err) __noreturn;
-static inline void __noreturn x86_gp0(struct tcg_env *env)
+/* Combines with what is being delivered: double and triple faults. Whether the vector has
+ * an error code is known here. */
+void x86_record(struct x86_cpu *c, int vec, uint32_t err);
+/* x86_raise() (x86-guest.h): fault at the current instruction. */
+static inline void __noreturn x86_gp(struct tcg_env *env, uint32_t err)
 {
-	x86_fault_err(env, X86_EXC_GP, 0);
+	x86_raise(env, X86_EXC_GP, err);
 }
 static inline void __noreturn x86_ud(struct tcg_env *env)
 {
-	x86_fault(env, X86_EXC_UD);
+	x86_raise(env, X86_EXC_UD, 0);
 }
 /* Trap-like: c->rip is already the next instruction (single step, data break points). */
 void x86_trap_db(struct tcg_env *env, uint64_t dr6_bits) __noreturn;
@@ -52,13 +49,16 @@ void x86_trap_db(struct tcg_env *env, uint64_t dr6_bits) __noreturn;
 enum x86_mmu_mode { X86_MMU_SUP, X86_MMU_SUP_SMAP, X86_MMU_USER };
 /* hflags and MMU context after any change of mode. */
 void x86_mode_changed(struct tcg_env *env);
-void x86_mmu_ctx(struct tcg_env *env); /* the second half alone: CPL or AC changed */
+void x86_mmu_ctx(struct tcg_env *env); /* the second half alone: AC changed */
 
 /* Lazy flags -> cc_a, CC_OP_FLAGS. */
 void x86_cc_pack(struct x86_cpu *c);
 /* RFLAGS with the lazy flags put in; and the reverse under a mask of writable bits. */
 uint64_t x86_get_rflags(struct x86_cpu *c);
 void x86_put_rflags(struct x86_cpu *c, uint64_t v, uint64_t mask);
+/* Does DR7 enable an instruction break point at this linear address? */
+bool x86_code_bp_at(const struct x86_cpu *c, uint64_t pc);
+bool x86_code_bp_any(const struct x86_cpu *c);
 
 static inline bool x86_pe(const struct x86_cpu *c)
 {
@@ -134,15 +134,33 @@ static inline void x86_stk_commit(struct x86_cpu *c, const struct x86_stk *s)
 	c->reg[X86_RSP] = (c->reg[X86_RSP] & ~s->mask) | (s->sp & s->mask);
 }
 
+/* RETF and IRET in protected mode, from the point where ip and cs (and flags) are popped:
+ * checks CS, switches to the outer stack if the privilege falls, loads everything. */
+struct x86_far_ret {
+	uint64_t ip;
+	uint16_t cs;
+	unsigned size, release; /* release: RETF's immediate */
+	bool iret;
+};
+void x86_far_return(struct tcg_env *env, struct x86_stk *s, const struct x86_far_ret *r);
+
 /* ---- exc.c ---- */
-enum x86_int_kind { X86_INT_EXC, X86_INT_HARD, X86_INT_SOFT, X86_INT_INT3 };
+enum x86_int_kind { X86_INT_EXC, X86_INT_HARD, X86_INT_SOFT, X86_INT_INT1 };
 /* The whole of delivery through IVT/IDT. next_ip: pushed return ip (architectural). */
 void x86_interrupt(struct tcg_env *env, int vec, enum x86_int_kind kind, bool has_err,
 		   uint32_t err, uint64_t next_ip);
+void x86_deliver(struct tcg_env *env);
+bool x86_take_interrupt(struct tcg_env *env);
+bool x86_interrupt_ready(struct tcg_env *env);
 
 /* ---- mmu.c ---- */
 int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode, bool probe,
 	     struct mmu_result *r);
+/* A new CR3 under PAE paging outside long mode: loads the PDPTEs; -EINVAL: #GP(0). */
+int x86_load_pdptes(struct tcg_env *env, uint64_t cr3);
+uint64_t x86_mmu_space(const struct x86_cpu *c);
+
+/* ---- cr.c ---- */
 int x86_set_cr0(struct tcg_env *env, uint64_t v); /* -EINVAL: #GP(0) */
 int x86_set_cr3(struct tcg_env *env, uint64_t v);
 int x86_set_cr4(struct tcg_env *env, uint64_t v);

@@ -75,9 +75,9 @@ static void x86_reset_common(struct x86_cpu *c)
 	c->nmi_masked = false;
 	c->in_smm = false;
 	c->exc_pending = c->exc_delivering = -1;
-	c->exc_has_err = c->exc_ext = false;
+	c->exc_has_err = false;
 	memset(c->pdpte, 0, sizeof(c->pdpte));
-	c->hflags = 0;
+	c->hflags = X86_HFLAGS_STALE;
 	c->wait_sipi = c->vcpu && c->vcpu->index != 0;
 	if (c->vcpu) {
 		c->vcpu->halted = c->wait_sipi;
@@ -150,7 +150,7 @@ void x86_startup(struct x86_cpu *c, uint8_t vector)
 	c->seg[X86_CS].limit = 0xffff;
 	c->seg[X86_CS].attr = 0x9b;
 	c->rip = c->seg[X86_CS].base;
-	c->hflags = 0;
+	c->hflags = X86_HFLAGS_STALE;
 	if (c->vcpu) {
 		c->vcpu->halted = false;
 	}

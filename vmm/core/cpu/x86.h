@@ -123,6 +123,8 @@ union x86_vec {
 
 #define X86_EXC_TRIPLE 256 /* exc_pending: shut down */
 
+#define X86_HFLAGS_STALE UINT32_MAX
+
 /* CPUID leaves the model answers; anything else answers as the highest basic leaf. */
 struct x86_cpuid {
 	uint32_t leaf, sub, flags, eax, ebx, ecx, edx;
@@ -153,7 +155,8 @@ struct x86_cpu {
 	uint32_t cc_op;
 	uint32_t eflags;	/* everything but X86_ARITH and DF */
 	int64_t df;		/* +1 or -1 */
-	uint32_t mxcsr, hflags; /* hflags: front end's block-selection bits, see guest/x86 */
+	uint32_t mxcsr, hflags; /* hflags: front end's block-selection bits, see guest/x86;
+				   X86_HFLAGS_STALE after anyone else wrote the state */
 	struct x86_seg seg[X86_NSEG];
 	uint64_t scratch[8];	/* for multi-part instructions of the front end */
 
@@ -195,7 +198,6 @@ struct x86_cpu {
 	bool exc_has_err;
 	uint32_t exc_err;
 	int16_t exc_delivering; /* -1 none: vector whose delivery is under way */
-	bool exc_ext;		/* what is being delivered is external or an exception: EXT */
 	uint64_t pdpte[4];	/* PAE paging: loaded by MOV CR3 */
 
 	/* ---- identification ---- */

@@ -1,0 +1,1 @@
+EXTRA_DIST += bench/run bench/work.sh bench/nbody.c bench/matmul.c

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * guest.c - x86_tcg_guest: the front end as the run time sees it.
+ *
+ * Threads: the vCPU's own.
+ */
+#include "config.h"
+
+#include <stddef.h>
+
+#include "base/compiler.h"
+#include "core/vm.h"
+#include "tcg-fallback/guest/x86/x86-sys.h"
+
+/* ---- the table ---- */
+
+static void guest_init_vcpu(struct tcg_env *env)
+{
+	struct x86_cpu *c = x86_of(env);
+
+	c->vcpu = env->vcpu;
+	x86_mode_changed(env);
+}
+
+static void guest_key(void *arch, uint64_t *pc, uint64_t *key)
+{
+	struct x86_cpu *c = arch;
+
+	if (unlikely(c->wait_sipi)) {
+		tcg_exit_loop(tcg_env_of(c), TCG_EXIT_HALT);
+	}
+	if (unlikely(c->hflags == X86_HFLAGS_STALE)) {
+		x86_mode_changed(tcg_env_of(c));
+	}
+	*pc = c->rip;
+	*key = c->hflags;
+}
+
+static void guest_set_pc(void *arch, uint64_t pc)
+{
+	struct x86_cpu *c = arch;
+
+	c->rip = pc;
+}
+
+static void guest_misaligned(struct tcg_env *env, uint64_t va, bool write)
+{
+	(void)va;
+	(void)write;
+	/* Aligned vector forms: #GP(0). */
+	x86_record(x86_of(env), X86_EXC_GP, 0);
+}
+
+static int guest_disas_mode(uint64_t key)
+{
+	static const int modes[] = { 1 << 1, 1 << 2, 1 << 3, 1 << 3 }; /* capstone's 16/32/64 */
+
+	return modes[XH_CODE(key)];
+}
+
+const struct tcg_guest x86_tcg_guest = {
+	.name = "x86",
+	.arch = &x86_guest_arch,
+	.slots = x86_slots,
+	.n_slots = XS_N,
+	.helpers = x86_helpers,
+	.n_helpers = XHELP_N,
+	.pc_offset = offsetof(struct x86_cpu, rip),
+	.cc_op_offset = offsetof(struct x86_cpu, cc_op),
+	.cc_a_offset = offsetof(struct x86_cpu, cc_a),
+	.cc_b_offset = offsetof(struct x86_cpu, cc_b),
+	.fpcr_offset = offsetof(struct x86_cpu, mxcsr),
+	.init_vcpu = guest_init_vcpu,
+	.key = guest_key,
+	.set_pc = guest_set_pc,
+	.translate = x86_translate,
+	.walk = x86_walk,
+	.misaligned = guest_misaligned,
+	.deliver = x86_deliver,
+	.interrupt = x86_take_interrupt,
+	.interrupt_ready = x86_interrupt_ready,
+	.disas_mode = guest_disas_mode,
+};
