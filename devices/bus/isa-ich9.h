@@ -27,7 +27,7 @@ enum {
 	ICH9_SMI_CMD = 0xb2,
 	ICH9_GPE0 = 0x20,	 /* offset in the PM block, ICH9_GPE0_LEN bytes */
 	ICH9_GPE0_LEN = 16,
-	ICH9_RESET_PORT = 0xcf9, /* write 0x06: hard reset (pci_host_cfg.cf9) */
+	ICH9_RESET_PORT = 0xcf9, /* write 0x06: hard reset (the host bridge has it) */
 };
 
 struct ich9_cfg {

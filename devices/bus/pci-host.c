@@ -30,7 +30,7 @@ static uint64_t pci_host_cf8_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct pci_host *h = opaque;
 
-	if (off == 1 && size == 1 && h->cfg.cf9) {
+	if (off == 1 && size == 1) {
 		return h->cf9;
 	}
 	return off == 0 && size == 4 ? h->addr : pci_host_ones(size);
@@ -42,7 +42,7 @@ static void pci_host_cf8_write(void *opaque, uint64_t off, uint64_t val, unsigne
 
 	if (off == 0 && size == 4) {
 		h->addr = (uint32_t)val & (CF8_ENABLE | 0x00fffffc);
-	} else if (off == 1 && size == 1 && h->cfg.cf9) {
+	} else if (off == 1 && size == 1) {
 		h->cf9 = (uint8_t)val & (0x08 | CF9_SYS_RST);
 		if (val & CF9_RST_CPU) {
 			vm_request_reset(h->dev.vm, CAUSE_GUEST_RESET);

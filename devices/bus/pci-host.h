@@ -17,8 +17,7 @@
 
 struct pci_host_cfg {
 	const char *bus_name;	/* "pcie.0" */
-	bool ports;		/* CF8/CFC */
-	bool cf9;		/* reset control register at CF9: 06 resets */
+	bool ports;		/* CF8/CFC, and the reset control register CF9 (06 resets) */
 	uint64_t ecam_base;	/* 0: not mapped (yet: see pci_host_set_ecam) */
 	unsigned buses;		/* bus numbers behind ECAM: 64, 128 or 256 */
 	/* Line (0..PCI_ROOT_LINES-1) of INTx `pin` (0 = INTA) of a slot on the root bus;

@@ -375,7 +375,12 @@ static inline void irgen_body(struct irgen *g, unsigned n)
 			irgen_vector(g);
 		} else if (label < 0) {
 			label = ir_new_label(g->u);
-			if (irgen_n(g, 2)) {
+			if (irgen_n(g, 3) == 0) {
+				ir_val c = ir_setcc(g->u, IR_I32, irgen_n(g, 16), irgen_fl(g));
+
+				ir_brcmp(g->u, IR_I32, irgen_n(g, 2) ? IR_NE : IR_EQ, c,
+					 ir_const(g->u, IR_I32, 0), label);
+			} else if (irgen_n(g, 2)) {
 				ir_brcc(g->u, irgen_n(g, 16), irgen_fl(g), label);
 			} else {
 				enum ir_type t = irgen_type(g);

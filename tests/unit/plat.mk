@@ -1,1 +1,10 @@
-# Unit tests and fuzz targets: see tests/local.mk for the pattern.
+if HAVE_CHECK
+check_PROGRAMS += tests/unit/plat
+TESTS += tests/unit/plat
+tests_unit_plat_SOURCES = tests/unit/plat_test.c tests/unit/unit.h \
+	tests/qtest/harness.c tests/qtest/harness.h
+tests_unit_plat_CPPFLAGS = $(TEST_CPPFLAGS)
+DEVICE_TEST_LIBS = $(GROUP_START) libdevices.a libblock.a libhost.a libstate.a libcpu.a \
+	libcore.a libbase.a $(GROUP_END) $(SLIRP_LIBS) $(TEST_LIBS)
+tests_unit_plat_LDADD = $(DEVICE_TEST_LIBS)
+endif

@@ -1,1 +1,17 @@
-# Unit tests and fuzz targets: see tests/local.mk for the pattern.
+# Differential tests of the x86 front end; see tests/insn/main.c.
+if HOST_X86_64
+check_PROGRAMS += tests/insn/insn
+TESTS += tests/insn/insn
+tests_insn_insn_SOURCES = tests/insn/main.c tests/insn/gen.c tests/insn/emu.c \
+	tests/insn/native.c tests/insn/insn.h
+tests_insn_insn_CPPFLAGS = $(INC_VMM) $(INC_TOP)
+tests_insn_insn_LDADD = $(GROUP_START) libx86guest.a libinterp.a libopt.a libir.a libbase.a \
+	$(GROUP_END) -lm
+endif
+if FUZZING
+noinst_PROGRAMS += tests/fuzz/fuzz_x86decode
+tests_fuzz_fuzz_x86decode_SOURCES = tests/fuzz/fuzz_x86decode.c
+tests_fuzz_fuzz_x86decode_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_fuzz_fuzz_x86decode_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
+tests_fuzz_fuzz_x86decode_LDADD = $(GROUP_START) libx86guest.a libir.a libbase.a $(GROUP_END)
+endif

@@ -347,6 +347,9 @@ static int build_memory(struct build *b, const struct machine_class *cls,
 		return err_prefix(e, r, "-m");
 	}
 	cfg->ram_size = ALIGN_UP(cfg->ram_size, (uint64_t)8192);
+	if (cls->no_cpus) {
+		return 0;
+	}
 	if (cfg->ram_size < (1 << 20) || cfg->ram_size > (UINT64_C(1) << 40)) {
 		return err_set(e, -EINVAL, "-m: between 1M and 1T of memory are possible");
 	}
@@ -446,6 +449,7 @@ static int build_machine_class(struct build *b, const struct machine_class **out
 	const char *type = opt_get_str(o, "type", NULL);
 
 	(void)opt_get(o, "accel");
+	(void)opt_get(o, "usb");
 	*out = type ? machine_class_find(type) : machine_class_default(b->target);
 	if (!*out && type) {
 		return err_set(e, -EINVAL, "-machine: '%s' is not supported (see -machine help)", type);
@@ -590,7 +594,6 @@ int build_vm(struct build *b, struct err *e)
 	}
 	r = build_devices(b, e);
 	r = r < 0 ? r : machine_finish(b->machine, e);
-	r = r < 0 ? r : opt_check_unused(cfg.props, "-machine", e);
 	r = r < 0 ? r : build_monitors(b, &cfg, e);
 	return r < 0 ? r : vm_start_vcpus(b->vm, e);
 }

@@ -243,6 +243,14 @@ void xi_cmpxchg(struct xt *x)
 	if (xt_is_mem(x, 0)) {
 		xt_wr(x, 0, ir_emit(u, sel));
 		xt_cmpxchg_rax(x, size, eq, old);
+	} else if (size == 4) { /* the upper half of the destination stays when not equal */
+		ir_val old64 = ir_get(u, IR_I64, XS_GPR + x->i.rm);
+
+		xt_cmpxchg_rax(x, size, eq, old);
+		sel.type = IR_I64;
+		sel.b = ir_zext(u, IR_I64, src, t);
+		sel.c = old64;
+		ir_set(u, XS_GPR + x->i.rm, ir_emit(u, sel));
 	} else { /* with rAX as destination the comparison holds, and it takes the source */
 		xt_cmpxchg_rax(x, size, eq, old);
 		xt_wr(x, 0, ir_emit(u, sel));

@@ -202,6 +202,9 @@ void xi_enter(struct xt *x)
 		n -= (int)size;
 		xt_stack_st(x, size, n, size < 8 ? ir_trunc(u, xt_type(size), f) : f);
 	}
+	/* processors look whether the frame's end can be written */
+	ir_ld(u, xt_type(size), xt_stack_addr(x, size, n - (int)x->i.imm, true),
+	      xt_msize(size) | IR_M_RMW);
 	xt_sp_add(x, n - (int64_t)x->i.imm);
 	frame = ss < 8 ? ir_zext(u, IR_I64, frame, xt_type(ss)) : frame;
 	xt_set_gpr(x, size, X86_RBP, size < 8 ? ir_trunc(u, xt_type(size), frame) : frame);

@@ -7,7 +7,8 @@
  * jump to themselves. Either way every element is finished before the next one starts,
  * so that faults and interrupts find RCX, RSI and RDI right.
  *
- * Known gaps: with EFLAGS.TF a REP MOVS/STOS traps once for a run of elements.
+ * Known gaps: a fault inside REP CMPS/SCAS finds the flags of the element before it, not those
+ * of before the instruction (it sets them again when resumed); with EFLAGS.TF a REP MOVS/STOS traps once for a run of elements.
  *
  * Threads: the vCPU's own.
  */
@@ -53,11 +54,20 @@ static bool xt_is_rep(const struct xt *x)
 	return x->i.rep || x->i.repne;
 }
 
+/* A 32-bit count in 64-bit mode is written back, zero-extended, even when it is zero. */
+static void xt_rep_ecx(struct xt *x)
+{
+	if (xt_is_rep(x) && x->code == XH_CODE64 && x->i.asize == 4) {
+		xt_set_areg(x, X86_RCX, xt_areg(x, X86_RCX));
+	}
+}
+
 /* REP: nothing to do when the count is zero. */
 static void xt_rep_begin(struct xt *x)
 {
 	enum ir_type t = xt_type(x->i.asize);
 
+	xt_rep_ecx(x);
 	if (xt_is_rep(x)) {
 		ir_brcmp(x->u, t, IR_EQ, ir_get(x->u, t, XS_GPR + X86_RCX),
 			 ir_const(x->u, t, 0), xt_slow(x, XSL_GOTO, x->next));
@@ -90,11 +100,12 @@ static void xt_rep_end_zf(struct xt *x)
 }
 
 /* May the helper do it (segments without checks)? */
-static bool xt_rep_fast(const struct xt *x, unsigned src)
+static bool xt_rep_fast(struct xt *x, unsigned src)
 {
 	if (!xt_is_rep(x)) {
 		return false;
 	}
+	xt_rep_ecx(x);
 	return x->code == XH_CODE64 || !(x->key & (XH_CHK(X86_ES) | XH_CHK(src)));
 }
 

@@ -6,6 +6,8 @@
  * Models: SDM vol. 2, vol. 3A. Privilege (FL_PRIV) is checked by translate.c from the
  * block key; IOPL, CR4 and the like by the helpers.
  *
+ * Known gaps: ARPL stores to memory even when it changes nothing.
+ *
  * Threads: the vCPU's own.
  */
 #include "config.h"

@@ -29,6 +29,7 @@ ir_val xt_env32(struct xt *x, unsigned off);
 /* ---- stack ---- */
 unsigned xt_stack_size(const struct xt *x); /* bytes of the stack pointer in use */
 void xt_push(struct xt *x, unsigned size, ir_val v);
+struct ir_addr xt_stack_addr(struct xt *x, unsigned size, int disp, bool write);
 ir_val xt_stack_ld(struct xt *x, unsigned size, int disp);
 void xt_stack_st(struct xt *x, unsigned size, int disp, ir_val v);
 void xt_sp_add(struct xt *x, int64_t n);

@@ -4,7 +4,7 @@ libx86guest_a_SOURCES = %D%/x86-guest.h %D%/helpers.def %D%/decode.h %D%/insn.h 
 	%D%/translate.c %D%/translate-operand.c %D%/insn-alu.c %D%/insn-mul.c \
 	%D%/insn-shift.c %D%/insn-bit.c %D%/insn-mov.c %D%/insn-flow.c %D%/insn-str.c \
 	%D%/insn-sys.c %D%/insn-cx16.c \
-	%D%/x86-sys.h %D%/guest.c %D%/mmu.c %D%/exc.c %D%/seg.c %D%/msr.c %D%/sys-int.c \
+	%D%/x86-sys.h %D%/guest.c %D%/mode.c %D%/mmu.c %D%/exc.c %D%/seg.c %D%/msr.c %D%/sys-int.c \
 	%D%/sys-far.c %D%/sys-task.c %D%/sys-call.c %D%/sys-desc.c %D%/sys-cr.c \
 	%D%/sys-xsave.c %D%/sys-io.c
 libx86guest_a_CPPFLAGS = $(INC_VMM) $(INC_TOP)

@@ -120,11 +120,19 @@ static void xt_seg_check(struct xt *x, unsigned seg, ir_val off, unsigned size, 
 {
 	struct ir_unit *u = x->u;
 
-	if (x->code == XH_CODE64 || !(x->key & XH_CHK(seg)) || !size) {
+	if (x->code == XH_CODE64 || !size) {
+		return;
+	}
+	if (seg == X86_CS && write && x->key & XH_PE && !(x->key & XH_VM86)) {
+		xt_call(x, XHELP_raise, ir_const(u, IR_I64, X86_EXC_GP), ir_const(u, IR_I64, 0),
+			0, 0); /* code segments are never writable; what follows is dead */
+		return;
+	}
+	if (!(x->key & XH_CHK(seg))) {
 		return;
 	}
 	xt_call(x, XHELP_seg_check, ir_const(u, IR_I64, seg), off,
-		ir_const(u, IR_I64, size | (unsigned)write << 8 | x->i.asize << 16), 0);
+		ir_const(u, IR_I64, MIN(size, 255u) | (unsigned)write << 8 | x->i.asize << 16), 0);
 }
 
 /* Legacy modes: linear addresses are 32 bits wide. off: zero-extended i64. */
@@ -402,7 +410,7 @@ unsigned xt_stack_size(const struct xt *x)
 	return x->code == XH_CODE64 ? 8 : x->key & XH_SS32 ? 4 : 2;
 }
 
-static struct ir_addr xt_stack_addr(struct xt *x, unsigned size, int disp, bool write)
+struct ir_addr xt_stack_addr(struct xt *x, unsigned size, int disp, bool write)
 {
 	struct ir_unit *u = x->u;
 	unsigned ss = xt_stack_size(x);

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * insn.h - differential tests of x86 instructions: one random instruction (or a
+ * short run of them) executed by this host's processor and by the translator, from
+ * the same state. See main.c.
+ */
+#ifndef LODGE_TESTS_INSN_H
+#define LODGE_TESTS_INSN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "tcg-fallback/guest/x86/decode.h"
+
+/* Both below 2 GB: reachable by disp32, rel32 and from 32-bit code. */
+#define IT_MEM	UINT64_C(0x10000000)
+#define IT_CODE UINT64_C(0x20000000)
+enum { IT_MEM_SIZE = 4 * 4096, IT_CODE_SIZE = 2 * 4096, IT_MAX_BYTES = 512 };
+
+enum it_fault { IT_OK, IT_SEGV, IT_FPE, IT_ILL, IT_TRAP, IT_OTHER };
+extern const char *const it_fault_names[];
+
+struct it_state {
+	uint64_t reg[16], rip;
+	uint32_t flags; /* arithmetic flags and DF */
+	enum it_fault fault;
+	uint64_t fault_addr;
+};
+#define IT_FLAGS (X86_ARITH | X86_DF)
+
+/* One test: code at IT_CODE + at. */
+struct it_case {
+	uint8_t code[IT_MAX_BYTES];
+	unsigned len, n_insns, at;
+	bool m32;
+	uint64_t key;
+	struct x86_insn i; /* the only or last one */
+	struct it_state in;
+	uint32_t undefined; /* flags that may differ after it */
+	bool skip_regs;	    /* result registers undefined (BSF of 0...) */
+};
+
+/* native.c */
+void native_init(void);
+bool native_has_32(void);
+void native_run(const struct it_case *c, struct it_state *out);
+
+/* emu.c */
+enum it_engine { IT_INTERP, IT_INTERP_OPT, IT_HOST, IT_HOST_OPT, IT_ENGINES };
+void emu_init(void);
+bool emu_has(enum it_engine e);
+void emu_run(const struct it_case *c, struct it_state *out, enum it_engine e);
+void emu_dump(const struct it_case *c, bool opt);
+
+/* gen.c */
+struct it_rng {
+	uint64_t s;
+};
+uint64_t rng_next(struct it_rng *r);
+unsigned rng_below(struct it_rng *r, unsigned n);
+void gen_init(void);
+/* Only forms whose name contains `only` (NULL: all). False: none. */
+bool gen_select(const char *only);
+void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, bool m32);
+
+#endif

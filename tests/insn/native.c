@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * native.c - runs a test case on this processor: a signal handler rewrites the whole
+ * register context, sigreturn jumps into the code, the next signal (the code page is
+ * filled with HLT, which faults in user mode) ends the run and restores the context.
+ *
+ * 32-bit code runs in the kernel's 32-bit user code segment, where there is one.
+ */
+#include "config.h"
+
+#include "tests/insn/insn.h"
+
+#include <err.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+const char *const it_fault_names[] = { "ok", "segv", "fpe", "ill", "trap", "other" };
+
+static struct {
+	const struct it_case *c;
+	struct it_state *out;
+	greg_t saved[NGREG];
+	volatile bool running;
+	bool has_32;
+} nat;
+
+static const int nat_gpr[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+				 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+				 REG_R12, REG_R13, REG_R14, REG_R15 };
+
+static void native_enter(ucontext_t *uc)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+
+	memcpy(nat.saved, g, sizeof(nat.saved));
+	for (unsigned i = 0; i < 16; i++) {
+		g[nat_gpr[i]] = (greg_t)nat.c->in.reg[i];
+	}
+	g[REG_RIP] = (greg_t)(IT_CODE + nat.c->at);
+	g[REG_EFL] = (greg_t)((g[REG_EFL] & ~(greg_t)IT_FLAGS) | nat.c->in.flags);
+	if (nat.c->m32) { /* cs, gs, fs, ss in 16 bits each */
+		g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | 0x23;
+	}
+	nat.running = true;
+}
+
+static void native_leave(int sig, siginfo_t *si, ucontext_t *uc)
+{
+	greg_t *g = uc->uc_mcontext.gregs;
+	struct it_state *o = nat.out;
+
+	for (unsigned i = 0; i < 16; i++) {
+		o->reg[i] = (uint64_t)g[nat_gpr[i]];
+	}
+	o->rip = (uint64_t)g[REG_RIP];
+	o->flags = (uint32_t)g[REG_EFL] & IT_FLAGS;
+	o->fault_addr = (uint64_t)(uintptr_t)si->si_addr;
+	o->fault = sig == SIGFPE				? IT_FPE :
+		   sig == SIGILL				? IT_ILL :
+		   sig == SIGTRAP				? IT_TRAP :
+		   sig == SIGSEGV && o->rip >= IT_CODE &&
+				   o->rip < IT_CODE + IT_CODE_SIZE &&
+				   *(uint8_t *)(uintptr_t)o->rip == 0xf4 ?
+								  IT_OK :
+								  IT_SEGV;
+	memcpy(g, nat.saved, sizeof(nat.saved));
+	nat.running = false;
+}
+
+static void native_signal(int sig, siginfo_t *si, void *ctx)
+{
+	ucontext_t *uc = ctx;
+
+	if (sig == SIGUSR1) {
+		native_enter(uc);
+	} else if (nat.running) {
+		native_leave(sig, si, uc);
+	} else {
+		static const char msg[] = "native: stray signal\n";
+
+		if (write(2, msg, sizeof(msg) - 1) < 0) {
+			_exit(98);
+		}
+		_exit(99);
+	}
+}
+
+bool native_has_32(void)
+{
+	return nat.has_32;
+}
+
+static void native_probe_32(void)
+{
+	/* inc eax: in 64-bit code a REX prefix without effect on eax */
+	struct it_case c = { .code = { 0x40 }, .len = 1, .m32 = true };
+	struct it_state o = { 0 };
+
+	c.in.reg[X86_RSP] = IT_MEM + 4096;
+	native_run(&c, &o);
+	nat.has_32 = o.fault == IT_OK && o.reg[0] == 1;
+}
+
+void native_init(void)
+{
+	static const int sigs[] = { SIGUSR1, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
+	struct sigaction sa = { .sa_sigaction = native_signal,
+				.sa_flags = SA_SIGINFO | SA_ONSTACK };
+	stack_t ss = { .ss_size = 65536 };
+	int prot = PROT_READ | PROT_WRITE, fl = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+
+	ss.ss_sp = malloc(ss.ss_size);
+	if (!ss.ss_sp || sigaltstack(&ss, NULL) ||
+	    mmap((void *)IT_MEM, IT_MEM_SIZE, prot, fl, -1, 0) == MAP_FAILED ||
+	    mmap((void *)IT_CODE, IT_CODE_SIZE, prot | PROT_EXEC, fl, -1, 0) == MAP_FAILED) {
+		err(77, "cannot set up the sandbox");
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++) {
+		sigaction(sigs[i], &sa, NULL);
+	}
+	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(0x2b));
+	memset((void *)IT_CODE, 0xf4, IT_CODE_SIZE);
+	native_probe_32();
+}
+
+void native_run(const struct it_case *c, struct it_state *out)
+{
+	uint8_t *code = (uint8_t *)(uintptr_t)(IT_CODE + c->at);
+
+	nat.c = c;
+	nat.out = out;
+	memcpy(code, c->code, c->len);
+	raise(SIGUSR1);
+	memset(code, 0xf4, c->len);
+}
