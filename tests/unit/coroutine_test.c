@@ -237,7 +237,9 @@ START_TEST(test_mutex)
 	}
 	for (int i = 0; i < 2; i++) {
 		pthread_join(t[i], NULL);
-		loop_free(k.l[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		loop_free(k.l[i]); /* each thread stops both */
 	}
 	ck_assert_int_eq(k.sum, 1600);
 	ck_assert(!k.clash && !k.inside);

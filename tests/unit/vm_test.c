@@ -324,7 +324,7 @@ END_TEST
 struct excl {
 	struct vm *vm;
 	_Atomic int inside;
-	uint64_t n;
+	_Atomic uint64_t n;
 	bool bad;
 };
 
