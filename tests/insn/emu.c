@@ -49,8 +49,7 @@ static void __noreturn emu_fault(enum it_fault f, uint64_t addr)
 
 static uint8_t *emu_host(uint64_t addr, unsigned size)
 {
-	if (addr - IT_MEM > IT_MEM_SIZE - size &&
-	    (addr < IT_CODE || addr - IT_CODE > IT_CODE_SIZE - size)) {
+	if (addr - IT_MEM > IT_MEM_SIZE - size) {
 		emu_fault(IT_SEGV, addr);
 	}
 	return (uint8_t *)(uintptr_t)addr;
