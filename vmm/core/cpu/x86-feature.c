@@ -192,8 +192,9 @@ void x86_feature_add_list(uint64_t *words, const char *list)
 }
 
 /*
- * What the translator's x86 front end executes. SERIALIZE, CLDEMOTE and the like are
- * cheap no-ops there; TSX, MPX, PKU, VMX, SVM, MONITOR, AVX-512 and AMX are not offered.
+ * What the translator's x86 front end executes. It must not name what the decoder lacks:
+ * kernels use SERIALIZE and the like as soon as they see them. TSX, MPX, PKU, VMX, SVM,
+ * MONITOR, AVX-512 and AMX are not offered.
  */
 static const char feature_tcg[] =
 	"fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx "
@@ -202,10 +203,10 @@ static const char feature_tcg[] =
 	"aes xsave avx f16c rdrand hypervisor "
 	"fsgsbase tsc-adjust bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap clflushopt clwb "
 	"sha-ni fdp-excptn-only zero-fcs-fds "
-	"umip la57 rdpid fsrm md-clear serialize spec-ctrl stibp arch-capabilities ssbd "
+	"umip la57 rdpid fsrm md-clear spec-ctrl stibp arch-capabilities ssbd "
 	"xsaveopt xsavec xgetbv1 arat "
 	"syscall nx mmxext fxsr-opt pdpe1gb rdtscp lm "
-	"lahf-lm cmp-legacy cr8legacy abm sse4a misalignsse 3dnowprefetch topoext "
+	"lahf-lm cmp-legacy cr8legacy abm misalignsse 3dnowprefetch topoext "
 	"invtsc xsaveerptr wbnoinvd ibpb ibrs amd-stibp stibp-always-on amd-ssbd virt-ssbd "
 	"amd-no-ssb btc-no lfence-always-serializing null-sel-clr-base auto-ibrs srso-no "
 	"no-nested-data-bp "
