@@ -273,6 +273,7 @@ static void gen_regs(struct it_rng *r, struct it_case *c)
 	}
 	c->in.flags = (uint32_t)rng_next(r) & IT_FLAGS;
 	c->in.rip = IT_CODE + c->at;
+	it_fp_init(&c->in.fp);
 	c->in.fault = IT_OK;
 	c->in.fault_addr = 0;
 }

@@ -241,6 +241,13 @@ static const struct simd_row *simd_find(const struct x86_insn *i)
 	}
 }
 
+bool simd_known(unsigned map, unsigned opcode, unsigned pp)
+{
+	struct x86_insn i = { .map = (uint8_t)map, .opcode = (uint8_t)opcode, .pp = (uint8_t)pp };
+
+	return simd_find(&i)->fn != NULL;
+}
+
 /* Encodings that do not exist. */
 static bool simd_exists(const struct xt *x, const struct simd_row *r)
 {

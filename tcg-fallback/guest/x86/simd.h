@@ -44,6 +44,9 @@ struct simd_row {
 	uint8_t msize; /* bytes of the memory operand; 0: by the vop's classes */
 };
 
+/* For tests: does the opcode have a row? */
+bool simd_known(unsigned map, unsigned opcode, unsigned pp);
+
 /* ---- operands ---- */
 static inline bool sd_wide(const struct xt *x)
 {
