@@ -95,6 +95,10 @@ int sandbox_seal_thread(enum role r, struct err *e)
 	if (ret < 0) {
 		return ret;
 	}
+	/* A property of each thread: those that were there before sandbox_init() lack it. */
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0) {
+		return err_set_errno(e, -errno, "sandbox: no_new_privs");
+	}
 	while (f->role && strcmp(f->role, role_name(r))) {
 		f++;
 	}

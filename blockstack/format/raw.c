@@ -18,7 +18,7 @@ struct blk_raw {
 static int blk_raw_open(struct blk_node *n, struct opt *o, struct err *e)
 {
 	struct blk_raw *s = n->state;
-	uint64_t size;
+	uint64_t size = UINT64_MAX;
 	int r = blk_node_open_child(n, &n->file, o, "file", e);
 
 	if (r < 0) {

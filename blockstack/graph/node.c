@@ -131,7 +131,7 @@ static int blk_node_parse(struct blk_node *n, struct opt *o, struct err *e)
 {
 	static const char *const discards[] = { "ignore", "off", "unmap", "on", NULL };
 	static const char *const zeroes[] = { "off", "on", "unmap", NULL };
-	int discard, dz, r;
+	int discard = 0, dz = 0, r;
 
 	r = opt_get_bool(o, "read-only", false, &n->read_only, e);
 	r = r < 0 ? r : opt_get_bool(o, "auto-read-only", false, &n->auto_ro, e);

@@ -131,7 +131,7 @@ static int blk_file_open(struct blk_node *n, struct opt *o, struct err *e)
 	static const char *const on_off_auto[] = { "auto", "on", "off", NULL };
 	struct blk_file *f = n->state;
 	const char *path = opt_get_str(o, "filename", NULL);
-	int aio, locking, r;
+	int aio, locking = 0, r;
 	bool drop;
 
 	f->fd = -1;

@@ -17,7 +17,7 @@ struct blk_null {
 static int blk_null_open(struct blk_node *n, struct opt *o, struct err *e)
 {
 	struct blk_null *s = n->state;
-	uint64_t latency;
+	uint64_t latency = 0;
 	int r = opt_get_size(o, "size", UINT64_C(1) << 30, 1, &n->length, e);
 
 	r = r < 0 ? r : opt_get_bool(o, "read-zeroes", false, &s->read_zeroes, e);

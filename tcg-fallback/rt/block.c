@@ -436,7 +436,6 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 		for (unsigned i = 0; i < code.n_exits; i++) {
 			b->exits[i].block = b;
 		}
-		rt_log_code(v, b, u);
 	} else {
 		struct ir_unit *copy = rt_region_alloc(r, sizeof(*copy));
 		struct ir_ins *ins = rt_region_alloc(r, u->n * sizeof(*ins));
@@ -456,6 +455,7 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 	}
 	r->blocks[r->n_blocks] = b;
 	atomic_store_explicit(&r->n_blocks, r->n_blocks + 1, memory_order_release);
+	rt_log_code(v, b, u);
 	v->st_translated++;
 	v->st_insns += b->n_insns;
 	return b;

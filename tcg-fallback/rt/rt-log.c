@@ -98,11 +98,11 @@ void rt_log_code(struct rt_vcpu *v, const struct tcg_block *b, const struct ir_u
 		rt_log_disas("IN", rt->guest->disas_mode ? rt->guest->disas_mode(b->key) : 8,
 			     bytes, got, b->pc);
 	}
-	if (log_on(LOG_OUT_ASM)) {
+	if (log_on(LOG_OUT_ASM) && b->x) {
 		rt_log_disas("OUT", 8 /* CS_MODE_64 */, b->x, b->len,
 			     (uint64_t)(uintptr_t)b->x);
 	}
-	if (rt->perf_map) {
+	if (rt->perf_map && b->x) {
 		fprintf(rt->perf_map, "%llx %x guest_%llx\n",
 			(unsigned long long)(uintptr_t)b->x, b->len, (unsigned long long)b->pc);
 		fflush(rt->perf_map);

@@ -1,1 +1,12 @@
-# Tests of this folder.
+# Tests of this folder: guests and the program as people use it. They skip, with the
+# reason, when the guest's files are missing (./quickstart guest makes them).
+FUNCTIONAL_TESTS = \
+	%D%/acpi.sh \
+	%D%/boot-microvm-1.sh \
+	%D%/boot-microvm-2.sh \
+	%D%/boot-q35-1.sh \
+	%D%/boot-q35-2.sh \
+	%D%/cli.sh \
+	%D%/reboot.sh
+TESTS += $(FUNCTIONAL_TESTS)
+EXTRA_DIST += $(FUNCTIONAL_TESTS) %D%/boot.sh %D%/init %D%/lib.sh

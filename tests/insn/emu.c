@@ -49,8 +49,7 @@ static void __noreturn emu_fault(enum it_fault f, uint64_t addr)
 
 static uint8_t *emu_host(uint64_t addr, unsigned size)
 {
-	if (addr - IT_MEM > IT_MEM_SIZE - size &&
-	    (addr < IT_CODE || addr - IT_CODE > IT_CODE_SIZE - size)) {
+	if (addr - IT_MEM > IT_MEM_SIZE - size) {
 		emu_fault(IT_SEGV, addr);
 	}
 	return (uint8_t *)(uintptr_t)addr;
@@ -219,6 +218,9 @@ static void emu_load(const struct it_state *in)
 	c->df = in->flags & X86_DF ? -1 : 1;
 	c->rip = in->rip;
 	c->mxcsr = 0x1f80;
+	for (unsigned i = X86_ES; i <= X86_DS; i++) {
+		c->seg[i].base = emu.c->bits == 16 ? (i == X86_CS ? IT_CODE : IT_MEM) : 0;
+	}
 	for (unsigned i = 0; i < IR_WINDOWS; i++) {
 		emu.env->win_r[i].start = emu.env->win_w[i].start = TCG_WIN_NONE;
 	}

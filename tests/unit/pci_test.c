@@ -453,11 +453,53 @@ START_TEST(pci_torture)
 }
 END_TEST
 
+/* Every device's state goes out and comes back; a changed register is restored. */
+START_TEST(pci_state)
+{
+	struct pci_board b;
+	const uint64_t bar = 0xc0000000;
+	struct state_buf s = { 0 };
+	struct device *d;
+
+	pci_board_new(&b, false);
+	ck_assert_ptr_nonnull(pci_add(&b, "pcie-root-port,id=rp1,addr=5"));
+	ck_assert_ptr_nonnull(pci_add(&b, "edu,bus=rp1"));
+	pci_wr(&b, 0, 5, PCI_PRIMARY_BUS, 0x00050300, 4);
+	pci_wr(&b, 0, 5, PCI_MEM_BASE, 0xc000c000, 4);
+	pci_wr(&b, 0, 5, PCI_COMMAND, 6, 2);
+	pci_edu_on(&b, 3, 0, (uint32_t)bar);
+	harness_write(b.h, bar + 4, 0x1234, 4);
+	harness_write(b.h, bar + 0x60, 1, 4);
+	for (d = device_next(NULL); d; d = device_next(d)) {
+		if (d->cls->state) {
+			ck_assert_msg(state_save(&s, d->path, d->cls->state, d, &err) == 0, "%s",
+				      err.text);
+		}
+	}
+	device_reset_all(b.h->vm);
+	ck_assert_uint_eq(harness_read(b.h, bar + 4, 4), 0xffffffff);
+	for (d = device_next(NULL); d; d = device_next(d)) {
+		if (d->cls->state) {
+			ck_assert_msg(state_load(&s, d->path, d->cls->state, d, &err) == 0, "%s",
+				      err.text);
+		}
+		if (d->cls->post_load) {
+			ck_assert_int_eq(d->cls->post_load(d, &err), 0);
+		}
+	}
+	ck_assert_uint_eq(harness_read(b.h, bar + 4, 4), ~0x1234u);
+	ck_assert_int_eq(b.h->level[21], 1);
+	harness_write(b.h, bar + 0x64, 1, 4);
+	ck_assert_int_eq(b.h->level[21], 0);
+	state_buf_fini(&s);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		pci_config_cycles, pci_pam, pci_lpc, pci_edu, pci_msi, pci_msix, pci_root_port,
-		pci_torture,
+		pci_torture, pci_state,
 	};
 
 	return unit_main(unit_suite("pci", tests, ARRAY_LEN(tests)));

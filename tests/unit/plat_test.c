@@ -22,6 +22,7 @@
 #include "devices/timer/pit.h"
 #include "devices/timer/rtc.h"
 #include "host/char/chardev.h"
+#include "state/state.h"
 #include "tests/qtest/harness.h"
 
 static struct err err;
@@ -846,13 +847,114 @@ START_TEST(plat_torture_lapic)
 }
 END_TEST
 
+/* Three processors send each other interrupts while lines toggle and timers run. Nothing
+ * may be lost: what was sent is pending or was taken. */
+static _Atomic unsigned plat_busy;
+
+static void plat_stress_cpu(struct vcpu *c, void *arg)
+{
+	struct x86_cpu *cpu = c->arch;
+	uint32_t to = (c->index + 1) % 3;
+
+	(void)arg;
+	for (int i = 0; i < 20000; i++) {
+		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x830, (uint64_t)to << 32 | 0x40);
+		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x6e0, x86_tsc(cpu) + 1000);
+		if (cpu->apic_ops->get_vector(cpu->apic) >= 0) {
+			(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x80b, 0);
+		}
+	}
+	while (cpu->apic_ops->get_vector(cpu->apic) >= 0) {
+		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x80b, 0);
+	}
+	atomic_fetch_sub(&plat_busy, 1);
+}
+
+START_TEST(plat_stress)
+{
+	struct harness *h = harness_new(3);
+
+	for (unsigned i = 0; i < 3; i++) {
+		struct x86_cpu *c = harness_cpu(h, i);
+
+		ck_assert_int_eq(c->apic_ops->set_base(c->apic, 0xfee00c00), 0);
+		ck_assert_int_eq(plat_wrmsr(h, i, 0x80f, 0x1ff), 0);
+		ck_assert_int_eq(plat_wrmsr(h, i, 0x832, 0x40050), 0);
+	}
+	plat_rte(h, 20, 0x8060 | UINT64_C(1) << 56);
+	atomic_store(&plat_busy, 3);
+	for (unsigned i = 0; i < 3; i++) {
+		vcpu_run_on(h->vm->vcpus[i], plat_stress_cpu, NULL);
+	}
+	while (atomic_load(&plat_busy)) {
+		irq_raise(&h->chip->gsi[20]);
+		irq_lower(&h->chip->gsi[20]);
+		harness_step(700);
+	}
+	harness_step(NS_PER_S);
+	for (unsigned i = 0; i < 3; i++) {
+		int v;
+
+		while ((v = plat_vector(h, i)) >= 0) {
+			ck_assert(v == 0x40 || v == 0x50 || v == 0x60);
+			ck_assert_int_eq(plat_wrmsr(h, i, 0x80b, 0), 0);
+		}
+		ck_assert_uint_eq(harness_requests(h, i) & X86_REQ_HARD, 0);
+	}
+	ck_assert_uint_eq(plat_rte_low(h, 20) & 0x4000, 0);
+}
+END_TEST
+
+/* Each device's state table is sound: saved, loaded, saved again it is the same. */
+START_TEST(plat_state)
+{
+	struct harness *h = harness_new(2);
+	struct rtc_cfg rc = { .irq = h->chip->gsi[8], .base_s = 1709164798, .vm_clock = true };
+	struct acpi_pm_cfg ac = { .sci = h->chip->gsi[9] };
+	struct acpi_ged_cfg gc = { 0xfea00000, 0xfea01000, h->chip->gsi[5] };
+	struct i8042_cfg kc = { .kbd = h->chip->gsi[1], .aux = h->chip->gsi[12] };
+	struct hpet_cfg hc = { .gsi = h->chip->gsi };
+	struct isa_bus *b = isa_bus_new(h->vm, NULL, "isa.0", NULL, h->chip->gsi);
+	struct state_buf s[2] = { { 0 } };
+	unsigned n = 0;
+
+	ck_assert(pit_create(h->vm, &h->chip->gsi[0], &err) && rtc_create(h->vm, &rc, &err) &&
+		  acpi_pm_create(h->vm, &ac, &err) && acpi_ged_create(h->vm, &gc, &err) &&
+		  i8042_create(h->vm, &kc, &err) && hpet_create(h->vm, &hc, &err) &&
+		  fwcfg_create(h->vm, &err) && serial_isa_create(b, 0, NULL, &err));
+	harness_torture(h, true, 0x20, 0x80, 4000);
+	harness_torture(h, false, IRQCHIP_IOAPIC_BASE, 0x80, 1000);
+	for (int pass = 0; pass < 2; pass++) {
+		for (struct device *d = device_next(NULL); d; d = device_next(d)) {
+			ck_assert_msg(state_save(&s[pass], d->path, d->cls->state, d, &err) == 0,
+				      "%s", err.text);
+			n++;
+		}
+		for (struct device *d = device_next(NULL); !pass && d; d = device_next(d)) {
+			ck_assert_msg(state_load(&s[0], d->path, d->cls->state, d, &err) == 0,
+				      "%s", err.text);
+		}
+	}
+	ck_assert_uint_eq(n, 2 * 12);
+	ck_assert_uint_eq(s[0].len, s[1].len);
+	ck_assert_mem_eq(s[0].data, s[1].data, s[0].len);
+	for (struct device *d = device_next(NULL); d; d = device_next(d)) {
+		if (d->cls->post_load) {
+			ck_assert_int_eq(d->cls->post_load(d, &err), 0);
+		}
+	}
+	state_buf_fini(&s[0]);
+	state_buf_fini(&s[1]);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = {
 		plat_uart_probe, plat_uart_irq, plat_uart_output, plat_pic, plat_ioapic,
 		plat_lapic_priority, plat_lapic_ipi, plat_lapic_x2, plat_lapic_timer, plat_pit,
 		plat_rtc, plat_acpi, plat_ged, plat_fwcfg, plat_hpet, plat_i8042, plat_torture,
-		plat_torture_lapic,
+		plat_torture_lapic, plat_stress, plat_state,
 	};
 
 	return unit_main(unit_suite("plat", tests, ARRAY_LEN(tests)));

@@ -18,13 +18,15 @@
 #include "core/loop.h"
 #include "core/role.h"
 #include "core/vm.h"
+#include "devices/bus/pci-host.h"
 #include "devices/bus/virtio-mmio.h"
 #include "devices/bus/virtio.h"
 #include "host/net/netdev.h"
 
-extern const struct device_class virtio_blk_mmio_class, virtio_rng_mmio_class,
+extern const struct device_class virtio_blk_pci_class, virtio_blk_mmio_class, virtio_rng_mmio_class,
 	virtio_net_mmio_class;
 const struct device_class *const device_classes[] = {
+	&virtio_blk_pci_class,
 	&virtio_blk_mmio_class,
 	&virtio_rng_mmio_class,
 	&virtio_net_mmio_class,
@@ -703,6 +705,176 @@ START_TEST(test_net_arp)
 }
 END_TEST
 
+/* ---- the PCI transport ---- */
+
+enum { ECAM = 0xb0000000, BAR4 = 0xc0000000, BAR1 = 0xc0100000 };
+
+static struct msi_msg t_msi[64];
+static unsigned t_n_msi;
+
+static void t_msi_send(void *arg, const struct msi_msg *m)
+{
+	(void)arg;
+	if (t_n_msi < ARRAY_LEN(t_msi)) {
+		t_msi[t_n_msi++] = *m;
+	}
+}
+
+static const struct msi_ops t_msi_ops = { .send = t_msi_send };
+static gpa_t t_cfg;
+
+static uint32_t crd(unsigned off, unsigned size)
+{
+	return (uint32_t)aspace_read(&t_vm->mem, t_cfg + off, size);
+}
+
+static void cwr(unsigned off, uint32_t v, unsigned size)
+{
+	aspace_write(&t_vm->mem, t_cfg + off, v, size);
+}
+
+/* Offset of the n-th capability with this id and, for vendor ones, this type. */
+static unsigned cap_find(uint8_t id, int type)
+{
+	for (unsigned c = crd(0x34, 1); c; c = crd(c + 1, 1)) {
+		if (crd(c, 1) == id && (type < 0 || crd(c + 3, 1) == (unsigned)type)) {
+			return c;
+		}
+	}
+	return 0;
+}
+
+static uint32_t b4rd(unsigned off, unsigned size)
+{
+	return (uint32_t)aspace_read(&t_vm->mem, BAR4 + off, size);
+}
+
+static void b4wr(unsigned off, uint32_t v, unsigned size)
+{
+	aspace_write(&t_vm->mem, BAR4 + off, v, size);
+}
+
+static void pci_start(bool msix)
+{
+	unsigned c = cap_find(0x11, -1);
+
+	ck_assert_uint_eq(crd(0, 4), 0x10421af4);
+	ck_assert_uint_eq(crd(8, 4), 0x01000001);
+	cwr(0x20, BAR4, 4);
+	cwr(0x24, 0, 4);
+	cwr(0x14, BAR1, 4);
+	cwr(4, 6, 2);
+	ck_assert_uint_ne(c, 0);
+	if (msix) {
+		for (unsigned i = 0; i < 2; i++) {
+			aspace_write(&t_vm->mem, BAR1 + 16 * i, 0xfee00000, 4);
+			aspace_write(&t_vm->mem, BAR1 + 16 * i + 4, 0, 4);
+			aspace_write(&t_vm->mem, BAR1 + 16 * i + 8, 0x40 + i, 4);
+			aspace_write(&t_vm->mem, BAR1 + 16 * i + 12, 0, 4);
+		}
+		cwr(c + 2, 0x8000, 2);
+	}
+	memset(g(0), 0, 0x100000);
+	b4wr(20, 0, 1);
+	ck_assert_uint_eq(b4rd(20, 1), 0);
+	b4wr(20, 3, 1);
+	b4wr(0, 0, 4);
+	b4wr(8, 0, 4);
+	b4wr(12, b4rd(4, 4) & ~BIT(29), 4);
+	b4wr(8, 1, 4);
+	b4wr(12, 1, 4);
+	b4wr(20, 11, 1);
+	ck_assert_uint_eq(b4rd(20, 1), 11);
+	ck_assert_uint_eq(b4rd(18, 2), 1);
+	b4wr(16, 0, 2);
+	b4wr(22, 0, 2);
+	b4wr(24, 8, 2);
+	b4wr(26, 1, 2);
+	ck_assert_uint_eq(b4rd(26, 2), 1);
+	b4wr(26, 77, 2); /* there is no such vector */
+	ck_assert_uint_eq(b4rd(26, 2), 0xffff);
+	b4wr(26, 1, 2);
+	b4wr(32, DESC, 4);
+	b4wr(36, 0, 4);
+	b4wr(40, AVAIL, 4);
+	b4wr(44, 0, 4);
+	b4wr(48, USED, 4);
+	b4wr(52, 0, 4);
+	b4wr(28, 1, 2);
+	b4wr(22, 1, 2);
+	ck_assert_uint_eq(b4rd(24, 2), 0);
+	b4wr(20, 15, 1);
+	turns(2);
+}
+
+static void pci_read_sector(void)
+{
+	uint16_t was = used_idx();
+
+	st_le64(g(DATA + 8), 0);
+	desc(0, DATA, 16, D_NEXT, 1);
+	desc(1, DATA + 0x1000, 512, D_NEXT | D_WRITE, 2);
+	desc(2, DATA + 0x800, 1, D_WRITE, 0);
+	*g(DATA + 0x800) = 0xee;
+	avail(8, 0);
+	b4wr(0x3000, 0, 2);
+	for (unsigned i = 0; i < 2000 && used_idx() == was; i++) {
+		turns(1);
+	}
+	turns(1);
+	ck_assert_uint_eq(*g(DATA + 0x800), 0);
+}
+
+START_TEST(test_pci)
+{
+	struct pci_host_cfg hc = { .bus_name = "pcie.0", .ecam_base = ECAM, .buses = 64 };
+	struct err e = ERR_INIT;
+	struct pci_host *h;
+	struct device *d;
+	unsigned c;
+
+	for (unsigned i = 0; i < PCI_ROOT_LINES; i++) {
+		hc.line[i].fn = t_irq;
+	}
+	t_vm->msi.ops = &t_msi_ops;
+	h = pci_host_create(t_vm, &hc, &e);
+	ck_assert_msg(h != NULL, "%s", e.text);
+	d = blk_device(1 << 20, "virtio-blk-pci,drive=disk,num-queues=1,addr=3");
+	t_cfg = ECAM + (3u << 15);
+	pci_start(true);
+	ck_assert_uint_eq(b4rd(0x2000, 4), 2048);
+	pci_read_sector();
+	ck_assert_uint_eq(t_n_msi, 1);
+	ck_assert_uint_eq(t_msi[0].data, 0x41);
+	ck_assert_int_eq(t_irq_count, 0);
+	/* the window in config space sees the same registers */
+	c = cap_find(9, 5);
+	ck_assert_uint_ne(c, 0);
+	cwr(c + 4, 4, 1);
+	cwr(c + 8, 20, 4);
+	cwr(c + 12, 1, 4);
+	ck_assert_uint_eq(crd(c + 16, 4) & 0xff, 15);
+	cwr(c + 16, 0, 1);
+	ck_assert_uint_eq(b4rd(20, 1), 0);
+	cwr(c + 8, 0xffffffff, 4);
+	ck_assert_uint_eq(crd(c + 4, 1), 4);
+	(void)crd(c + 16, 4);
+	/* without MSI-X: INTx and the ISR register */
+	cwr(cap_find(0x11, -1) + 2, 0, 2);
+	pci_start(false);
+	pci_read_sector();
+	ck_assert_int_eq(t_irq_level, 1);
+	ck_assert_uint_eq(b4rd(0x1000, 1), 1);
+	ck_assert_int_eq(t_irq_level, 0);
+	ck_assert_uint_eq(b4rd(0x1000, 1), 0);
+	ck_assert_uint_eq(t_n_msi, 1);
+	/* a reset from the machine's side in the middle of it */
+	d->cls->reset(d);
+	ck_assert_uint_eq(b4rd(20, 1), 0);
+	blk_device_gone(d);
+}
+END_TEST
+
 static Suite *virtio_suite(void)
 {
 	Suite *s = suite_create("virtio");
@@ -728,6 +900,7 @@ static Suite *virtio_suite(void)
 	tcase_add_test(t, test_blk_legacy_driver);
 	tcase_add_test(t, test_blk_hostile);
 	tcase_add_test(t, test_rng);
+	tcase_add_test(t, test_pci);
 #ifdef HAVE_SLIRP
 	tcase_add_test(t, test_net_arp);
 #endif

@@ -113,7 +113,7 @@ int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *c, stru
 	if (c->cpus > c->max_cpus) {
 		return err_set(e, -EINVAL, "-smp: %u CPUs, but maxcpus is %u", c->cpus, c->max_cpus);
 	}
-	if (c->max_cpus > cls->max_cpus) {
+	if (c->max_cpus > cls->max_cpus && !cls->no_cpus) {
 		return err_set(e, -EINVAL, "machine '%s' takes %u CPUs at most, not %u", cls->name,
 			       cls->max_cpus, c->max_cpus);
 	}
@@ -201,6 +201,12 @@ struct machine *machine_new(const struct machine_class *cls, struct vm *vm,
 		r = cls->build(m, e);
 		aspace_commit(&vm->io);
 		aspace_commit(&vm->mem);
+	}
+	if (r >= 0) {
+		/* Read later, in finish. */
+		(void)opt_get(m->cfg.props, "acpi");
+		(void)opt_get(m->cfg.props, "x-dump-acpi");
+		r = opt_check_unused(m->cfg.props, "-machine", e);
 	}
 	if (r < 0) {
 		machine_free(m);

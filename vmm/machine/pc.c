@@ -390,9 +390,32 @@ static int pc_fwcfg(struct machine *m, const struct boot_mem *extra, unsigned n_
 	return r;
 }
 
+/* -machine x-dump-acpi=DIR: each table as DIR/NAME.aml, for iasl. */
+static int pc_dump_tables(const struct acpi_tables *t, const char *dir, struct err *e)
+{
+	for (unsigned i = 0; i < t->n_sum; i++) {
+		const struct acpi_sum *s = &t->sum[i];
+		AUTO_FREE char *path = NULL;
+		FILE *f;
+		bool ok;
+
+		if (asprintf(&path, "%s/%.4s.aml", dir, (const char *)t->tables.data + s->start) < 0) {
+			path = NULL;
+			return err_set(e, -ENOMEM, "out of memory");
+		}
+		f = fopen(path, "wbe");
+		ok = f && fwrite(t->tables.data + s->start, s->len, 1, f) == 1;
+		if ((f && fclose(f)) || !ok) {
+			return err_set_errno(e, -errno, "x-dump-acpi: cannot write '%s'", path);
+		}
+	}
+	return 0;
+}
+
 int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *extra,
 	      unsigned n_extra, struct err *e)
 {
+	const char *dump = opt_get_str(m->cfg.props, "x-dump-acpi", NULL);
 	struct pc *pc = m->board;
 	int r = 0;
 
@@ -420,6 +443,9 @@ int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *
 	r = pc_fwcfg(m, extra, n_extra, e);
 	if (r >= 0 && pc_direct(m)) {
 		r = pc_plan(m, extra, n_extra, e);
+	}
+	if (r >= 0 && dump && pc->has_acpi) {
+		r = pc_dump_tables(&pc->acpi, dump, e);
 	}
 	if (r >= 0) {
 		vm_add_reset(m->vm, pc_reset, m);

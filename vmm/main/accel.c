@@ -24,6 +24,7 @@ static const struct accel {
 	const char *missing;
 } accels[] = {
 	{ "tcg", &tcg_hv_ops, "" },
+	{ "qtest", &qtest_hv_ops, "" },
 	{ "kvm", &kvm_hv_ops, "this build has no KVM support" },
 	{ "xen", &xen_hv_ops, "this build has no Xen support" },
 };

@@ -22,6 +22,7 @@
 #include "base/opt.h"
 #include "block.h"
 #include "cli/cli.h"
+#include "cli/qtest.h"
 #include "core/cpu/arch.h"
 #include "core/device.h"
 #include "core/loop.h"
@@ -196,6 +197,18 @@ static struct chardev *build_short(struct build *b, const char *text, const char
 	return chardev_new_short(text, id, b->vm->loop, e);
 }
 
+/* Before the devices: their clock becomes the test's. */
+static int build_qtest(struct build *b, struct err *e)
+{
+	const char *text = opt_get_str(b->tree, "qtest", NULL);
+	struct chardev *c = text ? build_short(b, text, "qtest", e) : NULL;
+
+	if (!text) {
+		return 0;
+	}
+	return c && qtest_new(b->vm, c, e) ? 0 : -EINVAL;
+}
+
 static int build_serial(struct build *b, const char *text, struct machine_cfg *cfg,
 			struct err *e)
 {
@@ -347,6 +360,9 @@ static int build_memory(struct build *b, const struct machine_class *cls,
 		return err_prefix(e, r, "-m");
 	}
 	cfg->ram_size = ALIGN_UP(cfg->ram_size, (uint64_t)8192);
+	if (cls->no_cpus) {
+		return 0;
+	}
 	if (cfg->ram_size < (1 << 20) || cfg->ram_size > (UINT64_C(1) << 40)) {
 		return err_set(e, -EINVAL, "-m: between 1M and 1T of memory are possible");
 	}
@@ -446,6 +462,7 @@ static int build_machine_class(struct build *b, const struct machine_class **out
 	const char *type = opt_get_str(o, "type", NULL);
 
 	(void)opt_get(o, "accel");
+	(void)opt_get(o, "usb");
 	*out = type ? machine_class_find(type) : machine_class_default(b->target);
 	if (!*out && type) {
 		return err_set(e, -EINVAL, "-machine: '%s' is not supported (see -machine help)", type);
@@ -578,6 +595,7 @@ int build_vm(struct build *b, struct err *e)
 		r = b->hv->vm_init(b->vm, b->hv_opts, e);
 	}
 	r = r < 0 ? r : build_backends(b, e);
+	r = r < 0 ? r : build_qtest(b, e);
 	if (r >= 0 && !cls->no_cpus) {
 		r = build_serials(b, &cfg, e);
 	}
@@ -590,7 +608,6 @@ int build_vm(struct build *b, struct err *e)
 	}
 	r = build_devices(b, e);
 	r = r < 0 ? r : machine_finish(b->machine, e);
-	r = r < 0 ? r : opt_check_unused(cfg.props, "-machine", e);
 	r = r < 0 ? r : build_monitors(b, &cfg, e);
 	return r < 0 ? r : vm_start_vcpus(b->vm, e);
 }

@@ -17,7 +17,7 @@ lodge_LDADD = $(LODGE_LIBS) $(LODGE_SYSLIBS)
 
 # The real program, while parts are still missing: make lodge-next
 EXTRA_PROGRAMS = lodge-next
-lodge_next_SOURCES = %D%/accel.c %D%/build.c %D%/build.h %D%/main.c
+lodge_next_SOURCES = %D%/accel.c %D%/accel-qtest.c %D%/build.c %D%/build.h %D%/main.c
 nodist_lodge_next_SOURCES = devices/devtable.c
 lodge_next_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP)
 lodge_next_LDADD = $(LODGE_LIBS) $(LODGE_SYSLIBS)

@@ -46,6 +46,7 @@ static const struct xi_form xi_g7_2[8] = {
 	IX("xsetbv", sys0, XHELP_xsetbv, XF_XSAVE, P),
 };
 static const struct xi_form xi_g7_5[8] = {
+	[0] = IX("serialize", fence, 1, XF_SERIALIZE, 0),
 	[6] = IX("rdpkru", sys0, XHELP_rdpkru, XF_PKU, 0),
 	[7] = IX("wrpkru", sys0, XHELP_wrpkru, XF_PKU, 0),
 };

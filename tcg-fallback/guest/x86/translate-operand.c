@@ -132,7 +132,7 @@ static void xt_seg_check(struct xt *x, unsigned seg, ir_val off, unsigned size, 
 		return;
 	}
 	xt_call(x, XHELP_seg_check, ir_const(u, IR_I64, seg), off,
-		ir_const(u, IR_I64, size | (unsigned)write << 8 | x->i.asize << 16), 0);
+		ir_const(u, IR_I64, MIN(size, 255u) | (unsigned)write << 8 | x->i.asize << 16), 0);
 }
 
 /* Legacy modes: linear addresses are 32 bits wide. off: zero-extended i64. */

@@ -103,6 +103,7 @@ enum x86_feat {
 	XF_ADX = XF(2, 19), XF_SMAP = XF(2, 20), XF_CLFLUSHOPT = XF(2, 23), XF_CLWB = XF(2, 24),
 	XF_SHA = XF(2, 29),
 	XF_UMIP = XF(3, 2), XF_PKU = XF(3, 3), XF_RDPID = XF(3, 22),
+	XF_SERIALIZE = XF(4, 14),
 	XF_SYSCALL = XF(5, 11), XF_NX = XF(5, 20), XF_PDPE1GB = XF(5, 26), XF_RDTSCP = XF(5, 27),
 	XF_LM = XF(5, 29),
 	XF_LAHF = XF(6, 0), XF_ABM = XF(6, 5), XF_SSE4A = XF(6, 6), XF_PREFETCHW = XF(6, 8),

@@ -90,7 +90,7 @@ static int tap_check_opts(struct opt *o, struct err *e)
 	const char *script = opt_get_str(o, "script", "no");
 	const char *down = opt_get_str(o, "downscript", "no");
 	bool vhost, hdr;
-	uint64_t queues;
+	uint64_t queues = 1;
 	int r = opt_get_bool(o, "vhost", false, &vhost, e);
 
 	r = r < 0 ? r : opt_get_bool(o, "vnet_hdr", true, &hdr, e);

@@ -471,15 +471,26 @@ static void netuser_run_call(struct netuser *u)
 	pthread_mutex_unlock(&u->call_mx);
 }
 
+static void netuser_nudge(void *opaque)
+{
+	netuser_wake(opaque);
+}
+
 static void *netuser_main(void *arg)
 {
 	struct netuser *u = arg;
 
+	role_set_wake(netuser_nudge, u);
 	while (!u->quit) {
 		uint32_t timeout = 1000;
+		struct err e = ERR_INIT;
 		uint64_t junk;
 		int r;
 
+		if (role_seal_self(&e)) {
+			log_error("%s", e.text);
+			abort(); /* never run on without the filter */
+		}
 		u->n_polls = 0;
 		netuser_add_poll(u->wake_fd, SLIRP_POLL_IN, u);
 		slirp_pollfds_fill(u->slirp, &timeout, netuser_add_poll, u);
@@ -493,6 +504,7 @@ static void *netuser_main(void *arg)
 		netuser_run_timers(u);
 		netuser_run_call(u);
 	}
+	role_set_wake(NULL, NULL);
 	return NULL;
 }
 

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# shellcheck shell=sh
+# lib.sh - for the functional tests: where things are, skips, guests that report.
+#
+#   LODGE        the program under test (default: ./lodge of the build directory)
+#   LODGE_GUEST  directory with vmlinuz, initrd and disk.img (./quickstart guest makes it)
+#   LODGE_ACCEL  accelerator (default tcg)
+set -u
+
+skip()
+{
+	echo "SKIP: $*"
+	exit 77
+}
+
+fail()
+{
+	echo "FAIL: $*"
+	exit 1
+}
+
+LODGE=${LODGE:-$PWD/lodge}
+LODGE_GUEST=${LODGE_GUEST:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/lodge}
+LODGE_ACCEL=${LODGE_ACCEL:-tcg}
+[ -x "$LODGE" ] || skip "no program $LODGE"
+
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/lodge-test.XXXXXX")
+httpd=
+cleanup()
+{
+	[ -z "$httpd" ] || kill "$httpd" 2>/dev/null
+	rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+need()
+{
+	for p in "$@"; do
+		command -v "$p" >/dev/null 2>&1 || skip "$p is not installed"
+	done
+}
+
+need_guest()
+{
+	for f in vmlinuz initrd disk.img; do
+		[ -r "$LODGE_GUEST/$f" ] || skip "no $LODGE_GUEST/$f: run ./quickstart guest"
+	done
+}
+
+# A web server on 127.0.0.1, which guests reach as 10.0.2.2; sets $port.
+serve()
+{
+	need busybox
+	mkdir -p "$tmp/www"
+	head -c 300000 /dev/urandom >"$tmp/www/file"
+	port=$((20000 + $$ % 20000))
+	for _ in 1 2 3 4 5; do
+		busybox httpd -f -p "127.0.0.1:$port" -h "$tmp/www" &
+		httpd=$!
+		sleep 0.3
+		kill -0 "$httpd" 2>/dev/null && return
+		port=$((port + 7))
+	done
+	fail "no web server could be started"
+}
+
+# guest SECONDS ARGS...: runs the program, output in $tmp/out; sets $rc.
+guest()
+{
+	limit=$1
+	shift
+	rc=0
+	timeout -k 5 "$limit" "$LODGE" -accel "$LODGE_ACCEL" "$@" </dev/null >"$tmp/out" 2>&1 || rc=$?
+	tr -d '\r' <"$tmp/out" >"$tmp/lines"
+}
+
+# The value after "LODGE: KEY ".
+said()
+{
+	sed -n "s/^.*LODGE: $1 //p" "$tmp/lines" | head -n 1
+}
+
+show()
+{
+	tail -n 60 "$tmp/lines"
+}
+
+expect()
+{
+	got=$(said "$1")
+	[ "$got" = "$2" ] || {
+		show
+		fail "$1 is '$got', not '$2'"
+	}
+}

@@ -1,0 +1,34 @@
+#!/bin/sh
+# SPDX-License-Identifier: GPL-2.0-or-later
+# reboot.sh - a guest reboot loads kernel and tables anew; -no-reboot ends instead.
+. "$(dirname "$0")/lib.sh"
+need_guest
+guest 120 -machine q35 -cpu max -m 256M -nodefaults -nographic -no-reboot -serial stdio \
+	-kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
+	-append "console=ttyS0 quiet panic=-1 lodge.test=boot lodge.end=reboot"
+[ "$rc" = 0 ] || {
+	show
+	fail "exit status $rc"
+}
+expect cpus 1
+# Without it the guest comes up again: two reports, then we end it.
+timeout -k 5 120 "$LODGE" -accel "$LODGE_ACCEL" -machine q35 -cpu max -m 256M -nodefaults -nographic \
+	-serial "file:$tmp/serial" -kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
+	-append "console=ttyS0 quiet panic=-1 lodge.test=boot lodge.end=reboot" >"$tmp/err" 2>&1 &
+pid=$!
+i=0
+while [ $i -lt 200 ] && [ "$(grep -c 'LODGE: done' "$tmp/serial" 2>/dev/null)" -lt 2 ] 2>/dev/null; do
+	kill -0 $pid 2>/dev/null || break
+	sleep 0.5
+	i=$((i + 1))
+done
+kill -TERM $pid 2>/dev/null
+wait $pid
+rc=$?
+[ "$(grep -c 'LODGE: done' "$tmp/serial")" -ge 2 ] || {
+	cat "$tmp/err"
+	tail -n 30 "$tmp/serial"
+	fail "the guest did not come up a second time"
+}
+[ $rc = 0 ] || fail "SIGTERM: exit status $rc"
+echo "PASS: reboot"
