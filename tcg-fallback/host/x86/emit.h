@@ -198,6 +198,7 @@ void gen_def_env(struct gen *g, unsigned v, int64_t off);
 unsigned gen_home(struct gen *g, unsigned v);	/* home v may be computed in, or NOREG */
 unsigned gen_part(struct gen *g, unsigned v);	/* the same for v as the home's low part */
 unsigned gen_dest(struct gen *g, unsigned v);	/* register to compute v in, locked */
+void gen_hold(struct gen *g, unsigned v, unsigned r);
 void gen_def_part(struct gen *g, unsigned v, unsigned r);
 void gen_move(struct gen *g, unsigned v, unsigned r); /* v's place becomes register r */
 int gen_spill_new(struct gen *g, unsigned v);	/* frame offset of a stack place for v */
@@ -222,6 +223,7 @@ void fl_clobber(struct gen *g);		/* host flags are about to change */
 void fl_make_deferred(struct gen *g, unsigned v);
 void fl_made(struct gen *g, unsigned v);	/* the ins just emitted made v's flags */
 unsigned fl_cond(struct gen *g, unsigned f, unsigned cc); /* -> host condition to test */
+void fl_carry_ready(struct gen *g, unsigned f);
 void fl_carry(struct gen *g, unsigned f);	/* host carry = C of f */
 unsigned fl_packed(struct gen *g, unsigned f);	/* -> scratch, masked, locked, ours */
 void fl_release(struct gen *g, unsigned r);	/* run deferred compares that need r */
@@ -253,6 +255,7 @@ void acc_emit(struct gen *g, const struct access *a, struct amem m);
 
 /* vec.c */
 void op_vop(struct gen *g, const struct ir_ins *in);
+void vec_select(struct gen *g, const struct ir_ins *in, unsigned cc);
 bool vec_supported(unsigned vop, bool wide);
 void vec_load(struct gen *g, unsigned type, unsigned x, struct amem m);
 void vec_store(struct gen *g, unsigned type, struct amem m, unsigned x);
