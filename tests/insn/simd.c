@@ -220,7 +220,9 @@ static unsigned st_modrm(struct it_rng *r, struct it_case *c, uint8_t *p, bool v
 		c->in.reg[base + 8] = c->in.reg[base]; /* with REX.B */
 		return n;
 	}
-	idx = rng_below(r, 8);
+	do {
+		idx = rng_below(r, 8);
+	} while (idx == base && !vsib);
 	p[n++] = (uint8_t)(0x44 | reg << 3);
 	p[n++] = (uint8_t)(rng_below(r, 4) << 6 | idx << 3 | base);
 	p[n++] = (uint8_t)d8;
@@ -412,19 +414,15 @@ static void st_print_fp(const struct it_case *c, const struct it_state *a,
 	const struct it_state *s[3] = { &c->in, a, b };
 
 	for (unsigned i = 0; i < 16; i++) {
-		for (unsigned k = 0; k < 3; k++) {
+		bool same = !memcmp(a->fp.fx + 160 + 16 * i, b->fp.fx + 160 + 16 * i, 16) &&
+			    !memcmp(a->fp.yh[i], b->fp.yh[i], 16);
+
+		for (unsigned k = 0; k < (same ? 1 : 3); k++) {
 			const uint8_t *x = s[k]->fp.fx + 160 + 16 * i, *h = s[k]->fp.yh[i];
 
-			printf("%s%016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "%s",
-			       k ? "           " : "", ld_le64(h + 8), ld_le64(h), ld_le64(x + 8),
-			       ld_le64(x), k ? "\n" : "");
-			if (!k) {
-				printf(" ymm%u\n", i);
-				if (!memcmp(a->fp.fx + 160 + 16 * i, b->fp.fx + 160 + 16 * i, 16) &&
-				    !memcmp(a->fp.yh[i], b->fp.yh[i], 16)) {
-					break;
-				}
-			}
+			printf("  ymm%-2u %s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64
+			       "\n", i, k == 0 ? "in  " : k == 1 ? "host" : "got ", ld_le64(h + 8),
+			       ld_le64(h), ld_le64(x + 8), ld_le64(x));
 		}
 	}
 	for (unsigned k = 0; k < 3; k++) {

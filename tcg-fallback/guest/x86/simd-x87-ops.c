@@ -672,7 +672,7 @@ static bool x87_cmov_cond(uint64_t fl, unsigned row, bool not)
 static void x87_cmov(struct x86_cpu *c, unsigned row, unsigned i, bool not)
 {
 	if (x87_empty(c, 0) || x87_empty(c, i)) {
-		if (x87_stack_fault(c, false) && x87_cmov_cond(c->cc_a, row, not)) {
+		if (x87_stack_fault(c, false)) { /* whatever the condition */
 			x87_put(c, 0, x87_indefinite);
 		}
 	} else if (x87_cmov_cond(c->cc_a, row, not)) {
