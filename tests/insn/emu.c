@@ -358,12 +358,8 @@ static void emu_go(const struct it_case *c, struct it_state *out, bool opt, bool
 	unsigned budget = 100000;
 
 	if (setjmp(emu.env->out)) {
-<<<<<<< HEAD
 		interp_fp_leave(emu.env, &emu_guest);
-		emu_store(out, emu.env->pc_now);
-=======
 		emu_store(out, emu_fault_pc(host));
->>>>>>> main
 		/* HLT behind the code: the end */
 		out->fault = out->rip < start || out->rip >= end ? IT_OK : emu.fault;
 		out->fault_addr = emu.fault_addr;
