@@ -417,7 +417,7 @@ static void st_print_fp(const struct it_case *c, const struct it_state *a,
 		bool same = !memcmp(a->fp.fx + 160 + 16 * i, b->fp.fx + 160 + 16 * i, 16) &&
 			    !memcmp(a->fp.yh[i], b->fp.yh[i], 16);
 
-		for (unsigned k = 0; k < (same ? 1 : 3); k++) {
+		for (unsigned k = 0; k < (same ? c->i.map != XM_1 : 3); k++) {
 			const uint8_t *x = s[k]->fp.fx + 160 + 16 * i, *h = s[k]->fp.yh[i];
 
 			printf("  ymm%-2u %s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64

@@ -274,6 +274,8 @@ bool sd_emms(struct xt *x, const struct simd_row *r)
 		}
 		ir_stenv(x->u, IR_I8, offsetof(struct x86_cpu, fptag),
 			 ir_const(x->u, IR_I8, -1));
+		ir_stenv(x->u, IR_I8, offsetof(struct x86_cpu, fptop),
+			 ir_const(x->u, IR_I8, 0));
 		return true;
 	}
 	if (x->i.vvvv) {

@@ -514,8 +514,12 @@ static void x87_d9(struct x86_cpu *c, unsigned modrm)
 		break;
 	case 2: /* FNOP */
 		break;
-	case 3:
-		x87_st(c, rm, true);
+	case 3: /* the alias of FSTP that does not check for empty */
+		if (x87_empty(c, 0)) {
+			x87_pop(c);
+		} else {
+			x87_st(c, rm, true);
+		}
 		break;
 	case 5:
 		x87_push(c, x87_constant(c, rm), 0);
