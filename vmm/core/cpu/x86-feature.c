@@ -89,6 +89,9 @@ static const char *const feature_arch_cap[] = {
 	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "its-no",
 };
 static const char *const feature_hv[] = { "lodge-signature" };
+static const char *const feature_72_edx[] = {
+	"psfd", "ipred-ctrl", "rrsba-ctrl", "ddpd-u", "bhi-ctrl", "mcdt-no",
+};
 
 #define FWORD(w, n, l, s, r, m, t) [w] = { n, l, s, r, m, t, ARRAY_LEN(t) }
 const struct x86_fword_info x86_fwords[XF_N] = {
@@ -107,6 +110,7 @@ const struct x86_fword_info x86_fwords[XF_N] = {
 	FWORD(XF_821_EAX, "CPUID[0x80000021].EAX", 0x80000021, 0, 0, 0, feature_821_eax),
 	FWORD(XF_ARCH_CAP, "MSR 0x10a", 0, 0, 0, 0x10a, feature_arch_cap),
 	FWORD(XF_HV, "hypervisor", 0, 0, 0, 0, feature_hv),
+	FWORD(XF_72_EDX, "CPUID[7,2].EDX", 7, 2, 3, 0, feature_72_edx),
 };
 
 static char feature_fold(char ch)
@@ -211,7 +215,7 @@ static const char feature_tcg[] =
 	"amd-no-ssb btc-no lfence-always-serializing null-sel-clr-base auto-ibrs srso-no "
 	"no-nested-data-bp "
 	"rdctl-no ibrs-all skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no taa-no "
-	"sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no rfds-no its-no "
+	"sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no rfds-no its-no bhi-ctrl mcdt-no "
 	"lodge-signature";
 
 static uint64_t feature_supported[XF_N];
