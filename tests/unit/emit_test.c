@@ -284,7 +284,7 @@ static int emit_check(uint64_t seed)
 	emit_random(&u, seed);
 	r = emit_unit(&u);
 	if (r == 0) {
-		for (unsigned t = 0; t < 4 && ok; t++) {
+		for (unsigned t = 0; t < 2 && ok; t++) {
 			ok = emit_same(&u, seed * 7 + t, t & 1);
 		}
 	} else {
@@ -366,11 +366,13 @@ int main(int argc, char **argv)
 	if (argc == 3 && !strcmp(argv[1], "-f")) {
 		return emit_show_file(argv[2]);
 	}
-	if (argc == 3 && !strcmp(argv[1], "-r")) {
+	if (argc >= 3 && !strcmp(argv[1], "-r")) {
 		uint64_t n = strtoull(argv[2], NULL, 0);
 
 		emit_ready();
-		for (uint64_t k = 1; k < n; k++) {
+		uint64_t from = argc > 3 ? strtoull(argv[3], NULL, 0) : 1;
+
+		for (uint64_t k = from; k < from + n; k++) {
 			if (emit_check(k) == 0) {
 				fprintf(stderr, "unit seed %lu\n", (unsigned long)k);
 				return 1;

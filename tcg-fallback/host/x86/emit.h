@@ -122,6 +122,7 @@ struct gen {
 	uint16_t ef;		/* flags value the host flags hold (0: none wanted) */
 	uint16_t deferred[4];	/* flags values in state FS_DEFER */
 	unsigned n_deferred;
+	bool no_release;	/* the host flags hold something on the way to its consumer */
 	uint16_t fgets[8];	/* values of fget that still lie in the record only */
 	unsigned n_fgets;
 	uint32_t ef_at;		/* offset where the instruction that made `ef` begins */
@@ -223,7 +224,6 @@ void fl_clobber(struct gen *g);		/* host flags are about to change */
 void fl_make_deferred(struct gen *g, unsigned v);
 void fl_made(struct gen *g, unsigned v);	/* the ins just emitted made v's flags */
 unsigned fl_cond(struct gen *g, unsigned f, unsigned cc); /* -> host condition to test */
-void fl_carry_ready(struct gen *g, unsigned f);
 void fl_carry(struct gen *g, unsigned f);	/* host carry = C of f */
 unsigned fl_packed(struct gen *g, unsigned f);	/* -> scratch, masked, locked, ours */
 void fl_release(struct gen *g, unsigned r);	/* run deferred compares that need r */

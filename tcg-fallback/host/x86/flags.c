@@ -138,7 +138,7 @@ static void fl_run_deferred(struct gen *g, unsigned f)
 /* r is wanted by somebody: compares that only wait with an operand in it run now. */
 void fl_release(struct gen *g, unsigned r)
 {
-	for (unsigned k = 0; k < g->n_deferred; k++) {
+	for (unsigned k = 0; k < g->n_deferred && !g->no_release; k++) {
 		unsigned f = g->deferred[k];
 		const struct ir_ins *p = &g->ins[g->v[f].prod];
 		bool uses = gen_where(g, p->a) == (int)r || gen_where(g, p->b) == (int)r;
@@ -364,20 +364,6 @@ unsigned fl_cond(struct gen *g, unsigned f, unsigned cc)
 	cc = fl_test_packed(g, r, cc);
 	gen_unlock(g, r);
 	return cc;
-}
-
-/* Makes what fl_carry will need while registers are still free. */
-void fl_carry_ready(struct gen *g, unsigned f)
-{
-	unsigned part;
-
-	f = fl_canon(g, f);
-	while (g->v[f].fstate == FS_MIX && (part = fl_part(g, f, IR_FL_C))) {
-		f = fl_canon(g, part);
-	}
-	if (g->v[f].fstate == FS_MIX || g->v[f].fstate == FS_GUEST) {
-		gen_unlock(g, fl_packed(g, f));
-	}
 }
 
 void fl_carry(struct gen *g, unsigned f)

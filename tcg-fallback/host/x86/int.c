@@ -229,16 +229,15 @@ static void op_adc(struct gen *g, const struct ir_ins *in, unsigned op)
 	if (g->ef == f && g->v[f].last > g->i) {
 		fl_clobber(g);
 	}
-	fl_carry_ready(g, f);
+	/* nothing but moves from here to the instruction */
+	fl_carry(g, f);
+	g->no_release = true;
 	d = int_dest(g, &a, &b, op == ALU_ADC);
 	o = int_src(g, b, sz);
 	if (gen_where(g, a) != (int)d) {
 		gen_load_to(g, a, d, sz);
-		if (gen_where(g, a) >= 0 && gen_where(g, a) != gen_where(g, b)) {
-			gen_unlock(g, (unsigned)gen_where(g, a));
-		}
 	}
-	fl_carry(g, f);
+	g->no_release = false;
 	if (g->ef && g->v[g->ef].last > g->i) {
 		fl_clobber(g); /* only notes that it can be made again */
 	}
