@@ -326,9 +326,8 @@ static uint64_t emu_step_host(void)
 				    .pcmap = emu.pcmap, .pcmap_cap = EMU_PCMAP };
 	r = x86_tcg_host.emit(&emu.u, &emu.tc);
 	if (r) {
-		fprintf(stderr, "emitter: %s\n", strerror(-r));
-		ir_print(stderr, &emu.u);
-		abort();
+		printf("emitter: %s\n", strerror(-r));
+		emu_fault(IT_OTHER, 0);
 	}
 	for (unsigned k = 0; k < emu.tc.n_exits; k++) {
 		x86_tcg_host.unlink(emu.tc.w, emu.tc.x, &emu.exits[k]);

@@ -71,6 +71,7 @@ struct it_rng {
 uint64_t rng_next(struct it_rng *r);
 unsigned rng_below(struct it_rng *r, unsigned n);
 void gen_init(void);
+extern bool gen_strict; /* runs: nothing that leaves flags other than AF undefined */
 /* Only forms whose name contains `only` (NULL: all). False: none. */
 bool gen_select(const char *only);
 void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, unsigned bits);
