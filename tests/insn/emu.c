@@ -256,6 +256,7 @@ static void emu_load(const struct it_state *in)
 	c->df = in->flags & X86_DF ? -1 : 1;
 	c->rip = in->rip;
 	x86_from_fxsave(c, in->fp.fx);
+	c->fpcs = c->fpds = 0;
 	for (unsigned i = 0; i < 16; i++) {
 		memcpy(&c->vec[i].q[2], in->fp.yh[i], 16);
 	}

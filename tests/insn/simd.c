@@ -405,6 +405,9 @@ static const char *st_compare(const struct it_case *c, const struct it_state *a,
 			return "x87 registers";
 		}
 	}
+	if (a->fault && c->i.map == XM_1) {
+		return NULL; /* processors store some of a 10-byte operand */
+	}
 	return memcmp((void *)IT_MEM, st_mem_ref, IT_MEM_SIZE) ? "memory" : NULL;
 }
 
