@@ -226,6 +226,7 @@ void emu_init(void)
 	memset(emu.env, 0, n);
 	emu.cpu = tcg_arch_of(emu.env);
 	memset(emu.cpu->features, 0xff, sizeof(emu.cpu->features));
+	emu.cpu->cr4 = X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 	ir_unit_init(&emu.u);
 	emu_init_host();
 }
