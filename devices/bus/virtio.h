@@ -137,6 +137,9 @@ struct virtio_dev {
 	/* Transport state. */
 	struct mr bar, common, isr_mr, device_mr, notify_mr;
 	unsigned pci_cfg_cap;
+	struct aspace_listener doorbell_listener;
+	gpa_t doorbell_addr; /* where the accelerator rings for us; UINT64_MAX: nowhere */
+	unsigned n_doorbells;
 	char *iothread;
 	bool prop_legacy_off, prop_ats, prop_ioeventfd, prop_modern_off, prop_packed;
 	bool prop_event_idx, prop_indirect, prop_iommu, prop_page_per_vq;
@@ -202,6 +205,7 @@ int virtio_post_load(struct device *d, struct err *e);
 
 int virtio_pci_realize(struct virtio_dev *v, struct err *e) __must_check;
 void virtio_pci_unrealize(struct virtio_dev *v);
+void virtio_pci_doorbells_fini(struct virtio_dev *v);
 void virtio_pci_class_reset(struct device *d);
 extern const struct pci_class_ops virtio_pci_net_ops, virtio_pci_blk_ops,
 	virtio_pci_console_ops, virtio_pci_rng_ops;

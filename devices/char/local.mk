@@ -1,4 +1,4 @@
-libdevices_a_SOURCES += %D%/serial-isa.c %D%/serial-isa.h
+libdevices_a_SOURCES += %D%/debugcon.c %D%/serial-isa.c %D%/serial-isa.h
 libdevices_a_SOURCES += \
 	%D%/virtio-console.c \
 	%D%/virtio-serial.c \

@@ -218,6 +218,9 @@ static void emu_load(const struct it_state *in)
 	c->df = in->flags & X86_DF ? -1 : 1;
 	c->rip = in->rip;
 	c->mxcsr = 0x1f80;
+	for (unsigned i = X86_ES; i <= X86_DS; i++) {
+		c->seg[i].base = emu.c->bits == 16 ? (i == X86_CS ? IT_CODE : IT_MEM) : 0;
+	}
 	for (unsigned i = 0; i < IR_WINDOWS; i++) {
 		emu.env->win_r[i].start = emu.env->win_w[i].start = TCG_WIN_NONE;
 	}

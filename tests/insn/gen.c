@@ -120,16 +120,17 @@ static void gen_put(struct gen_out *o, uint64_t v, unsigned bytes)
 	o->n += bytes;
 }
 
-static void gen_prefixes(struct it_rng *r, const struct gen_path *p, bool m32, struct gen_out *o)
+static void gen_prefixes(struct it_rng *r, const struct gen_path *p, unsigned bits,
+			 struct gen_out *o)
 {
-	static const uint8_t seg[] = { 0x2e, 0x36, 0x3e, 0x26 };
-	bool branch = p->f->fl & FL_JMP;
+	static const uint8_t seg[] = { 0x36, 0x3e, 0x26, 0x2e };
+	bool m32 = bits != 64, branch = p->f->fl & FL_JMP;
 
 	if (rng_pct(r, 3)) {
-		gen_put(o, seg[rng_below(r, 4)], 1);
+		gen_put(o, seg[rng_below(r, bits == 16 ? 3 : 4)], 1);
 	}
 	if (p->vex) {
-		if (rng_pct(r, 8) && !m32) {
+		if (bits != 32 && rng_pct(r, 8)) {
 			gen_put(o, 0x67, 1);
 		}
 		return;
@@ -139,7 +140,7 @@ static void gen_prefixes(struct it_rng *r, const struct gen_path *p, bool m32, s
 			gen_put(o, 0x66, 1);
 		}
 	}
-	if (!m32 && rng_pct(r, 8)) {
+	if (bits != 32 && rng_pct(r, bits == 16 ? 30 : 8)) {
 		gen_put(o, 0x67, 1);
 	}
 	if (p->pp == 2) {
@@ -236,6 +237,7 @@ static uint64_t gen_value(struct it_rng *r)
 	}
 }
 
+/* Linear; gen_offset() of it is what registers hold. */
 static uint64_t gen_target(struct it_rng *r)
 {
 	if (rng_pct(r, 3)) { /* at the very end, or outside */
@@ -247,19 +249,27 @@ static uint64_t gen_target(struct it_rng *r)
 	return IT_MEM + 512 + rng_below(r, IT_MEM_SIZE - 1024);
 }
 
+static uint64_t gen_offset(const struct it_case *c, uint64_t linear)
+{
+	return c->bits == 16 ? linear - IT_MEM : linear;
+}
+
 static void gen_regs(struct it_rng *r, struct it_case *c)
 {
 	for (unsigned i = 0; i < 16; i++) {
 		c->in.reg[i] = gen_value(r);
-		if (c->m32) {
+		if (c->legacy) {
 			c->in.reg[i] = i < 8 ? (uint32_t)c->in.reg[i] : 0;
 		}
 	}
-	c->in.reg[X86_RSP] = gen_target(r);
-	c->in.reg[X86_RSI] = gen_target(r);
-	c->in.reg[X86_RDI] = rng_pct(r, 30) ? c->in.reg[X86_RSI] + rng_below(r, 64) : gen_target(r);
+	c->in.reg[X86_RSP] = gen_offset(c, gen_target(r));
+	c->in.reg[X86_RSI] = gen_offset(c, gen_target(r));
+	c->in.reg[X86_RDI] = gen_offset(c, gen_target(r));
 	if (rng_pct(r, 30)) {
-		c->in.reg[X86_RBP] = gen_target(r);
+		c->in.reg[X86_RDI] = c->in.reg[X86_RSI] + rng_below(r, 64);
+	}
+	if (rng_pct(r, 30)) {
+		c->in.reg[X86_RBP] = gen_offset(c, gen_target(r));
 	}
 	c->in.flags = (uint32_t)rng_next(r) & IT_FLAGS;
 	c->in.rip = IT_CODE + c->at;
@@ -267,9 +277,9 @@ static void gen_regs(struct it_rng *r, struct it_case *c)
 	c->in.fault_addr = 0;
 }
 
-static void gen_patch(struct it_case *c, unsigned end_dist, uint32_t v)
+static void gen_patch(struct it_case *c, unsigned bytes, unsigned behind, uint32_t v)
 {
-	memcpy(c->code + c->len - end_dist, &v, 4);
+	memcpy(c->code + c->len - behind - bytes, &v, bytes);
 }
 
 static unsigned gen_imm_bytes(const struct x86_insn *i)
@@ -288,37 +298,39 @@ static unsigned gen_imm_bytes(const struct x86_insn *i)
 static void gen_place(struct it_rng *r, struct it_case *c)
 {
 	struct x86_insn *i = &c->i;
-	uint64_t t = gen_target(r), top = 0;
+	uint64_t t = gen_offset(c, gen_target(r)), top = 0, mask = ~UINT64_C(0);
 	int64_t d = i->disp;
+	unsigned imm = gen_imm_bytes(i);
+
+	if (i->asize == 4) {
+		mask = 0xffffffff;
+		top = c->legacy ? 0 : rng_next(r) << 32;
+	} else if (i->asize == 2) {
+		mask = 0xffff;
+		top = rng_next(r) & 0xffff0000;
+	}
 
 	if (i->base == XR_MOFFS) {
 		memcpy(c->code + c->len - i->asize, &t, i->asize);
 		return;
 	}
-	if (i->asize == 4 && !c->m32) {
-		top = rng_next(r) << 32;
-	}
 	if (i->base == XR_RIP) {
-		gen_patch(c, 4 + gen_imm_bytes(i), (uint32_t)(t - (IT_CODE + c->at + c->len)));
+		gen_patch(c, 4, imm, (uint32_t)(t - (IT_CODE + c->at + c->len)));
 	} else if (i->base == XR_NONE && i->index == XR_NONE) {
-		gen_patch(c, 4 + gen_imm_bytes(i), (uint32_t)t);
+		gen_patch(c, i->asize == 2 ? 2 : 4, imm, (uint32_t)t);
 	} else if (i->base == XR_NONE) {
-		c->in.reg[i->index] = ((t - (uint64_t)d) >> i->scale) | top;
+		c->in.reg[i->index] = ((t - (uint64_t)d) & mask) >> i->scale | top;
 	} else if (i->index == XR_NONE) {
-		c->in.reg[i->base] = (t - (uint64_t)d) & (i->asize == 4 ? 0xffffffffu : ~0ull);
-		c->in.reg[i->base] |= top;
+		c->in.reg[i->base] = ((t - (uint64_t)d) & mask) | top;
 	} else if (i->index == i->base) {
-		c->in.reg[i->base] = ((t - (uint64_t)d) / ((1u << i->scale) + 1)) | top;
+		c->in.reg[i->base] = ((t - (uint64_t)d) & mask) / ((1u << i->scale) + 1) | top;
 	} else {
 		uint64_t n = c->in.reg[i->index];
 
 		if (rng_pct(r, 50)) {
 			n = c->in.reg[i->index] = gen_value(r) & 0xfff;
 		}
-		c->in.reg[i->base] = t - (uint64_t)d - (n << i->scale);
-		if (i->asize == 4) {
-			c->in.reg[i->base] = (uint32_t)c->in.reg[i->base] | top;
-		}
+		c->in.reg[i->base] = ((t - (uint64_t)d - (n << i->scale)) & mask) | top;
 	}
 }
 
@@ -398,19 +410,21 @@ static bool gen_fix(struct it_rng *r, struct it_case *c)
 	}
 	if (i->d->fl & FL_STR) {
 		c->in.reg[X86_RCX] = rng_below(r, 40);
-		if (i->asize == 4 && !c->m32) {
+		if (i->asize == 4 && !c->legacy) {
 			c->in.reg[X86_RCX] |= rng_next(r) << 32;
+		} else if (i->asize == 2) {
+			c->in.reg[X86_RCX] |= rng_next(r) << 16;
 		}
 	}
 	if (fn == xi_xlat && rng_pct(r, 90)) {
-		c->in.reg[X86_RBX] = gen_target(r) - 128;
+		c->in.reg[X86_RBX] = gen_offset(c, gen_target(r)) - 128;
 	}
 	if (fn == xi_bt && i->is_mem && i->d->op[1] == Gv) {
 		if (i->reg == i->base || i->reg == i->index) {
 			return false;
 		}
 		c->in.reg[i->reg] = (uint64_t)((int64_t)rng_below(r, 4096) - 2048);
-		if (c->m32) {
+		if (c->legacy) {
 			c->in.reg[i->reg] = (uint32_t)c->in.reg[i->reg];
 		}
 	}
@@ -423,19 +437,19 @@ static bool gen_fix(struct it_rng *r, struct it_case *c)
 			gen_place(r, c);
 		}
 	}
-	if (i->asize == 2 && (i->is_mem || i->d->fl & FL_STR || fn == xi_xlat) && fn != xi_lea) {
+	if (c->bits == 32 && i->asize == 2 && (i->is_mem || i->d->fl & FL_STR || fn == xi_xlat) && fn != xi_lea) {
 		return false; /* nothing may be mapped that low */
 	}
 	if (fn == xi_arpl && i->seg == X86_CS) {
 		return false; /* known gap: writes even when nothing changes */
 	}
-	if (c->m32) {
+	if (c->legacy) {
 		for (unsigned k = 0; k < 8; k++) {
 			c->in.reg[k] = (uint32_t)c->in.reg[k];
 		}
 	}
 	/* 16-bit stack frames and pushes are fine; a 16-bit branch would leave the code page */
-	if (i->d->fl & FL_JMP && i->opsize == 2) {
+	if (c->bits == 32 && i->d->fl & FL_JMP && i->opsize == 2) {
 		return false;
 	}
 	return true;
@@ -448,8 +462,8 @@ static bool gen_one(struct it_rng *r, struct it_case *c)
 	struct gen_out o = { .p = c->code + c->len };
 	int len;
 
-	gen_prefixes(r, p, c->m32, &o);
-	gen_opcode(r, p, c->m32, &o);
+	gen_prefixes(r, p, c->bits, &o);
+	gen_opcode(r, p, c->legacy, &o);
 	gen_tail(r, p, &o);
 	len = x86_decode(c->code + c->len, o.n, c->key, &c->i);
 	if (len <= 0) { /* mostly refused on purpose: still compare #UD, as one instruction */
@@ -463,12 +477,16 @@ static bool gen_one(struct it_rng *r, struct it_case *c)
 	return true;
 }
 
-void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, bool m32)
+void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, unsigned bits)
 {
 	memset(c->code, 0, sizeof(c->code));
-	c->m32 = m32;
+	c->bits = bits;
+	c->legacy = bits != 64;
 	c->key = XH_PE | 3u << XH_CPL_SHIFT | XH_LMA | XH_OSFXSR |
-		 (m32 ? XH_CODE32 | XH_SS32 : XH_CODE64);
+		 (bits == 64 ? XH_CODE64 : bits == 32 ? XH_CODE32 | XH_SS32 : XH_CODE16);
+	for (unsigned s = X86_ES; s <= X86_DS && bits == 16; s++) {
+		c->key |= XH_BASE(s);
+	}
 	c->n_insns = n_insns;
 	for (;;) {
 		bool ok = true;

@@ -33,7 +33,8 @@ struct it_state {
 struct it_case {
 	uint8_t code[IT_MAX_BYTES];
 	unsigned len, n_insns, at;
-	bool m32;
+	bool legacy;	/* not 64-bit: eight registers of 32 bits */
+	unsigned bits;	/* 16, 32, 64: code size. 16: segments with bases, 64 KB */
 	uint64_t key;
 	struct x86_insn i; /* the only or last one */
 	struct it_state in;
@@ -43,7 +44,7 @@ struct it_case {
 
 /* native.c */
 void native_init(void);
-bool native_has_32(void);
+bool native_has(unsigned bits);
 void native_run(const struct it_case *c, struct it_state *out);
 
 /* emu.c */
@@ -62,6 +63,6 @@ unsigned rng_below(struct it_rng *r, unsigned n);
 void gen_init(void);
 /* Only forms whose name contains `only` (NULL: all). False: none. */
 bool gen_select(const char *only);
-void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, bool m32);
+void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, unsigned bits);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * main.c - the differential tester of x86 instructions.
  *
- *   tests/insn/insn [-s seed] [-n count] [-o name] [-l insns] [-m 32|64] [-v]
+ *   tests/insn/insn [-s seed] [-n count] [-o name] [-l insns] [-m 16|32|64] [-v]
  *
  * Each case: random state and sandbox memory, a random instruction; native result and the
  * result of every engine must agree in registers, defined flags, memory, rip and kind of
@@ -32,7 +32,7 @@ static void it_report(const struct it_case *c, const struct it_state *a, const s
 {
 	char text[128];
 
-	printf("FAIL %s: %s (%s)\n  ", engine, what, c->m32 ? "32-bit" : "64-bit");
+	printf("FAIL %s: %s (%u-bit)\n  ", engine, what, c->bits);
 	for (unsigned i = 0; i < c->len; i++) {
 		printf("%02x ", c->code[i]);
 	}
@@ -59,7 +59,7 @@ static void it_report(const struct it_case *c, const struct it_state *a, const s
 static const char *it_compare(const struct it_case *c, const struct it_state *a,
 			      const struct it_state *b)
 {
-	unsigned n = c->m32 ? 8 : 16;
+	unsigned n = c->legacy ? 8 : 16;
 
 	if (a->fault != b->fault) {
 		return "fault";
@@ -72,7 +72,7 @@ static const char *it_compare(const struct it_case *c, const struct it_state *a,
 		return NULL;
 	}
 	for (unsigned i = 0; i < n && !c->skip_regs; i++) {
-		if (c->m32 ? (uint32_t)a->reg[i] != (uint32_t)b->reg[i] : a->reg[i] != b->reg[i]) {
+		if (c->legacy ? (uint32_t)a->reg[i] != (uint32_t)b->reg[i] : a->reg[i] != b->reg[i]) {
 			return "registers";
 		}
 	}
@@ -87,14 +87,14 @@ static const char *it_compare(const struct it_case *c, const struct it_state *a,
 	return NULL;
 }
 
-static bool it_one(struct it_rng *r, unsigned len, bool m32, bool verbose)
+static bool it_one(struct it_rng *r, unsigned len, unsigned bits, bool verbose)
 {
 	struct it_case c;
 	struct it_state ref, got;
 	uint8_t *mem = (uint8_t *)IT_MEM;
 	bool ok = true;
 
-	gen_case(r, &c, len, m32);
+	gen_case(r, &c, len, bits);
 	for (unsigned i = 0; i < 64; i++) { /* some of the memory is enough */
 		uint64_t v = rng_next(r);
 
@@ -170,13 +170,16 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	native_init();
 	emu_init();
-	if (!native_has_32()) {
-		printf("no 32-bit code on this host: 64-bit only\n");
+	for (unsigned i = 16; i <= 32; i += 16) {
+		if (!native_has(i)) {
+			printf("no %u-bit code on this host: not tested\n", i);
+		}
 	}
 	for (unsigned long i = 0; i < n && bad < max_bad; i++) {
-		bool m32 = mode == 32 || (mode == 0 && i % 4 == 3);
+		static const uint8_t mix[] = { 64, 32, 64, 16 };
+		unsigned bits = mode ? mode : mix[i % 4];
 
-		bad += !it_one(&r, len, m32 && native_has_32(), verbose);
+		bad += !it_one(&r, len, native_has(bits) ? bits : 64, verbose);
 	}
 	printf("%lu failures\n", bad);
 	return bad != 0;

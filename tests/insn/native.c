@@ -4,17 +4,20 @@
  * register context, sigreturn jumps into the code, the next signal (the code page is
  * filled with HLT, which faults in user mode) ends the run and restores the context.
  *
- * 32-bit code runs in the kernel's 32-bit user code segment, where there is one.
+ * 32-bit code runs in the kernel's 32-bit user code segment, 16-bit code in segments of the
+ * LDT, where the kernel allows it.
  */
 #include "config.h"
 
 #include "tests/insn/insn.h"
 
+#include <asm/ldt.h>
 #include <err.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 #include <unistd.h>
 
@@ -25,12 +28,19 @@ static struct {
 	struct it_state *out;
 	greg_t saved[NGREG];
 	volatile bool running;
-	bool has_32;
+	bool has_32, has_16;
 } nat;
 
 static const int nat_gpr[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
 				 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
 				 REG_R12, REG_R13, REG_R14, REG_R15 };
+
+enum { NAT_CS16 = 0 << 3 | 7, NAT_DS16 = 1 << 3 | 7 }; /* in the LDT */
+
+static void native_data_segs(unsigned sel)
+{
+	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(sel));
+}
 
 static void native_enter(ucontext_t *uc)
 {
@@ -40,10 +50,13 @@ static void native_enter(ucontext_t *uc)
 	for (unsigned i = 0; i < 16; i++) {
 		g[nat_gpr[i]] = (greg_t)nat.c->in.reg[i];
 	}
-	g[REG_RIP] = (greg_t)(IT_CODE + nat.c->at);
+	g[REG_RIP] = (greg_t)((nat.c->bits == 16 ? 0 : IT_CODE) + nat.c->at);
 	g[REG_EFL] = (greg_t)((g[REG_EFL] & ~(greg_t)IT_FLAGS) | nat.c->in.flags);
-	if (nat.c->m32) { /* cs, gs, fs, ss in 16 bits each */
+	if (nat.c->bits == 32) { /* cs, gs, fs, ss in 16 bits each */
 		g[REG_CSGSFS] = (g[REG_CSGSFS] & ~(greg_t)0xffff) | 0x23;
+	} else if (nat.c->bits == 16) {
+		g[REG_CSGSFS] = NAT_CS16 | (greg_t)NAT_DS16 << 48;
+		native_data_segs(NAT_DS16);
 	}
 	nat.running = true;
 }
@@ -56,7 +69,10 @@ static void native_leave(int sig, siginfo_t *si, ucontext_t *uc)
 	for (unsigned i = 0; i < 16; i++) {
 		o->reg[i] = (uint64_t)g[nat_gpr[i]];
 	}
-	o->rip = (uint64_t)g[REG_RIP];
+	o->rip = (uint64_t)g[REG_RIP] + (nat.c->bits == 16 ? IT_CODE : 0);
+	if (nat.c->bits == 16) {
+		native_data_segs(0x2b);
+	}
 	o->flags = (uint32_t)g[REG_EFL] & IT_FLAGS;
 	o->fault_addr = (uint64_t)(uintptr_t)si->si_addr;
 	o->fault = sig == SIGFPE				? IT_FPE :
@@ -89,20 +105,35 @@ static void native_signal(int sig, siginfo_t *si, void *ctx)
 	}
 }
 
-bool native_has_32(void)
+bool native_has(unsigned bits)
 {
-	return nat.has_32;
+	return bits == 16 ? nat.has_16 : bits == 32 ? nat.has_32 : true;
 }
 
-static void native_probe_32(void)
+static bool native_probe(unsigned bits)
 {
-	/* inc eax: in 64-bit code a REX prefix without effect on eax */
-	struct it_case c = { .code = { 0x40 }, .len = 1, .m32 = true };
+	/* inc eax: in 64-bit code a REX prefix without effect on eax; in 16-bit code inc ax */
+	struct it_case c = { .code = { 0x40 }, .len = 1, .bits = bits };
 	struct it_state o = { 0 };
 
-	c.in.reg[X86_RSP] = IT_MEM + 4096;
+	c.in.reg[X86_RAX] = 0xffff;
+	c.in.reg[X86_RSP] = (bits == 16 ? 0 : IT_MEM) + 4096;
 	native_run(&c, &o);
-	nat.has_32 = o.fault == IT_OK && o.reg[0] == 1;
+	return o.fault == IT_OK && o.reg[0] == (bits == 16 ? 0 : 0x10000);
+}
+
+static bool native_ldt(void)
+{
+	struct user_desc d = { .base_addr = IT_CODE, .limit = 0xffff, .useable = 1,
+			       .contents = MODIFY_LDT_CONTENTS_CODE };
+
+	if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d))) {
+		return false;
+	}
+	d.entry_number = 1;
+	d.base_addr = IT_MEM;
+	d.contents = MODIFY_LDT_CONTENTS_DATA;
+	return !syscall(SYS_modify_ldt, 0x11, &d, sizeof(d));
 }
 
 void native_init(void)
@@ -122,9 +153,10 @@ void native_init(void)
 	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++) {
 		sigaction(sigs[i], &sa, NULL);
 	}
-	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(0x2b));
+	native_data_segs(0x2b);
 	memset((void *)IT_CODE, 0xf4, IT_CODE_SIZE);
-	native_probe_32();
+	nat.has_32 = native_probe(32);
+	nat.has_16 = nat.has_32 && native_ldt() && native_probe(16);
 }
 
 void native_run(const struct it_case *c, struct it_state *out)

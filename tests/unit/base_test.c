@@ -24,9 +24,9 @@ START_TEST(test_bytes)
 	ck_assert(!u64_add(UINT64_MAX, 1, &v) && v == 0);
 	ck_assert(!u64_mul(UINT64_MAX, 2, &v) && v == 0);
 	ck_assert(range_fits(10, 0, 10) && !range_fits(10, 1, 10) &&
-		  !range_fits(5, UINT64_MAX, 10));
+	          !range_fits(5, UINT64_MAX, 10));
 	ck_assert(ranges_overlap(0, 10, 9, 1) && !ranges_overlap(0, 10, 10, 1) &&
-		  !ranges_overlap(0, 0, 0, 1) && ranges_overlap(5, 1, 0, UINT64_MAX));
+	          !ranges_overlap(0, 0, 0, 1) && ranges_overlap(5, 1, 0, UINT64_MAX));
 }
 END_TEST
 
@@ -45,13 +45,13 @@ START_TEST(test_list)
 		a[k].v = k;
 		list_add_tail(&l, &a[k].link);
 	}
-	list_for_each_safe(i, tmp, &l, link) {
+	list_for_each_safe (i, tmp, &l, link) {
 		if (i->v & 1) {
 			list_del(&i->link);
 			list_del(&i->link);
 		}
 	}
-	list_for_each(i, &l, link) {
+	list_for_each (i, &l, link) {
 		sum = sum * 10 + i->v;
 	}
 	ck_assert_int_eq(sum, 2);

@@ -24,9 +24,9 @@ static void co_ab(void *opaque)
 {
 	ck_assert(co_in());
 	co_say('a');
-	co_yield();
+	co_yield ();
 	co_say(*(char *)opaque);
-	co_yield();
+	co_yield ();
 	co_say('z');
 }
 
@@ -50,7 +50,7 @@ END_TEST
 static void co_inner(void *opaque)
 {
 	co_say('i');
-	co_yield();
+	co_yield ();
 	co_say('j');
 	(void)opaque;
 }
@@ -83,7 +83,7 @@ static void co_compute(void *opaque)
 
 	for (int i = 0; i < 100; i++) {
 		x = x * 1.01 + (double)v[i % 8];
-		co_yield();
+		co_yield ();
 	}
 	*out = x;
 }
@@ -121,7 +121,7 @@ struct hop {
 static void co_hop_to(struct loop *l)
 {
 	co_schedule(l, co_self());
-	co_yield();
+	co_yield ();
 }
 
 static void co_hopper(void *opaque)
@@ -129,9 +129,9 @@ static void co_hopper(void *opaque)
 	struct hop *h = opaque;
 
 	for (h->hops = 0; h->hops < 1000; h->hops++) {
-		/* Posting first would let the other thread enter before the yield: a hop
-		 * starts on the loop that is left. */
-		co_yield();
+		/* Posting first would let the other thread enter before the yield: a
+		 * hop starts on the loop that is left. */
+		co_yield ();
 		h->wrong |= loop_current() != (h->hops & 1 ? h->b : h->a);
 	}
 }
@@ -165,7 +165,8 @@ static void *run(void *opaque)
 
 START_TEST(test_threads)
 {
-	struct hop h = { loop_new(LOOP_AUTO, NULL), loop_new(LOOP_AUTO, NULL), 0, false };
+	struct hop h = { loop_new(LOOP_AUTO, NULL), loop_new(LOOP_AUTO, NULL), 0,
+		         false };
 	pthread_t t[2];
 
 	hopper.c = co_new(co_hopper, &h);
@@ -237,7 +238,9 @@ START_TEST(test_mutex)
 	}
 	for (int i = 0; i < 2; i++) {
 		pthread_join(t[i], NULL);
-		loop_free(k.l[i]);
+	}
+	for (int i = 0; i < 2; i++) {
+		loop_free(k.l[i]); /* each thread stops both */
 	}
 	ck_assert_int_eq(k.sum, 1600);
 	ck_assert(!k.clash && !k.inside);
@@ -246,8 +249,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_switch, test_nested, test_many, test_threads,
-				       test_mutex };
+	const TTest *const tests[] = { test_switch, test_nested, test_many,
+		                       test_threads, test_mutex };
 
 	return unit_main(unit_suite("coroutine", tests, ARRAY_LEN(tests)));
 }

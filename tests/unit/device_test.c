@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* device_test.c - classes, properties, buses, device_add and its refusals, reset, removal. */
+/* device_test.c - classes, properties, buses, device_add and its refusals, reset,
+ * removal. */
 #include "config.h"
 
 #include <errno.h>
@@ -108,8 +109,8 @@ static const struct device_class crate_class = {
 	.child_bus = "box",
 };
 static const struct device_class hidden_class = { .name = "hidden", .internal = true };
-const struct device_class *const device_classes[] = { &toy_class, &crate_class, &hidden_class,
-						      NULL };
+const struct device_class *const device_classes[] = { &toy_class, &crate_class,
+	                                              &hidden_class, NULL };
 
 static struct bus box;
 static int box_refuse;
@@ -179,10 +180,12 @@ START_TEST(test_props)
 	ck_assert_int_eq(device_set_prop(d, "u8", "1", &e), -EPERM);
 	device_free(d);
 	d = add(vm,
-		"toy-pci,flag=off,u8=0xff,u16=65535,u32=1,u64=18446744073709551615,size=2M,"
-		"i32=-2147483648,name=a,,b,colour=red,ooa=off,mac=00-11-22-33-44-fF,addr=1f.7,"
-		"uuid=00112233-4455-6677-8899-aabbccddeeff,drive=d0",
-		&e);
+	        "toy-pci,flag=off,u8=0xff,u16=65535,u32=1,u64=18446744073709551615,"
+	        "size=2M,"
+	        "i32=-2147483648,name=a,,b,colour=red,ooa=off,mac=00-11-22-33-44-fF,"
+	        "addr=1f.7,"
+	        "uuid=00112233-4455-6677-8899-aabbccddeeff,drive=d0",
+	        &e);
 	ck_assert_msg(d != NULL, "%s", e.text);
 	check_prop(d, "flag", "off");
 	check_prop(d, "u8", "255");
@@ -197,8 +200,10 @@ START_TEST(test_props)
 	check_prop(d, "addr", "1f.7");
 	ck_assert_int_eq(toy(d)->addr, 0xff);
 	device_free(d);
-	d = add(vm, "{'driver':'toy-pci','u8':3,'flag':false,'x.y':9,'addr':'0x2.0x1','name':5}",
-		&e);
+	d = add(vm,
+	        "{'driver':'toy-pci','u8':3,'flag':false,'x.y':9,'addr':'0x2.0x1','"
+	        "name':5}",
+	        &e);
 	ck_assert_msg(d != NULL, "%s", e.text);
 	ck_assert_uint_eq(toy(d)->u32, 9);
 	ck_assert_int_eq(toy(d)->addr, 0x11);
@@ -225,7 +230,8 @@ START_TEST(test_refusals)
 	refuse(vm, "toy-pci,id=t0", "Duplicate device ID 't0'");
 	refuse(vm, "toy-pci,id=0x", "Parameter 'id' expects an identifier");
 	refuse(vm, "toy-pci,bus=box.9", "Bus 'box.9' not found");
-	refuse(vm, "toy-pci,foo=1", "Property 'toy-pci.foo' not found; known: flag, u8");
+	refuse(vm, "toy-pci,foo=1",
+	       "Property 'toy-pci.foo' not found; known: flag, u8");
 	refuse(vm, "toy-pci,u8=256", "u8': '256' is not a number of at most 8 bits");
 	refuse(vm, "toy-pci,u8=-1", "not a number");
 	refuse(vm, "toy-pci,u32=", "not a number");
@@ -316,7 +322,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_props, test_refusals, test_tree, test_help };
+	const TTest *const tests[] = { test_props, test_refusals, test_tree,
+		                       test_help };
 
 	return unit_main(unit_suite("device", tests, ARRAY_LEN(tests)));
 }

@@ -70,7 +70,7 @@ static void space_init(struct space *s)
 }
 
 static void check_range(const struct flat *f, unsigned i, uint64_t start, uint64_t size,
-			struct mr *mr, uint64_t off)
+                        struct mr *mr, uint64_t off)
 {
 	ck_assert_uint_lt(i, f->n);
 	ck_assert_uint_eq(f->r[i].start, start);
@@ -170,7 +170,8 @@ START_TEST(test_find)
 		for (unsigned a = 0; a < N * 0x20; a++) {
 			const struct flat_range *x = flat_find(f, a);
 
-			ck_assert_ptr_eq(x ? x->mr : NULL, a & 0x10 ? NULL : &io[a / 0x20]);
+			ck_assert_ptr_eq(x ? x->mr : NULL,
+			                 a & 0x10 ? NULL : &io[a / 0x20]);
 		}
 	}
 	ck_assert_ptr_null(flat_find(f, UINT64_MAX));
@@ -319,7 +320,7 @@ struct watcher {
 };
 
 static void watcher_changed(struct aspace_listener *l, const struct flat *was,
-			    const struct flat *now)
+                            const struct flat *now)
 {
 	struct watcher *w = container_of(l, struct watcher, l);
 
@@ -443,8 +444,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_flatten,	  test_priority_nesting, test_find,	test_io_rules,
-		test_ram_and_dma, test_ram_blocks,	 test_listener, test_swap_under_readers,
+		test_flatten,  test_priority_nesting,   test_find,
+		test_io_rules, test_ram_and_dma,        test_ram_blocks,
+		test_listener, test_swap_under_readers,
 	};
 
 	return unit_main(unit_suite("gmem", tests, ARRAY_LEN(tests)));

@@ -306,7 +306,8 @@ static void io_wait(struct loop *l, struct io_done *d)
 START_TEST(test_file_io)
 {
 	struct loop *l = make(_i);
-	char name[] = "/tmp/lodge-test-XXXXXX", a[4] = "abc", b[4] = "def", buf[16] = "";
+	char name[] = "/tmp/lodge-test-XXXXXX", a[4] = "abc", b[4] = "def",
+	     buf[16] = "";
 	struct iovec iov[2] = { { a, 3 }, { b, 3 } }, rd = { buf, 6 };
 	struct io_done d = { 0 };
 	int fd = mkstemp(name);
@@ -349,7 +350,8 @@ START_TEST(test_file_io_many)
 	for (int i = 0; i < N; i++) {
 		bufs[i] = (char)i;
 		iov[i] = (struct iovec){ &bufs[i], 1 };
-		loop_writev(l, &d[i].io, fd, &iov[i], 1, (uint64_t)i, io_finished, &d[i]);
+		loop_writev(l, &d[i].io, fd, &iov[i], 1, (uint64_t)i, io_finished,
+		            &d[i]);
 	}
 	while (done < N) {
 		loop_turn(l, true);
@@ -426,8 +428,11 @@ static void tick_fires(void *opaque)
 START_TEST(test_timer_order)
 {
 	struct loop *l = make(_i);
-	struct tick k[5] = { { .name = 'a' }, { .name = 'b' }, { .name = 'c' },
-			     { .name = 'd' }, { .name = 'e' } };
+	struct tick k[5] = { { .name = 'a' },
+		             { .name = 'b' },
+		             { .name = 'c' },
+		             { .name = 'd' },
+		             { .name = 'e' } };
 	uint64_t now = clock_ns(CLOCK_RT);
 
 	memset(tick_log, 0, sizeof(tick_log));
@@ -480,7 +485,8 @@ START_TEST(test_timer_random)
 			int i = rand_r(&seed) % N;
 
 			if (rand_r(&seed) % 3) {
-				timer_mod(k[i].t, 1000 + (uint64_t)(rand_r(&seed) % 1000));
+				timer_mod(k[i].t,
+				          1000 + (uint64_t)(rand_r(&seed) % 1000));
 			} else {
 				timer_del(k[i].t);
 			}
@@ -631,7 +637,8 @@ START_TEST(test_roles)
 	ck_assert_int_eq(r, ROLE_MIGRATE);
 	ck_assert(sealed_roles & 1 << ROLE_MIGRATE);
 	role_set_seal(seal_fails);
-	ck_assert_int_eq(role_thread_start(&t2, ROLE_MIGRATE, "m", role_of, &r, &e), -EPERM);
+	ck_assert_int_eq(role_thread_start(&t2, ROLE_MIGRATE, "m", role_of, &r, &e),
+	                 -EPERM);
 	ck_assert_str_eq(e.text, "sandbox of thread 'm': no");
 	loop_stop(l);
 	role_thread_join(&t);
@@ -642,10 +649,20 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_posts,	 test_calls,	 test_events,	     test_watches,
-		test_watch_free_inside,	 test_file_io,	     test_file_io_many,
-		test_nested,	 test_timer_order, test_timer_random, test_virtual_clock,
-		test_vm_clock_stops,	 test_timer_del_sync, test_roles,
+		test_posts,
+		test_calls,
+		test_events,
+		test_watches,
+		test_watch_free_inside,
+		test_file_io,
+		test_file_io_many,
+		test_nested,
+		test_timer_order,
+		test_timer_random,
+		test_virtual_clock,
+		test_vm_clock_stops,
+		test_timer_del_sync,
+		test_roles,
 	};
 	Suite *s = suite_create("loop");
 	TCase *tc = tcase_create("loop");

@@ -31,13 +31,14 @@ static void check_json(const char *text, const char *implied, const char *want)
 START_TEST(test_keyval)
 {
 	check_json("virtio-blk-pci,drive=d0,bootindex=1", "driver",
-		   "{\"driver\": \"virtio-blk-pci\", \"drive\": \"d0\", \"bootindex\": \"1\"}");
+	           "{\"driver\": \"virtio-blk-pci\", \"drive\": \"d0\", \"bootindex\": "
+	           "\"1\"}");
 	check_json("a=1,,2,b=x", NULL, "{\"a\": \"1,2\", \"b\": \"x\"}");
 	check_json("/a,,b,x=1", "file", "{\"file\": \"/a,b\", \"x\": \"1\"}");
 	check_json("id=x,server,nowait", NULL,
-		   "{\"id\": \"x\", \"server\": \"on\", \"wait\": \"off\"}");
+	           "{\"id\": \"x\", \"server\": \"on\", \"wait\": \"off\"}");
 	check_json("file.driver=file,file.filename=/x", NULL,
-		   "{\"file\": {\"driver\": \"file\", \"filename\": \"/x\"}}");
+	           "{\"file\": {\"driver\": \"file\", \"filename\": \"/x\"}}");
 	check_json("l.0=a,l.1.b=c", NULL, "{\"l\": [\"a\", {\"b\": \"c\"}]}");
 	check_json("l.1=a,l.2=c", NULL, "{\"l\": {\"1\": \"a\", \"2\": \"c\"}}");
 	check_json("", NULL, "{}");
@@ -49,8 +50,8 @@ END_TEST
 
 START_TEST(test_keyval_bad)
 {
-	static const char *const bad[] = { "=x", "a=1,a.b=2", "a.b=2,a=1", ".a=1", "a..b=1",
-					   "a.=1" };
+	static const char *const bad[] = { "=x",   "a=1,a.b=2", "a.b=2,a=1",
+		                           ".a=1", "a..b=1",    "a.=1" };
 
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
 		struct err e = ERR_INIT;
@@ -79,7 +80,8 @@ END_TEST
 
 START_TEST(test_readers)
 {
-	struct opt *o = parse("n=16,h=0x10,neg=-5,s=1.5G,m=512,k=4k,t=on,f=off,e=blue", NULL);
+	struct opt *o =
+		parse("n=16,h=0x10,neg=-5,s=1.5G,m=512,k=4k,t=on,f=off,e=blue", NULL);
 	static const char *const names[] = { "red", "blue", NULL };
 	struct err e = ERR_INIT;
 	uint64_t v;
@@ -93,7 +95,8 @@ START_TEST(test_readers)
 	ck_assert_int_eq(opt_get_u64(o, "neg", 0, &v, &e), -EINVAL);
 	ck_assert(!opt_get_int(o, "neg", 0, &i, &e) && i == -5);
 	ck_assert(!opt_get_size(o, "s", 0, 1, &v, &e) && v == UINT64_C(3) << 29);
-	ck_assert(!opt_get_size(o, "m", 0, 1 << 20, &v, &e) && v == UINT64_C(512) << 20);
+	ck_assert(!opt_get_size(o, "m", 0, 1 << 20, &v, &e) && v == UINT64_C(512)
+	                                                                       << 20);
 	ck_assert(!opt_get_size(o, "k", 0, 1 << 20, &v, &e) && v == 4096);
 	ck_assert(!opt_get_bool(o, "t", false, &b, &e) && b);
 	ck_assert(!opt_get_bool(o, "f", true, &b, &e) && !b);
@@ -138,22 +141,36 @@ END_TEST
 
 START_TEST(test_json)
 {
-	check_json("{\"a\": [1, -2, 1.5, true, null], 'b': {\"c\": \"\\u00e9\\ud83d\\ude00\\n\"}}",
-		   NULL,
-		   "{\"a\": [1, -2, 1.5, true, null], \"b\": {\"c\": "
-		   "\"\xc3\xa9\xf0\x9f\x98\x80\\n\"}}");
-	check_json("{\"big\": 18446744073709551615, \"low\": -9223372036854775808}", NULL,
-		   "{\"big\": 18446744073709551615, \"low\": -9223372036854775808}");
+	check_json("{\"a\": [1, -2, 1.5, true, null], 'b': {\"c\": "
+	           "\"\\u00e9\\ud83d\\ude00\\n\"}}",
+	           NULL,
+	           "{\"a\": [1, -2, 1.5, true, null], \"b\": {\"c\": "
+	           "\"\xc3\xa9\xf0\x9f\x98\x80\\n\"}}");
+	check_json("{\"big\": 18446744073709551615, \"low\": -9223372036854775808}",
+	           NULL,
+	           "{\"big\": 18446744073709551615, \"low\": -9223372036854775808}");
 }
 END_TEST
 
 START_TEST(test_json_bad)
 {
 	static const char *const bad[] = {
-		"{",	      "{\"a\"}",	"{\"a\":1,}", "{\"a\":01}", "{\"a\":1}x",
-		"{\"a\":\"",  "{\"a\":\"\\q\"}", "{\"a\":\"\\ud800\"}", "{\"a\":tru}",
-		"{\"a\":1,\"a\":2}", "{\"a\":18446744073709551616}", "{\"a\":1e999}",
-		"{\"a\":\"\\u0000\"}", "{\"a\":\"\t\"}", "{\"a\":-}", "{\"a\":\"\\",
+		"{",
+		"{\"a\"}",
+		"{\"a\":1,}",
+		"{\"a\":01}",
+		"{\"a\":1}x",
+		"{\"a\":\"",
+		"{\"a\":\"\\q\"}",
+		"{\"a\":\"\\ud800\"}",
+		"{\"a\":tru}",
+		"{\"a\":1,\"a\":2}",
+		"{\"a\":18446744073709551616}",
+		"{\"a\":1e999}",
+		"{\"a\":\"\\u0000\"}",
+		"{\"a\":\"\t\"}",
+		"{\"a\":-}",
+		"{\"a\":\"\\",
 	};
 	char deep[400];
 
@@ -195,8 +212,9 @@ START_TEST(test_unused)
 	ck_assert_str_eq(opt_get_str(o, "a", ""), "1");
 	ck_assert_str_eq(opt_get_str(o, "c.d", ""), "3");
 	ck_assert_int_eq(opt_check_unused(o, "-thing", &e), -EINVAL);
-	ck_assert_msg(strstr(e.text, "unknown option 'b'") && strstr(e.text, "known: a, c.d"),
-		      "%s", e.text);
+	ck_assert_msg(strstr(e.text, "unknown option 'b'") &&
+	                      strstr(e.text, "known: a, c.d"),
+	              "%s", e.text);
 	opt_get(o, "b");
 	ck_assert_int_eq(opt_check_unused(o, "-thing", &e), -EINVAL); /* c.e */
 	opt_get(o, "c.e");
@@ -209,7 +227,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_keyval, test_keyval_bad, test_repeat,   test_readers,     test_size,
+		test_keyval, test_keyval_bad, test_repeat,      test_readers, test_size,
 		test_json,   test_json_bad,   test_mixed_types, test_unused,
 	};
 

@@ -29,16 +29,17 @@ static const struct state_field inner_fields[] = {
 	STATE_FIELD(STATE_BOOL, struct inner, b),
 	{ 0 },
 };
-#define DEV_FIELDS                                                                       \
-	STATE_RANGE(STATE_U8, struct dev, level, 1, 7),                                  \
-		STATE_FIELD(STATE_U16, struct dev, h),                                   \
-		STATE_ARRAY(STATE_U32, struct dev, words, 3),                            \
-		STATE_FIELD(STATE_U64, struct dev, q),                                   \
-		STATE_ARRAY(STATE_BYTES, struct dev, bytes, 5),                          \
-		STATE_FIELD(STATE_BOOL, struct dev, on),                                 \
-	{                                                                                \
-		.name = "in", .type = STATE_STRUCT, .offset = offsetof(struct dev, in),  \
-		.count = 2, .stride = sizeof(struct inner), .sub = inner_fields          \
+#define DEV_FIELDS                                                                     \
+	STATE_RANGE(STATE_U8, struct dev, level, 1, 7),                                \
+		STATE_FIELD(STATE_U16, struct dev, h),                                 \
+		STATE_ARRAY(STATE_U32, struct dev, words, 3),                          \
+		STATE_FIELD(STATE_U64, struct dev, q),                                 \
+		STATE_ARRAY(STATE_BYTES, struct dev, bytes, 5),                        \
+		STATE_FIELD(STATE_BOOL, struct dev, on),                               \
+	{                                                                              \
+		.name = "in", .type = STATE_STRUCT,                                    \
+		.offset = offsetof(struct dev, in), .count = 2,                        \
+		.stride = sizeof(struct inner), .sub = inner_fields                    \
 	}
 static const struct state_field old_fields[] = { DEV_FIELDS, { 0 } };
 static const struct state_field new_fields[] = {
@@ -140,7 +141,8 @@ START_TEST(test_all_or_nothing)
 	was = r;
 	ck_assert_int_eq(state_load(&b, "dev", old_fields, &r, &e), -EINVAL);
 	ck_assert(!memcmp(&r, &was, sizeof(r)));
-	ck_assert_msg(strstr(e.text, "field w: 1001 is outside 0 to 1000"), "%s", e.text);
+	ck_assert_msg(strstr(e.text, "field w: 1001 is outside 0 to 1000"), "%s",
+	              e.text);
 	state_buf_fini(&b);
 }
 END_TEST
@@ -154,7 +156,8 @@ START_TEST(test_damage)
 	for (size_t n = 0; n < b.len; n++) {
 		struct state_buf cut = { .data = b.data, .len = n, .cap = b.cap };
 
-		ck_assert_int_eq(state_load(&cut, "dev", new_fields, &r, NULL), -EINVAL);
+		ck_assert_int_eq(state_load(&cut, "dev", new_fields, &r, NULL),
+		                 -EINVAL);
 	}
 	for (size_t bit = 0; bit < b.len * 8; bit++) {
 		memset(&r, 0, sizeof(r));
@@ -173,8 +176,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_round_trip, test_optional, test_all_or_nothing,
-				       test_damage };
+	const TTest *const tests[] = { test_round_trip, test_optional,
+		                       test_all_or_nothing, test_damage };
 
 	return unit_main(unit_suite("state", tests, ARRAY_LEN(tests)));
 }

@@ -105,7 +105,10 @@ static int mock_push(struct vcpu *c, struct err *e __unused)
 
 static const struct hv_ops mock_hv = {
 	.name = "mock",
-	.vcpu = { .init = mock_init, .run = mock_run, .kick = mock_kick, .state_push = mock_push },
+	.vcpu = { .init = mock_init,
+	          .run = mock_run,
+	          .kick = mock_kick,
+	          .state_push = mock_push },
 };
 
 struct heard {
@@ -117,15 +120,16 @@ static void heard_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
 	struct heard *h = container_of(l, struct heard, l);
 	size_t n = strlen(h->text);
-	static const char *const names[] = { "stop",	  "resume", "reset", "shutdown",
-					     "powerdown", "state",  "wakeup", "suspend" };
+	static const char *const names[] = { "stop",     "resume",    "reset",
+		                             "shutdown", "powerdown", "state",
+		                             "wakeup",   "suspend" };
 
 	if (ev == VM_EV_RUN_STATE) {
 		snprintf(h->text + n, sizeof(h->text) - n, "=%s ",
-			 run_state_name((enum run_state)arg));
+		         run_state_name((enum run_state)arg));
 	} else if (arg) {
 		snprintf(h->text + n, sizeof(h->text) - n, "%s(%s) ", names[ev],
-			 vm_cause_name((enum vm_cause)arg));
+		         vm_cause_name((enum vm_cause)arg));
 	} else {
 		snprintf(h->text + n, sizeof(h->text) - n, "%s ", names[ev]);
 	}
@@ -324,7 +328,7 @@ END_TEST
 struct excl {
 	struct vm *vm;
 	_Atomic int inside;
-	uint64_t n;
+	_Atomic uint64_t n;
 	bool bad;
 };
 
@@ -487,9 +491,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_run_stop, test_no_lost_wakeup, test_masked_request, test_work,
-		test_exclusive, test_exit,	    test_shutdown,	 test_triple_fault,
-		test_error_and_debug, test_init_fails,
+		test_run_stop,   test_no_lost_wakeup, test_masked_request,
+		test_work,       test_exclusive,      test_exit,
+		test_shutdown,   test_triple_fault,   test_error_and_debug,
+		test_init_fails,
 	};
 
 	return unit_main(unit_suite("vm", tests, ARRAY_LEN(tests)));

@@ -31,8 +31,8 @@ static unsigned trace_n_patterns;
 
 /* ORDER: enum log_cat */
 static const char *const log_cat_names[] = {
-	"in_asm", "ir",	  "ir_opt", "out_asm",	    "int",
-	"mmu",	  "exec", "cpu",    "guest_errors", "unimp",
+	"in_asm", "ir",   "ir_opt", "out_asm",      "int",
+	"mmu",    "exec", "cpu",    "guest_errors", "unimp",
 };
 _Static_assert(ARRAY_LEN(log_cat_names) == LOG_CAT_N, "a name for each category");
 
@@ -118,11 +118,13 @@ void log_guest_at(struct log_limit *l, const char *fmt, ...)
 	va_list ap;
 
 	if (!start || now - start >= 1000000000u) {
-		/* Whoever wins opens the window and tells what the last one swallowed. */
+		/* Whoever wins opens the window and tells what the last one swallowed.
+		 */
 		if (atomic_compare_exchange_strong(&l->window_ns, &start, now)) {
 			n = atomic_exchange(&l->count, 0);
 			if (n > LOG_GUEST_PER_S) {
-				log_warn("%u similar lines suppressed", n - LOG_GUEST_PER_S);
+				log_warn("%u similar lines suppressed",
+				         n - LOG_GUEST_PER_S);
 			}
 		}
 	}
@@ -153,11 +155,12 @@ int log_parse_mask(const char *list, struct err *e)
 		} else if (len == 3 && !memcmp(list, "all", 3)) {
 			mask |= BIT(LOG_CAT_N) - 1;
 		} else {
-			return err_set(e, -EINVAL,
-				       "unknown log category '%.*s'; known: all, in_asm, ir, "
-				       "ir_opt, out_asm, int, mmu, exec, cpu, guest_errors, "
-				       "unimp",
-				       (int)len, list);
+			return err_set(
+				e, -EINVAL,
+				"unknown log category '%.*s'; known: all, in_asm, ir, "
+				"ir_opt, out_asm, int, mmu, exec, cpu, guest_errors, "
+				"unimp",
+				(int)len, list);
 		}
 		list += len;
 		list += *list == ',';
@@ -213,7 +216,8 @@ int trace_add_pattern(const char *pattern, struct err *e)
 	char *copy;
 
 	if (trace_n_patterns == TRACE_PATTERNS_MAX) {
-		return err_set(e, -E2BIG, "more than %d --trace patterns", TRACE_PATTERNS_MAX);
+		return err_set(e, -E2BIG, "more than %d --trace patterns",
+		               TRACE_PATTERNS_MAX);
 	}
 	copy = strdup(pattern);
 	if (!copy) {
@@ -246,8 +250,8 @@ void trace_emit(const struct trace_point *tp, const char *fmt, ...)
 	char buf[LOG_LINE_MAX];
 	uint64_t now = log_now_ns();
 	int head = snprintf(buf, sizeof(buf), "%llu.%06llu %s ",
-			    (unsigned long long)(now / 1000000000u),
-			    (unsigned long long)(now / 1000 % 1000000), tp->name);
+	                    (unsigned long long)(now / 1000000000u),
+	                    (unsigned long long)(now / 1000 % 1000000), tp->name);
 	va_list ap;
 	size_t len;
 

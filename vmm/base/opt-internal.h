@@ -9,9 +9,9 @@ enum { OPT_USED = 1, OPT_WALKED = 2, OPT_DEPTH_MAX = 64 };
 
 struct opt {
 	enum opt_kind kind;
-	uint8_t marks;	/* OPT_USED, OPT_WALKED */
+	uint8_t marks;    /* OPT_USED, OPT_WALKED */
 	bool is_unsigned; /* OPT_INT above INT64_MAX */
-	bool repeated;	/* list made of a key that was given more than once */
+	bool repeated;    /* list made of a key that was given more than once */
 	unsigned n, cap;
 	union {
 		bool b;

@@ -25,7 +25,7 @@ struct json_in {
 static int json_fail(struct json_in *j, const char *what)
 {
 	return err_set(j->e, -EINVAL, "JSON: %s at character %zu", what,
-		       (size_t)(j->p - j->start) + 1);
+	               (size_t)(j->p - j->start) + 1);
 }
 
 static void json_space(struct json_in *j)
@@ -39,8 +39,9 @@ static int json_hex4(const char *p)
 
 	for (int i = 0; i < 4; i++) {
 		char c = p[i];
-		int d = c >= '0' && c <= '9' ? c - '0' :
-			(c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10 : -1;
+		int d = c >= '0' && c <= '9'                 ? c - '0'
+		        : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+		                                             : -1;
 
 		if (d < 0) {
 			return -1;
@@ -116,8 +117,8 @@ static int json_string(struct json_in *j, char **out)
 
 	while (*j->p != quote) {
 		if ((unsigned char)*j->p < 0x20) {
-			return json_fail(j, *j->p ? "control character in a string" :
-						    "string without an end");
+			return json_fail(j, *j->p ? "control character in a string"
+			                          : "string without an end");
 		}
 		if (*j->p != '\\') {
 			*o++ = *j->p++;
@@ -241,8 +242,8 @@ static int json_members(struct json_in *j, struct opt *o, char close)
 			return 0;
 		}
 		if (*j->p != ',') {
-			return json_fail(j, close == '}' ? "expected ',' or '}'" :
-							   "expected ',' or ']'");
+			return json_fail(j, close == '}' ? "expected ',' or '}'"
+			                                 : "expected ',' or ']'");
 		}
 		j->p++;
 	}

@@ -39,8 +39,8 @@ static char *opt_scan_value(const char **pp)
 }
 
 /* Adds v under key; a second value of the same key makes a list. */
-static int opt_add_value(struct opt *dict, const char *key, struct opt *v, const char *full,
-			 struct err *e)
+static int opt_add_value(struct opt *dict, const char *key, struct opt *v,
+                         const char *full, struct err *e)
 {
 	struct opt *old = opt_peek(dict, key);
 
@@ -50,8 +50,10 @@ static int opt_add_value(struct opt *dict, const char *key, struct opt *v, const
 	}
 	if (old->kind == OPT_DICT) {
 		opt_free(v);
-		return err_set(e, -EINVAL,
-			       "Parameter '%s' is given both as a value and with members", full);
+		return err_set(
+			e, -EINVAL,
+			"Parameter '%s' is given both as a value and with members",
+			full);
 	}
 	if (old->kind != OPT_LIST) {
 		struct opt *list = opt_new_list();
@@ -65,7 +67,8 @@ static int opt_add_value(struct opt *dict, const char *key, struct opt *v, const
 	return 0;
 }
 
-static int opt_add_path(struct opt *dict, const char *path, struct opt *v, struct err *e)
+static int opt_add_path(struct opt *dict, const char *path, struct opt *v,
+                        struct err *e)
 {
 	const char *p = path, *dot;
 	unsigned depth = 0;
@@ -83,10 +86,11 @@ static int opt_add_path(struct opt *dict, const char *path, struct opt *v, struc
 			opt_put_take(dict, head, sub);
 		} else if (sub->kind != OPT_DICT) {
 			opt_free(v);
-			return err_set(e, -EINVAL,
-				       "Parameter '%.*s' is given both as a value and with "
-				       "members",
-				       (int)(dot - path), path);
+			return err_set(
+				e, -EINVAL,
+				"Parameter '%.*s' is given both as a value and with "
+				"members",
+				(int)(dot - path), path);
 		}
 		dict = sub;
 		p = dot + 1;
@@ -144,7 +148,7 @@ static struct opt *opt_listify(struct opt *o)
 
 /* One element: "key=value", "flag", "noflag" or the implied key's value. */
 static int opt_parse_element(struct opt *dict, const char **pp, const char *implied,
-			     struct err *e)
+                             struct err *e)
 {
 	const char *p = *pp;
 	size_t len = strcspn(p, "=,");

@@ -228,9 +228,9 @@ void opt_del(struct opt *dict, const char *key)
 	free(dict->keys[i]);
 	dict->n--;
 	memmove(&dict->items[i], &dict->items[i + 1],
-		(dict->n - (unsigned)i) * sizeof(*dict->items));
+	        (dict->n - (unsigned)i) * sizeof(*dict->items));
 	memmove(&dict->keys[i], &dict->keys[i + 1],
-		(dict->n - (unsigned)i) * sizeof(*dict->keys));
+	        (dict->n - (unsigned)i) * sizeof(*dict->keys));
 }
 
 void opt_append_take(struct opt *list, struct opt *v)
@@ -421,7 +421,8 @@ int opt_scalar_bool(const struct opt *o, bool *out)
 	return -EINVAL;
 }
 
-int opt_get_u64(struct opt *dict, const char *key, uint64_t def, uint64_t *out, struct err *e)
+int opt_get_u64(struct opt *dict, const char *key, uint64_t def, uint64_t *out,
+                struct err *e)
 {
 	struct opt *o = opt_get(dict, key);
 	int ret;
@@ -433,15 +434,16 @@ int opt_get_u64(struct opt *dict, const char *key, uint64_t def, uint64_t *out, 
 	ret = opt_scalar_u64(o, out);
 	if (ret) {
 		return err_set(e, -EINVAL,
-			       "Parameter '%s' expects a %s; '%s' is not one", key,
-			       ret == -ERANGE ? "number that fits 64 bits, not negative" :
-						"number",
-			       opt_str(o));
+		               "Parameter '%s' expects a %s; '%s' is not one", key,
+		               ret == -ERANGE ? "number that fits 64 bits, not negative"
+		                              : "number",
+		               opt_str(o));
 	}
 	return 0;
 }
 
-int opt_get_int(struct opt *dict, const char *key, int64_t def, int64_t *out, struct err *e)
+int opt_get_int(struct opt *dict, const char *key, int64_t def, int64_t *out,
+                struct err *e)
 {
 	struct opt *o = opt_get(dict, key);
 	const struct opt *l = opt_last(o);
@@ -456,7 +458,8 @@ int opt_get_int(struct opt *dict, const char *key, int64_t def, int64_t *out, st
 		*out = l->i;
 		return 0;
 	}
-	if (l->kind == OPT_STR && *l->s && (strchr("+-", *l->s) || (*l->s >= '0' && *l->s <= '9'))) {
+	if (l->kind == OPT_STR && *l->s &&
+	    (strchr("+-", *l->s) || (*l->s >= '0' && *l->s <= '9'))) {
 		errno = 0;
 		v = strtoll(l->s, &end, 0);
 		if (!errno && !*end && end != l->s) {
@@ -464,8 +467,8 @@ int opt_get_int(struct opt *dict, const char *key, int64_t def, int64_t *out, st
 			return 0;
 		}
 	}
-	return err_set(e, -EINVAL, "Parameter '%s' expects an integer; '%s' is not one", key,
-		       opt_str(o));
+	return err_set(e, -EINVAL, "Parameter '%s' expects an integer; '%s' is not one",
+	               key, opt_str(o));
 }
 
 /* Multiplier of a suffix; 0 when it is none. */
@@ -495,7 +498,8 @@ int opt_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e)
 	char *end;
 
 	if (*s < '0' || *s > '9') {
-		return err_set(e, -EINVAL, "'%s' is not a size; write 512M, 4G, 0x1000", s);
+		return err_set(e, -EINVAL, "'%s' is not a size; write 512M, 4G, 0x1000",
+		               s);
 	}
 	errno = 0;
 	whole = strtoull(s, &end, 0);
@@ -511,8 +515,9 @@ int opt_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e)
 	}
 	mul = opt_suffix(end, unit);
 	if (!mul) {
-		return err_set(e, -EINVAL,
-			       "'%s' is not a size; the suffixes are B, K, M, G, T, P, E", s);
+		return err_set(
+			e, -EINVAL,
+			"'%s' is not a size; the suffixes are B, K, M, G, T, P, E", s);
 	}
 	if (__builtin_mul_overflow(whole, mul, &v) ||
 	    __builtin_add_overflow(v, (uint64_t)(frac * (double)mul + 0.5), &v)) {
@@ -523,7 +528,7 @@ int opt_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e)
 }
 
 int opt_get_size(struct opt *dict, const char *key, uint64_t def, uint64_t unit,
-		 uint64_t *out, struct err *e)
+                 uint64_t *out, struct err *e)
 {
 	struct opt *o = opt_get(dict, key);
 	const struct opt *l = opt_last(o);
@@ -551,8 +556,9 @@ int opt_get_bool(struct opt *dict, const char *key, bool def, bool *out, struct 
 		return 0;
 	}
 	if (opt_scalar_bool(o, out)) {
-		return err_set(e, -EINVAL, "Parameter '%s' expects 'on' or 'off', not '%s'",
-			       key, opt_str(o));
+		return err_set(e, -EINVAL,
+		               "Parameter '%s' expects 'on' or 'off', not '%s'", key,
+		               opt_str(o));
 	}
 	return 0;
 }
@@ -565,7 +571,7 @@ static void opt_append_text(char *buf, size_t size, const char *s)
 }
 
 int opt_get_enum(struct opt *dict, const char *key, const char *const *names, int def,
-		 int *out, struct err *e)
+                 int *out, struct err *e)
 {
 	struct opt *o = opt_get(dict, key);
 	char known[256] = "";
@@ -581,8 +587,9 @@ int opt_get_enum(struct opt *dict, const char *key, const char *const *names, in
 		}
 		opt_append_text(known, sizeof(known), names[i]);
 	}
-	return err_set(e, -EINVAL, "Parameter '%s' does not accept value '%s'; known: %s", key,
-		       opt_str(o), known);
+	return err_set(e, -EINVAL,
+	               "Parameter '%s' does not accept value '%s'; known: %s", key,
+	               opt_str(o), known);
 }
 
 int opt_check_unused(struct opt *dict, const char *what, struct err *e)
@@ -607,8 +614,8 @@ int opt_check_unused(struct opt *dict, const char *what, struct err *e)
 			opt_append_text(known, sizeof(known), dict->asked[k]);
 		}
 		return err_set(e, -EINVAL, "%s: unknown option '%s'%s%s", what,
-			       dict->kind == OPT_DICT ? dict->keys[i] : "",
-			       *known ? "; known: " : "", known);
+		               dict->kind == OPT_DICT ? dict->keys[i] : "",
+		               *known ? "; known: " : "", known);
 	}
 	return 0;
 }

@@ -27,8 +27,8 @@ struct timer {
 };
 
 static struct lk timer_sets_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-				   .rank = RANK_TIMER_SET,
-				   .name = "timer sets" };
+	                           .rank = RANK_TIMER_SET,
+	                           .name = "timer sets" };
 static struct list timer_sets = LIST_INIT(timer_sets);
 
 static struct {
@@ -58,7 +58,7 @@ static uint64_t clock_vm_ns(void)
 		v = atomic_load_explicit(&clock_vm.value, memory_order_relaxed);
 		atomic_thread_fence(memory_order_acquire);
 	} while ((seq & 1) ||
-		 seq != atomic_load_explicit(&clock_vm.seq, memory_order_relaxed));
+	         seq != atomic_load_explicit(&clock_vm.seq, memory_order_relaxed));
 	return on ? clock_read(CLOCK_MONOTONIC) - v : v;
 }
 
@@ -77,7 +77,7 @@ static void clock_wake_loops(void)
 	struct timer_set *s;
 
 	LOCK_SCOPE(&timer_sets_lk);
-	list_for_each(s, &timer_sets, link) {
+	list_for_each (s, &timer_sets, link) {
 		loop_wake(s->loop);
 	}
 }
@@ -304,7 +304,8 @@ void timer_set_fini(struct timer_set *s)
 
 static bool timer_clock_runs(enum clock_id c)
 {
-	return c != CLOCK_VM || atomic_load(&clock_vm.on) || atomic_load(&clock_vm.virt);
+	return c != CLOCK_VM || atomic_load(&clock_vm.on) ||
+	       atomic_load(&clock_vm.virt);
 }
 
 bool timer_set_run(struct timer_set *s)
@@ -371,7 +372,7 @@ static uint64_t clock_vm_first(struct loop **l)
 	struct timer_set *s;
 
 	LOCK_SCOPE(&timer_sets_lk);
-	list_for_each(s, &timer_sets, link) {
+	list_for_each (s, &timer_sets, link) {
 		LOCK_SCOPE(&s->lk);
 		if (s->heap[CLOCK_VM].n && s->heap[CLOCK_VM].a[0]->expire < best) {
 			best = s->heap[CLOCK_VM].a[0]->expire;

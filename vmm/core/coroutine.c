@@ -66,7 +66,7 @@ struct co {
 	co_fn *fn;
 	void *opaque;
 	struct co *caller;
-	uint8_t *stack; /* NULL: a thread's own */
+	uint8_t *stack;  /* NULL: a thread's own */
 	struct co *next; /* in the pool */
 	bool done;
 #ifdef CO_ASAN
@@ -166,46 +166,46 @@ static __attribute__((noinline)) struct co_tls *co_tls(void)
 void co_switch_asm(void **save_sp, void *load_sp);
 void co_start_asm(void);
 __asm__(".text\n"
-	".p2align 4\n"
-	".globl co_switch_asm\n"
-	".hidden co_switch_asm\n"
-	".type co_switch_asm, @function\n"
-	"co_switch_asm:\n"
-	"	pushq %rbp\n"
-	"	pushq %rbx\n"
-	"	pushq %r12\n"
-	"	pushq %r13\n"
-	"	pushq %r14\n"
-	"	pushq %r15\n"
-	"	subq $8, %rsp\n"
-	"	stmxcsr (%rsp)\n"
-	"	fnstcw 4(%rsp)\n"
-	"	movq %rsp, (%rdi)\n"
-	"	movq %rsi, %rsp\n"
-	"	ldmxcsr (%rsp)\n"
-	"	fldcw 4(%rsp)\n"
-	"	addq $8, %rsp\n"
-	"	popq %r15\n"
-	"	popq %r14\n"
-	"	popq %r13\n"
-	"	popq %r12\n"
-	"	popq %rbx\n"
-	"	popq %rbp\n"
-	"	ret\n"
-	".size co_switch_asm, .-co_switch_asm\n"
-	/* First entry: r12 holds the coroutine. */
-	".globl co_start_asm\n"
-	".hidden co_start_asm\n"
-	".type co_start_asm, @function\n"
-	"co_start_asm:\n"
-	"	.cfi_startproc\n"
-	"	.cfi_undefined rip\n"
-	"	movq %r12, %rdi\n"
-	"	xorl %ebp, %ebp\n"
-	"	call co_main\n"
-	"	ud2\n"
-	"	.cfi_endproc\n"
-	".size co_start_asm, .-co_start_asm\n");
+        ".p2align 4\n"
+        ".globl co_switch_asm\n"
+        ".hidden co_switch_asm\n"
+        ".type co_switch_asm, @function\n"
+        "co_switch_asm:\n"
+        "	pushq %rbp\n"
+        "	pushq %rbx\n"
+        "	pushq %r12\n"
+        "	pushq %r13\n"
+        "	pushq %r14\n"
+        "	pushq %r15\n"
+        "	subq $8, %rsp\n"
+        "	stmxcsr (%rsp)\n"
+        "	fnstcw 4(%rsp)\n"
+        "	movq %rsp, (%rdi)\n"
+        "	movq %rsi, %rsp\n"
+        "	ldmxcsr (%rsp)\n"
+        "	fldcw 4(%rsp)\n"
+        "	addq $8, %rsp\n"
+        "	popq %r15\n"
+        "	popq %r14\n"
+        "	popq %r13\n"
+        "	popq %r12\n"
+        "	popq %rbx\n"
+        "	popq %rbp\n"
+        "	ret\n"
+        ".size co_switch_asm, .-co_switch_asm\n"
+        /* First entry: r12 holds the coroutine. */
+        ".globl co_start_asm\n"
+        ".hidden co_start_asm\n"
+        ".type co_start_asm, @function\n"
+        "co_start_asm:\n"
+        "	.cfi_startproc\n"
+        "	.cfi_undefined rip\n"
+        "	movq %r12, %rdi\n"
+        "	xorl %ebp, %ebp\n"
+        "	call co_main\n"
+        "	ud2\n"
+        "	.cfi_endproc\n"
+        ".size co_start_asm, .-co_start_asm\n");
 
 #endif
 
@@ -215,8 +215,8 @@ static void co_switch(struct co *from, struct co *to)
 	if (from->done) {
 		from->asan_fake = NULL;
 	}
-	__sanitizer_start_switch_fiber(from->done ? NULL : &from->asan_fake, to->asan_bottom,
-				       to->asan_size);
+	__sanitizer_start_switch_fiber(from->done ? NULL : &from->asan_fake,
+	                               to->asan_bottom, to->asan_size);
 #endif
 #ifdef CO_TSAN
 	__tsan_switch_to_fiber(to->tsan, 0);
@@ -261,13 +261,14 @@ static void co_prepare(struct co *c)
 	*--sp = 0;
 	*--sp = 0; /* 16-byte alignment where co_start_asm calls */
 	*--sp = (uint64_t)(uintptr_t)co_start_asm;
-	*--sp = 0;		/* rbp */
-	*--sp = 0;		/* rbx */
+	*--sp = 0;                      /* rbp */
+	*--sp = 0;                      /* rbx */
 	*--sp = (uint64_t)(uintptr_t)c; /* r12 */
 	*--sp = 0;
 	*--sp = 0;
 	*--sp = 0; /* r15 */
-	*--sp = UINT64_C(0x37f) << 32 | 0x1f80; /* x87 control word, MXCSR: ABI defaults */
+	*--sp = UINT64_C(0x37f) << 32 |
+	        0x1f80; /* x87 control word, MXCSR: ABI defaults */
 	c->sp = sp;
 #else
 	getcontext(&c->uc);
@@ -280,15 +281,17 @@ static void co_prepare(struct co *c)
 
 static struct co *co_stack_new(void)
 {
-	uint8_t *stack = mmap(NULL, CO_STACK + CO_GUARD, PROT_READ | PROT_WRITE,
-			      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	uint8_t *stack =
+		mmap(NULL, CO_STACK + CO_GUARD, PROT_READ | PROT_WRITE,
+	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
 	struct co *c;
 
 	if (stack == MAP_FAILED || mprotect(stack, CO_GUARD, PROT_NONE)) {
-		abort(); /* address space or map count exhausted: no request can go on */
+		abort(); /* address space or map count exhausted: no request can go on
+		          */
 	}
 	c = (struct co *)(void *)(stack + CO_GUARD + CO_STACK -
-				  ALIGN_UP(sizeof(struct co), (size_t)64));
+	                          ALIGN_UP(sizeof(struct co), (size_t)64));
 	c->stack = stack;
 #ifdef CO_ASAN
 	c->asan_bottom = stack + CO_GUARD;
@@ -350,7 +353,7 @@ void co_enter(struct co *c)
 	}
 }
 
-void co_yield(void)
+void co_yield (void)
 {
 	struct co_tls *t = co_tls();
 	struct co *c = t->current, *caller = c->caller;
@@ -426,7 +429,7 @@ void co_mutex_lock(struct co_mutex *m)
 	co_mutex_unguard(m);
 	/* Whoever unlocks makes us the owner and has us entered on our own loop, whose
 	 * thread is this one: not before the yield is complete. */
-	co_yield();
+	co_yield ();
 }
 
 void co_mutex_unlock(struct co_mutex *m)

@@ -109,7 +109,8 @@ void device_help_list(void)
 			continue;
 		}
 		if (strcmp(cat, device_help_category(a[i]))) {
-			printf("%s%s devices:\n", *cat ? "\n" : "", device_help_category(a[i]));
+			printf("%s%s devices:\n", *cat ? "\n" : "",
+			       device_help_category(a[i]));
 			cat = device_help_category(a[i]);
 		}
 		device_help_line(a[i]);

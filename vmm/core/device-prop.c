@@ -43,15 +43,15 @@ const struct prop *device_prop_find(const struct device_class *cls, const char *
 
 static bool prop_is_text(enum prop_type t)
 {
-	return t == PROP_STR || t == PROP_CHARDEV || t == PROP_NETDEV || t == PROP_DRIVE ||
-	       t == PROP_OBJECT;
+	return t == PROP_STR || t == PROP_CHARDEV || t == PROP_NETDEV ||
+	       t == PROP_DRIVE || t == PROP_OBJECT;
 }
 
 /* ORDER: enum prop_type */
 static const char *const prop_type_names[] = {
-	"bool", "uint8", "uint16", "uint32", "uint64",	"int32",
-	"size", "str",	 "enum",   "mac",    "uuid",	"pci-address",
-	"on|off|auto",	 "chardev id",	     "netdev id", "drive", "object id",
+	"bool",        "uint8",      "uint16",    "uint32", "uint64",    "int32",
+	"size",        "str",        "enum",      "mac",    "uuid",      "pci-address",
+	"on|off|auto", "chardev id", "netdev id", "drive",  "object id",
 };
 _Static_assert(ARRAY_LEN(prop_type_names) == PROP_OBJECT + 1, "a name for each type");
 
@@ -114,15 +114,15 @@ static uint64_t prop_load_num(struct device *d, const struct prop *p)
 
 /* ---- text to value ---- */
 
-static int prop_bad(struct device *d, const struct prop *p, const char *val, const char *want,
-		    struct err *e)
+static int prop_bad(struct device *d, const struct prop *p, const char *val,
+                    const char *want, struct err *e)
 {
-	return err_set(e, -EINVAL, "Property '%s.%s': '%s' is not %s", d->cls->name, p->name,
-		       val, want);
+	return err_set(e, -EINVAL, "Property '%s.%s': '%s' is not %s", d->cls->name,
+	               p->name, val, want);
 }
 
 static int prop_set_num(struct device *d, const struct prop *p, const char *val,
-			struct err *e)
+                        struct err *e)
 {
 	unsigned bits = 8 * prop_bytes(p->type);
 	char *end, want[64];
@@ -141,7 +141,8 @@ static int prop_set_num(struct device *d, const struct prop *p, const char *val,
 	}
 	errno = 0;
 	v = strtoull(val, &end, 0);
-	if (errno || !isdigit((unsigned char)*val) || *end || (bits < 64 && v >> bits)) {
+	if (errno || !isdigit((unsigned char)*val) || *end ||
+	    (bits < 64 && v >> bits)) {
 		snprintf(want, sizeof(want), "a number of at most %u bits", bits);
 		return prop_bad(d, p, val, want, e);
 	}
@@ -149,8 +150,8 @@ static int prop_set_num(struct device *d, const struct prop *p, const char *val,
 	return 0;
 }
 
-static int prop_set_names(struct device *d, const struct prop *p, const char *const *names,
-			  const char *val, struct err *e)
+static int prop_set_names(struct device *d, const struct prop *p,
+                          const char *const *names, const char *val, struct err *e)
 {
 	char want[256] = "one of";
 
@@ -161,7 +162,8 @@ static int prop_set_names(struct device *d, const struct prop *p, const char *co
 			prop_store_num(d, p, i);
 			return 0;
 		}
-		snprintf(want + len, sizeof(want) - len, "%s%s", i ? ", " : " ", names[i]);
+		snprintf(want + len, sizeof(want) - len, "%s%s", i ? ", " : " ",
+		         names[i]);
 	}
 	return prop_bad(d, p, val, want, e);
 }
@@ -177,7 +179,7 @@ static int prop_hex_digit(char c)
 
 /* Pairs of hex digits, with separators where `seps` has a character in `sep_at`. */
 static bool prop_parse_hex(const char *s, uint8_t *out, unsigned n, const char *seps,
-			   uint32_t sep_at)
+                           uint32_t sep_at)
 {
 	for (unsigned i = 0; i < n; i++) {
 		int hi, lo;
@@ -200,7 +202,7 @@ static bool prop_parse_hex(const char *s, uint8_t *out, unsigned n, const char *
 }
 
 static int prop_set_mac(struct device *d, const struct prop *p, const char *val,
-			struct err *e)
+                        struct err *e)
 {
 	uint8_t mac[6];
 
@@ -212,7 +214,7 @@ static int prop_set_mac(struct device *d, const struct prop *p, const char *val,
 }
 
 static int prop_set_uuid(struct device *d, const struct prop *p, const char *val,
-			 struct err *e)
+                         struct err *e)
 {
 	uint8_t uuid[16];
 
@@ -226,7 +228,7 @@ static int prop_set_uuid(struct device *d, const struct prop *p, const char *val
 
 /* "slot[.function]", hexadecimal with or without 0x. */
 static int prop_set_pci_addr(struct device *d, const struct prop *p, const char *val,
-			     struct err *e)
+                             struct err *e)
 {
 	static const char want[] = "a PCI address (slot.function, as in 0x2.0x1)";
 	unsigned long slot, fn = 0;
@@ -251,7 +253,7 @@ static int prop_set_pci_addr(struct device *d, const struct prop *p, const char 
 }
 
 static int prop_set_size(struct device *d, const struct prop *p, const char *val,
-			 struct err *e)
+                         struct err *e)
 {
 	uint64_t v;
 	int ret = opt_parse_size(val, 1, &v, e);
@@ -264,7 +266,7 @@ static int prop_set_size(struct device *d, const struct prop *p, const char *val
 }
 
 static int prop_set_bool(struct device *d, const struct prop *p, const char *val,
-			 struct err *e)
+                         struct err *e)
 {
 	struct opt *o = opt_new_str(val);
 	bool b = false;
@@ -279,19 +281,21 @@ static int prop_set_bool(struct device *d, const struct prop *p, const char *val
 }
 
 static int prop_set_str(struct device *d, const struct prop *p, const char *val,
-			struct err *e)
+                        struct err *e)
 {
 	char *copy = strdup(val), **slot = prop_at(d, p);
 
 	if (!copy) {
-		return err_set_errno(e, -ENOMEM, "Property '%s.%s'", d->cls->name, p->name);
+		return err_set_errno(e, -ENOMEM, "Property '%s.%s'", d->cls->name,
+		                     p->name);
 	}
 	free(*slot);
 	*slot = copy;
 	return 0;
 }
 
-static int prop_set(struct device *d, const struct prop *p, const char *val, struct err *e)
+static int prop_set(struct device *d, const struct prop *p, const char *val,
+                    struct err *e)
 {
 	switch (p->type) {
 	case PROP_BOOL: return prop_set_bool(d, p, val, e);
@@ -320,12 +324,13 @@ static void prop_table_default(struct device *d, const struct prop *p)
 {
 	for (; p && p->name; p++) {
 		if (p->def_str) {
-			/* Our own table: a default that does not parse is seen by the tests. */
+			/* Our own table: a default that does not parse is seen by the
+			 * tests. */
 			if (prop_set(d, p, p->def_str, NULL)) {
 				prop_store_num(d, p, 0);
 			}
 		} else if (!prop_is_text(p->type) && p->type != PROP_MAC &&
-			   p->type != PROP_UUID) {
+		           p->type != PROP_UUID) {
 			prop_store_num(d, p, (uint64_t)p->def);
 		}
 	}
@@ -371,21 +376,21 @@ int device_set_prop(struct device *d, const char *name, const char *val, struct 
 
 	if (d->realized) {
 		return err_set(e, -EPERM,
-			       "Property '%s.%s' can't be set: the device is in use",
-			       d->cls->name, name);
+		               "Property '%s.%s' can't be set: the device is in use",
+		               d->cls->name, name);
 	}
 	if (!p) {
 		prop_list_names(known, sizeof(known), d->cls->props);
 		prop_list_names(known, sizeof(known), d->cls->bus_props);
 		return err_set(e, -ENOENT, "Property '%s.%s' not found; known: %s",
-			       d->cls->name, name, known);
+		               d->cls->name, name, known);
 	}
 	return prop_set(d, p, val, e);
 }
 
 /* Dictionaries stand for dotted names: {"a":{"b":1}} is the property "a.b". */
 static int device_set_dict(struct device *d, struct opt *dict, const char *prefix,
-			   struct err *e)
+                           struct err *e)
 {
 	int ret = 0;
 
@@ -394,7 +399,7 @@ static int device_set_dict(struct device *d, struct opt *dict, const char *prefi
 		AUTO_FREE char *name = NULL;
 
 		if (asprintf(&name, "%s%s%s", prefix, *prefix ? "." : "",
-			     opt_key_at(dict, i)) < 0) {
+		             opt_key_at(dict, i)) < 0) {
 			name = NULL;
 			return err_set_errno(e, -ENOMEM, "device '%s'", d->cls->name);
 		}
@@ -460,14 +465,15 @@ char *device_get_prop(struct device *d, const char *name)
 	}
 	if (p->type == PROP_UUID) {
 		return prop_format_bytes(prop_at(d, p), 16, '-',
-					 BIT(4) | BIT(6) | BIT(8) | BIT(10));
+		                         BIT(4) | BIT(6) | BIT(8) | BIT(10));
 	}
 	v = prop_load_num(d, p);
 	switch (p->type) {
 	case PROP_BOOL: return prop_format("%s", v ? "on" : "off");
 	case PROP_I32: return prop_format("%" PRId32, (int32_t)v);
 	case PROP_ENUM: return prop_format("%s", p->names[v]);
-	case PROP_ON_OFF_AUTO: return prop_format("%s", prop_on_off_auto[v < 3 ? v : 0]);
+	case PROP_ON_OFF_AUTO:
+		return prop_format("%s", prop_on_off_auto[v < 3 ? v : 0]);
 	case PROP_PCI_ADDR:
 		if ((int32_t)v < 0) {
 			return prop_format("-1");

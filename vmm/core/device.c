@@ -58,7 +58,7 @@ static unsigned bus_count(const char *type)
 	struct bus *b;
 	unsigned n = 0;
 
-	list_for_each(b, &bus_all, link) {
+	list_for_each (b, &bus_all, link) {
 		n += !strcmp(b->type, type);
 	}
 	return n;
@@ -75,8 +75,9 @@ void bus_init(struct bus *b, const char *type, const char *name, struct device *
 	if (name) {
 		b->name = strdup(name);
 	} else {
-		n = owner && owner->id ? asprintf(&b->name, "%s.0", owner->id) :
-					 asprintf(&b->name, "%s.%u", type, bus_count(type));
+		n = owner && owner->id
+		            ? asprintf(&b->name, "%s.0", owner->id)
+		            : asprintf(&b->name, "%s.%u", type, bus_count(type));
 		b->name = n < 0 ? NULL : b->name;
 	}
 	if (!b->name) {
@@ -98,12 +99,12 @@ struct bus *bus_find(const char *name)
 {
 	struct bus *b;
 
-	list_for_each(b, &bus_all, link) {
+	list_for_each (b, &bus_all, link) {
 		if (!strcmp(b->name, name)) {
 			return b;
 		}
 	}
-	list_for_each(b, &bus_all, link) {
+	list_for_each (b, &bus_all, link) {
 		if (!strcmp(b->type, name)) {
 			return b;
 		}
@@ -121,18 +122,21 @@ static char *device_make_path(const struct device *d, bool by_user)
 	if (d->id) {
 		n = asprintf(&path, "/machine/peripheral/%s", d->id);
 	} else if (by_user) {
-		n = asprintf(&path, "/machine/peripheral-anon/device[%u]", device_n_anon++);
+		n = asprintf(&path, "/machine/peripheral-anon/device[%u]",
+		             device_n_anon++);
 	} else {
-		n = asprintf(&path, "/machine/unattached/device[%u]", device_n_unattached++);
+		n = asprintf(&path, "/machine/unattached/device[%u]",
+		             device_n_unattached++);
 	}
 	return n < 0 ? NULL : path;
 }
 
 static struct device *device_make(struct vm *vm, const struct device_class *cls,
-				  const char *id, bool by_user)
+                                  const char *id, bool by_user)
 {
-	size_t size = cls->instance_size > sizeof(struct device) ? cls->instance_size :
-								     sizeof(struct device);
+	size_t size = cls->instance_size > sizeof(struct device)
+	                      ? cls->instance_size
+	                      : sizeof(struct device);
 	struct device *d;
 
 	/* Instances may hold cache-line aligned members. */
@@ -169,8 +173,9 @@ static int device_plug(struct device *d, struct bus *b, struct err *e)
 		return 0;
 	}
 	if (d->cls->bus && strcmp(d->cls->bus, b->type)) {
-		return err_set(e, -EINVAL, "Device '%s' can't go on a %s bus ('%s'); it needs %s",
-			       d->cls->name, b->type, b->name, d->cls->bus);
+		return err_set(e, -EINVAL,
+		               "Device '%s' can't go on a %s bus ('%s'); it needs %s",
+		               d->cls->name, b->type, b->name, d->cls->bus);
 	}
 	d->parent = b;
 	ret = b->plug ? b->plug(b, d, e) : 0;
@@ -225,7 +230,8 @@ int device_realize(struct device *d, struct bus *b, struct err *e)
 	int ret;
 
 	if (d->realized) {
-		return err_set(e, -EBUSY, "Device '%s' is realized already", d->cls->name);
+		return err_set(e, -EBUSY, "Device '%s' is realized already",
+		               d->cls->name);
 	}
 	if (!d->io && d->vm) {
 		d->io = d->vm->loop;
@@ -256,7 +262,8 @@ void device_unrealize(struct device *d)
 		return;
 	}
 	while (d->child && !list_empty(&d->child->devices)) {
-		struct device *kid = list_first(&d->child->devices, struct device, link);
+		struct device *kid =
+			list_first(&d->child->devices, struct device, link);
 
 		device_unrealize(kid);
 		device_free(kid);
@@ -289,8 +296,9 @@ struct device *device_find(const char *id_or_path)
 {
 	struct device *d;
 
-	list_for_each(d, &device_all, all_link) {
-		if ((d->id && !strcmp(d->id, id_or_path)) || !strcmp(d->path, id_or_path)) {
+	list_for_each (d, &device_all, all_link) {
+		if ((d->id && !strcmp(d->id, id_or_path)) ||
+		    !strcmp(d->path, id_or_path)) {
 			return d;
 		}
 	}
@@ -315,14 +323,15 @@ struct bus *bus_next(const struct bus *b)
 
 static bool device_id_ok(const char *id)
 {
-	size_t n = strspn(id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			      "-._");
+	size_t n = strspn(
+		id, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+		    "-._");
 
 	return ((*id | 32) >= 'a' && (*id | 32) <= 'z') && !id[n];
 }
 
 static struct bus *device_choose_bus(const struct device_class *cls, const char *name,
-				     struct err *e)
+                                     struct err *e)
 {
 	struct bus *b;
 
@@ -335,13 +344,14 @@ static struct bus *device_choose_bus(const struct device_class *cls, const char 
 	}
 	b = bus_find(cls->bus);
 	if (!b) {
-		err_set(e, -ENOENT, "No '%s' bus found for device '%s'", cls->bus, cls->name);
+		err_set(e, -ENOENT, "No '%s' bus found for device '%s'", cls->bus,
+		        cls->name);
 	}
 	return b;
 }
 
 static const struct device_class *device_choose_class(struct vm *vm, const char *driver,
-						      struct err *e)
+                                                      struct err *e)
 {
 	const struct device_class *cls;
 
@@ -351,13 +361,15 @@ static const struct device_class *device_choose_class(struct vm *vm, const char 
 	}
 	cls = device_class_find(driver);
 	if (!cls || cls->internal) {
-		err_set(e, -ENOENT, "'%s' is not a valid device model name (-device help "
-				    "lists them)",
-			driver);
+		err_set(e, -ENOENT,
+		        "'%s' is not a valid device model name (-device help "
+		        "lists them)",
+		        driver);
 		return NULL;
 	}
 	if (vm && vm->ready && !cls->hotpluggable) {
-		err_set(e, -ENOTSUP, "Device '%s' does not support hotplugging", cls->name);
+		err_set(e, -ENOTSUP, "Device '%s' does not support hotplugging",
+		        cls->name);
 		return NULL;
 	}
 	return cls;
@@ -366,7 +378,8 @@ static const struct device_class *device_choose_class(struct vm *vm, const char 
 struct device *device_add(struct vm *vm, struct opt *opts, struct err *e)
 {
 	const struct device_class *cls;
-	const char *id = opt_get_str(opts, "id", NULL), *bus_name = opt_get_str(opts, "bus", NULL);
+	const char *id = opt_get_str(opts, "id", NULL),
+		   *bus_name = opt_get_str(opts, "bus", NULL);
 	struct opt *props;
 	struct bus *b = NULL;
 	struct device *d;
@@ -378,8 +391,9 @@ struct device *device_add(struct vm *vm, struct opt *opts, struct err *e)
 	}
 	if (id && !device_id_ok(id)) {
 		err_set(e, -EINVAL,
-			"Parameter 'id' expects an identifier (letters, digits, '-', '.', '_', "
-			"a letter first)");
+		        "Parameter 'id' expects an identifier (letters, digits, '-', "
+		        "'.', '_', "
+		        "a letter first)");
 		return NULL;
 	}
 	if (id && device_find(id)) {
@@ -422,7 +436,7 @@ void device_reset_all(struct vm *vm)
 {
 	struct device *d, *tmp;
 
-	list_for_each_safe(d, tmp, &device_all, all_link) {
+	list_for_each_safe (d, tmp, &device_all, all_link) {
 		if (d->vm != vm || !d->realized) {
 			continue;
 		}
@@ -443,5 +457,5 @@ void device_break(struct device *d, const char *fmt, ...)
 	vsnprintf(why, sizeof(why), fmt, ap);
 	va_end(ap);
 	log_guest("device %s (%s) stops until it is reset: %s", d->id ? d->id : d->path,
-		  d->cls->name, why);
+	          d->cls->name, why);
 }

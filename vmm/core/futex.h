@@ -19,7 +19,7 @@
 static inline void futex_wait(_Atomic uint32_t *w, uint32_t val, uint64_t ns)
 {
 	struct timespec ts = { .tv_sec = (time_t)(ns / 1000000000u),
-			       .tv_nsec = (long)(ns % 1000000000u) };
+		               .tv_nsec = (long)(ns % 1000000000u) };
 
 	syscall(SYS_futex, w, FUTEX_WAIT_PRIVATE, val, ns ? &ts : NULL, NULL, 0);
 }

@@ -40,17 +40,14 @@ static uint64_t ram_load(const uint8_t *p, unsigned size)
 		switch (size) {
 		case 1: return __atomic_load_n(p, __ATOMIC_RELAXED);
 		case 2:
-			return BYTES_LE16(
-				__atomic_load_n((const uint16_t *)(const void *)p,
-						__ATOMIC_RELAXED));
+			return BYTES_LE16(__atomic_load_n(
+				(const uint16_t *)(const void *)p, __ATOMIC_RELAXED));
 		case 4:
-			return BYTES_LE32(
-				__atomic_load_n((const uint32_t *)(const void *)p,
-						__ATOMIC_RELAXED));
+			return BYTES_LE32(__atomic_load_n(
+				(const uint32_t *)(const void *)p, __ATOMIC_RELAXED));
 		case 8:
-			return BYTES_LE64(
-				__atomic_load_n((const uint64_t *)(const void *)p,
-						__ATOMIC_RELAXED));
+			return BYTES_LE64(__atomic_load_n(
+				(const uint64_t *)(const void *)p, __ATOMIC_RELAXED));
 		default: break;
 		}
 	}
@@ -64,15 +61,15 @@ static void ram_store(uint8_t *p, uint64_t v, unsigned size)
 		case 1: __atomic_store_n(p, (uint8_t)v, __ATOMIC_RELAXED); return;
 		case 2:
 			__atomic_store_n((uint16_t *)(void *)p, BYTES_LE16((uint16_t)v),
-					 __ATOMIC_RELAXED);
+			                 __ATOMIC_RELAXED);
 			return;
 		case 4:
 			__atomic_store_n((uint32_t *)(void *)p, BYTES_LE32((uint32_t)v),
-					 __ATOMIC_RELAXED);
+			                 __ATOMIC_RELAXED);
 			return;
 		case 8:
 			__atomic_store_n((uint64_t *)(void *)p, BYTES_LE64(v),
-					 __ATOMIC_RELAXED);
+			                 __ATOMIC_RELAXED);
 			return;
 		default: break;
 		}
@@ -89,16 +86,17 @@ static uint64_t io_mask(unsigned size)
 
 static bool io_refuse(const struct mr *m, uint64_t off, unsigned size, const char *what)
 {
-	log_d(LOG_GUEST_ERRORS, "%s: %u-byte %s at offset 0x%llx is not allowed\n", m->name,
-	      size, what, (unsigned long long)off);
+	log_d(LOG_GUEST_ERRORS, "%s: %u-byte %s at offset 0x%llx is not allowed\n",
+	      m->name, size, what, (unsigned long long)off);
 	return false;
 }
 
 /* The size of the pieces of an access, in *piece; false: rejected. */
 static bool io_piece(const struct mr *m, uint64_t off, unsigned size, unsigned *piece,
-		     const char *what)
+                     const char *what)
 {
-	unsigned min = m->ops->min ? m->ops->min : 1, max = m->ops->max ? m->ops->max : 8;
+	unsigned min = m->ops->min ? m->ops->min : 1,
+		 max = m->ops->max ? m->ops->max : 8;
 
 	*piece = size;
 	if (size > max) {
@@ -123,7 +121,8 @@ static uint64_t io_read(struct mr *m, uint64_t off, unsigned size)
 	}
 	LOCK_SCOPE(m->lock);
 	for (unsigned i = 0; i < size; i += piece) {
-		v |= (m->ops->read(m->opaque, off + i, piece) & io_mask(piece)) << (8 * i);
+		v |= (m->ops->read(m->opaque, off + i, piece) & io_mask(piece))
+		     << (8 * i);
 	}
 	return v;
 }
@@ -154,7 +153,8 @@ static uint64_t range_read(const struct flat_range *r, gpa_t addr, unsigned size
 	return io_read(r->mr, r->off + (addr - r->start), size);
 }
 
-static void range_write(const struct flat_range *r, gpa_t addr, uint64_t v, unsigned size)
+static void range_write(const struct flat_range *r, gpa_t addr, uint64_t v,
+                        unsigned size)
 {
 	uint64_t off;
 
@@ -166,7 +166,8 @@ static void range_write(const struct flat_range *r, gpa_t addr, uint64_t v, unsi
 		ram_store(r->host + off, v, size);
 		ram_note_written(r->ram_off + off, size);
 	} else {
-		io_write(r->mr, r->off + off, v, size); /* ROM without handlers: vanishes */
+		io_write(r->mr, r->off + off, v,
+		         size); /* ROM without handlers: vanishes */
 	}
 }
 
@@ -195,8 +196,8 @@ uint64_t aspace_read(struct aspace *as, gpa_t addr, unsigned size)
 		v = range_read(r, addr, size);
 	} else {
 		if (!r) {
-			log_d(LOG_UNIMP, "%s: read of %u at 0x%llx: nothing there\n", as->name,
-			      size, (unsigned long long)addr);
+			log_d(LOG_UNIMP, "%s: read of %u at 0x%llx: nothing there\n",
+			      as->name, size, (unsigned long long)addr);
 		}
 		for (unsigned done = 0, n; done < size; done += n) {
 			r = flat_find(f, addr + done);
@@ -233,7 +234,7 @@ void aspace_write(struct aspace *as, gpa_t addr, uint64_t val, unsigned size)
 
 /* The RAM at addr for DMA; *len is cut to what is contiguous. */
 static uint8_t *dma_span(const struct flat *f, gpa_t addr, uint64_t *len, bool write,
-			 uint64_t *ram_off)
+                         uint64_t *ram_off)
 {
 	const struct flat_range *r = flat_find(f, addr);
 	uint64_t off;
@@ -286,7 +287,7 @@ int dma_write(struct aspace *as, gpa_t addr, const void *buf, uint64_t len)
 }
 
 int dma_map(struct aspace *as, gpa_t addr, uint64_t len, bool write, struct iovec *iov,
-	    int max)
+            int max)
 {
 	const struct flat *f = aspace_enter(as);
 	int n = 0, ret = 0;
@@ -320,7 +321,8 @@ void dma_mark_written(struct aspace *as, gpa_t addr, uint64_t len)
 		uint64_t n = len, ram_off;
 
 		if (!dma_span(f, addr, &n, true, &ram_off)) {
-			break; /* the map has changed since: the new owner starts clean */
+			break; /* the map has changed since: the new owner starts clean
+			        */
 		}
 		ram_note_written(ram_off, n);
 		addr += n;

@@ -7,8 +7,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -51,7 +51,8 @@ static int ram_open_file(const struct ram_config *cfg, struct err *e)
 		fd = open(cfg->path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	}
 	if (fd < 0) {
-		return err_set_errno(e, -errno, "cannot open memory file '%s'", cfg->path);
+		return err_set_errno(e, -errno, "cannot open memory file '%s'",
+		                     cfg->path);
 	}
 	return fd;
 }
@@ -66,7 +67,8 @@ static int ram_open(const char *name, const struct ram_config *cfg, struct err *
 	}
 	fd = memfd_create(name, flags);
 	if (fd < 0) {
-		return err_set_errno(e, -errno, "cannot create guest memory '%s'", name);
+		return err_set_errno(e, -errno, "cannot create guest memory '%s'",
+		                     name);
 	}
 	return fd;
 }
@@ -79,8 +81,8 @@ static int ram_size_file(int fd, uint64_t size, struct err *e, const char *name)
 		return err_set_errno(e, -errno, "memory '%s'", name);
 	}
 	if ((uint64_t)st.st_size < size && ftruncate(fd, (off_t)size)) {
-		return err_set_errno(e, -errno, "cannot give memory '%s' %llu bytes", name,
-				     (unsigned long long)size);
+		return err_set_errno(e, -errno, "cannot give memory '%s' %llu bytes",
+		                     name, (unsigned long long)size);
 	}
 	return 0;
 }
@@ -89,15 +91,16 @@ static int ram_size_file(int fd, uint64_t size, struct err *e, const char *name)
 static uint8_t *ram_map(int fd, uint64_t size, int flags)
 {
 	uint64_t room = size + RAM_ALIGN;
-	uint8_t *p = mmap(NULL, room, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
-			  -1, 0);
+	uint8_t *p = mmap(NULL, room, PROT_NONE,
+	                  MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	uint8_t *at, *m, *end;
 
 	if (p == MAP_FAILED) {
 		return NULL;
 	}
 	at = (uint8_t *)ALIGN_UP((uintptr_t)p, RAM_ALIGN);
-	m = mmap(at, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED | MAP_NORESERVE, fd, 0);
+	m = mmap(at, size, PROT_READ | PROT_WRITE, flags | MAP_FIXED | MAP_NORESERVE,
+	         fd, 0);
 	if (m == MAP_FAILED) {
 		munmap(p, room);
 		return NULL;
@@ -119,26 +122,30 @@ static int ram_prealloc(struct ram_block *b, struct err *e)
 		return 0;
 	}
 	if (errno != EINVAL) {
-		return err_set_errno(e, -errno, "cannot allocate %llu bytes for memory '%s'",
-				     (unsigned long long)b->size, b->name);
+		return err_set_errno(e, -errno,
+		                     "cannot allocate %llu bytes for memory '%s'",
+		                     (unsigned long long)b->size, b->name);
 	}
 #endif
 	if (posix_fallocate(b->fd, 0, (off_t)b->size)) {
-		return err_set_errno(e, -ENOMEM, "cannot allocate %llu bytes for memory '%s'",
-				     (unsigned long long)b->size, b->name);
+		return err_set_errno(e, -ENOMEM,
+		                     "cannot allocate %llu bytes for memory '%s'",
+		                     (unsigned long long)b->size, b->name);
 	}
 	return 0;
 }
 
-struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg, struct err *e)
+struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg,
+                                struct err *e)
 {
 	struct ram_block *b;
 	uint64_t page = cfg->huge ? RAM_ALIGN : (uint64_t)sysconf(_SC_PAGESIZE), size;
 	bool priv = cfg->path && !cfg->share;
 
-	if (!cfg->size || !u64_add(cfg->size, page - 1, &size) || size > INT64_MAX / 2) {
-		err_set(e, -EINVAL, "memory '%s': %llu bytes is not a possible size", name,
-			(unsigned long long)cfg->size);
+	if (!cfg->size || !u64_add(cfg->size, page - 1, &size) ||
+	    size > INT64_MAX / 2) {
+		err_set(e, -EINVAL, "memory '%s': %llu bytes is not a possible size",
+		        name, (unsigned long long)cfg->size);
 		return NULL;
 	}
 	b = calloc(1, sizeof(*b));
@@ -156,8 +163,8 @@ struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg, 
 	b->host = ram_map(b->fd, b->size, priv ? MAP_PRIVATE : MAP_SHARED);
 	if (!b->host) {
 		err_set_errno(e, -errno, "cannot map %llu bytes for memory '%s'%s",
-			      (unsigned long long)b->size, name,
-			      cfg->huge ? " (are there enough huge pages?)" : "");
+		              (unsigned long long)b->size, name,
+		              cfg->huge ? " (are there enough huge pages?)" : "");
 		goto fail;
 	}
 	madvise(b->host, b->size, MADV_DONTDUMP);

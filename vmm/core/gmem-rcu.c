@@ -23,7 +23,7 @@
 
 struct gmem_reader {
 	_Atomic uint64_t seen;
-	unsigned nest;	   /* aspace_enter depth */
+	unsigned nest; /* aspace_enter depth */
 	unsigned register_depth;
 	unsigned offline_depth;
 	struct list link;
@@ -36,8 +36,8 @@ struct gmem_garbage {
 };
 
 static struct lk gmem_rcu_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-				 .rank = RANK_RECLAIM,
-				 .name = "retired maps" };
+	                         .rank = RANK_RECLAIM,
+	                         .name = "retired maps" };
 static struct list gmem_readers = LIST_INIT(gmem_readers);
 static struct gmem_garbage *gmem_garbage;
 static _Atomic uint64_t gmem_epoch = 1;
@@ -149,7 +149,8 @@ void gmem_quiescent(void)
 	/* Inside a section it is none: loops turned from within one, for example. */
 	if (r && r->register_depth && !r->nest && !r->offline_depth) {
 		atomic_store_explicit(
-			&r->seen, atomic_load_explicit(&gmem_epoch, memory_order_acquire),
+			&r->seen,
+			atomic_load_explicit(&gmem_epoch, memory_order_acquire),
 			memory_order_release);
 	}
 }
@@ -180,7 +181,7 @@ static uint64_t gmem_oldest(const struct gmem_reader *but)
 	uint64_t oldest = UINT64_MAX;
 	struct gmem_reader *r;
 
-	list_for_each(r, &gmem_readers, link) {
+	list_for_each (r, &gmem_readers, link) {
 		uint64_t seen = atomic_load(&r->seen);
 
 		if (seen && r != but) {

@@ -14,8 +14,8 @@
 #include "core/gmem-internal.h"
 
 static struct lk gmem_topology = { .m = PTHREAD_MUTEX_INITIALIZER,
-				   .rank = RANK_ASPACE,
-				   .name = "memory topology" };
+	                           .rank = RANK_ASPACE,
+	                           .name = "memory topology" };
 /* Under gmem_topology. */
 struct aspace_node {
 	struct aspace *as;
@@ -36,7 +36,8 @@ static bool flat_same(const struct flat *a, const struct flat *b)
 		const struct flat_range *x = &a->r[i], *y = &b->r[i];
 
 		if (x->start != y->start || x->size != y->size || x->mr != y->mr ||
-		    x->off != y->off || x->readonly != y->readonly || x->host != y->host) {
+		    x->off != y->off || x->readonly != y->readonly ||
+		    x->host != y->host) {
 			return false;
 		}
 	}
@@ -55,7 +56,7 @@ static void aspace_publish(struct aspace *as)
 	}
 	now->generation = ++gmem_generation;
 	atomic_store(&as->flat, now);
-	list_for_each_safe(l, tmp, &as->listeners, link) {
+	list_for_each_safe (l, tmp, &as->listeners, link) {
 		l->changed(l, was ? was : &gmem_empty, now);
 	}
 	gmem_retire(was);
@@ -66,7 +67,7 @@ static void gmem_tree_changed(void)
 {
 	struct aspace_node *n;
 
-	list_for_each(n, &gmem_spaces, link) {
+	list_for_each (n, &gmem_spaces, link) {
 		n->as->dirty = true;
 		if (!n->as->batch) {
 			aspace_publish(n->as);
@@ -101,7 +102,7 @@ void aspace_fini(struct aspace *as)
 		return;
 	}
 	LOCK_SCOPE(&gmem_topology);
-	list_for_each_safe(n, tmp, &gmem_spaces, link) {
+	list_for_each_safe (n, tmp, &gmem_spaces, link) {
 		if (n->as == as) {
 			list_del(&n->link);
 			free(n);
@@ -145,7 +146,7 @@ static void mr_link_sorted(struct mr *parent, struct mr *child)
 	struct mr *at;
 
 	/* Highest first; of equals the later addition comes first and so wins. */
-	list_for_each(at, &parent->children, link) {
+	list_for_each (at, &parent->children, link) {
 		if (at->priority <= child->priority) {
 			break;
 		}
@@ -206,7 +207,8 @@ void mr_set_readonly(struct mr *m, bool ro)
 void mr_set_size(struct mr *m, uint64_t size)
 {
 	LOCK_SCOPE(&gmem_topology);
-	if ((m->kind == MR_RAM || m->kind == MR_ROM) && size > m->ram->size - m->ram_delta) {
+	if ((m->kind == MR_RAM || m->kind == MR_ROM) &&
+	    size > m->ram->size - m->ram_delta) {
 		size = m->ram->size - m->ram_delta;
 	}
 	if (m->size != size) {
@@ -247,7 +249,8 @@ static const struct flat_range *flat_search(const struct flat *f, gpa_t addr)
 
 const struct flat_range *flat_find(const struct flat *f, gpa_t addr)
 {
-	unsigned slot = (unsigned)((addr >> 12) ^ (addr >> 2) ^ f->generation) % FLAT_CACHE;
+	unsigned slot =
+		(unsigned)((addr >> 12) ^ (addr >> 2) ^ f->generation) % FLAT_CACHE;
 	const struct flat_range *r;
 
 	if (likely(flat_cache[slot].generation == f->generation && f->generation)) {

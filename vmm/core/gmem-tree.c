@@ -50,7 +50,7 @@ void mr_init_rom(struct mr *m, const char *name, struct ram_block *b)
 }
 
 void mr_init_io(struct mr *m, const char *name, uint64_t size, const struct mr_ops *ops,
-		void *opaque, struct lk *lock)
+                void *opaque, struct lk *lock)
 {
 	mr_init(m, MR_IO, name, size);
 	m->ops = ops;
@@ -59,7 +59,7 @@ void mr_init_io(struct mr *m, const char *name, uint64_t size, const struct mr_o
 }
 
 void mr_init_alias(struct mr *m, const char *name, struct mr *target, uint64_t off,
-		   uint64_t size)
+                   uint64_t size)
 {
 	mr_init(m, MR_ALIAS, name, size);
 	m->alias = target;
@@ -90,13 +90,13 @@ static void mr_render_insert(struct mr_render *v, unsigned at, struct flat_range
 }
 
 static struct flat_range mr_render_range(struct mr *m, mr_wide base, uint64_t start,
-					 uint64_t end, bool ro)
+                                         uint64_t end, bool ro)
 {
 	struct flat_range nr = { .start = start,
-				 .size = end - start,
-				 .mr = m,
-				 .off = (uint64_t)((mr_wide)start - base),
-				 .readonly = ro };
+		                 .size = end - start,
+		                 .mr = m,
+		                 .off = (uint64_t)((mr_wide)start - base),
+		                 .readonly = ro };
 
 	if (m->kind == MR_RAM || m->kind == MR_ROM) {
 		nr.host = m->ram->host + m->ram_delta + nr.off;
@@ -107,7 +107,7 @@ static struct flat_range mr_render_range(struct mr *m, mr_wide base, uint64_t st
 
 /* Puts m, whose byte 0 lies at base, into the gaps of [lo, hi). */
 static void mr_render_leaf(struct mr_render *v, struct mr *m, mr_wide base, uint64_t lo,
-			   uint64_t hi, bool ro)
+                           uint64_t hi, bool ro)
 {
 	unsigned i = 0;
 
@@ -130,7 +130,7 @@ static void mr_render_leaf(struct mr_render *v, struct mr *m, mr_wide base, uint
 }
 
 static void mr_render(struct mr_render *v, struct mr *m, mr_wide base, uint64_t lo,
-		      uint64_t hi, bool ro, unsigned depth)
+                      uint64_t hi, bool ro, unsigned depth)
 {
 	mr_wide end = base + m->size;
 	struct mr *c;
@@ -150,7 +150,7 @@ static void mr_render(struct mr_render *v, struct mr *m, mr_wide base, uint64_t 
 	ro |= m->readonly;
 	switch (m->kind) {
 	case MR_CONTAINER:
-		list_for_each(c, &m->children, link) {
+		list_for_each (c, &m->children, link) {
 			mr_render(v, c, base + c->addr, lo, hi, ro, depth + 1);
 		}
 		break;
@@ -163,8 +163,8 @@ static void mr_render(struct mr_render *v, struct mr *m, mr_wide base, uint64_t 
 
 static bool mr_can_merge(const struct flat_range *a, const struct flat_range *b)
 {
-	return a->mr == b->mr && a->start + a->size == b->start && a->off + a->size == b->off &&
-	       a->readonly == b->readonly;
+	return a->mr == b->mr && a->start + a->size == b->start &&
+	       a->off + a->size == b->off && a->readonly == b->readonly;
 }
 
 static void mr_render_merge(struct mr_render *v)

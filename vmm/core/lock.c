@@ -19,7 +19,7 @@ static __thread unsigned lk_n_held;
 static __noreturn void lk_bug(const struct lk *l, const char *what)
 {
 	fprintf(stderr, "lodge: lock bug: %s '%s' (rank %d); held:", what, l->name,
-		(int)l->rank);
+	        (int)l->rank);
 	for (unsigned i = 0; i < lk_n_held; i++) {
 		fprintf(stderr, " '%s' (%d)", lk_held[i]->name, (int)lk_held[i]->rank);
 	}

@@ -24,8 +24,8 @@ struct epoll {
 };
 
 _Static_assert(EPOLLIN == POLLIN && EPOLLOUT == POLLOUT && EPOLLERR == POLLERR &&
-		       EPOLLHUP == POLLHUP && EPOLLPRI == POLLPRI,
-	       "poll and epoll share their bits");
+                       EPOLLHUP == POLLHUP && EPOLLPRI == POLLPRI,
+               "poll and epoll share their bits");
 
 static int epoll_init(struct loop *l, struct err *e)
 {
@@ -97,18 +97,20 @@ static void epoll_watch_changed(struct loop_watch *w)
 static int epoll_wait_ns(struct epoll *p, struct epoll_event *evs, uint64_t ns)
 {
 	struct timespec ts = { .tv_sec = (time_t)(ns / NS_PER_S),
-			       .tv_nsec = (long)(ns % NS_PER_S) };
+		               .tv_nsec = (long)(ns % NS_PER_S) };
 	int n, ms;
 
 	if (!p->no_pwait2) {
-		n = epoll_pwait2(p->fd, evs, EPOLL_BATCH, ns == UINT64_MAX ? NULL : &ts, NULL);
+		n = epoll_pwait2(p->fd, evs, EPOLL_BATCH, ns == UINT64_MAX ? NULL : &ts,
+		                 NULL);
 		if (n >= 0 || errno != ENOSYS) {
 			return n;
 		}
 		p->no_pwait2 = true;
 	}
-	ms = ns == UINT64_MAX ? -1 : ns > 1000 * NS_PER_S ? 1000000 :
-		(int)((ns + NS_PER_MS - 1) / NS_PER_MS);
+	ms = ns == UINT64_MAX       ? -1
+	     : ns > 1000 * NS_PER_S ? 1000000
+	                            : (int)((ns + NS_PER_MS - 1) / NS_PER_MS);
 	return epoll_wait(p->fd, evs, EPOLL_BATCH, ms);
 }
 
@@ -117,7 +119,7 @@ static bool epoll_run_always(struct loop *l)
 	struct loop_watch *w, *tmp;
 	bool any = false;
 
-	list_for_each_safe(w, tmp, &l->watches, link) {
+	list_for_each_safe (w, tmp, &l->watches, link) {
 		if (w->armed == ~0u) {
 			loop_watch_run(w, w->events & (POLLIN | POLLOUT));
 			any = true;

@@ -26,9 +26,10 @@ struct timer_heap {
 struct timer_set {
 	struct lk lk; /* RANK_TIMER */
 	struct timer_heap heap[CLOCK_N];
-	struct timer *running; /* its callback is being called; not to be dereferenced */
-	pthread_cond_t idle;   /* with lk: running changed */
-	uint64_t seq;	       /* equal deadlines run in the order they were set */
+	struct timer
+		*running;    /* its callback is being called; not to be dereferenced */
+	pthread_cond_t idle; /* with lk: running changed */
+	uint64_t seq;        /* equal deadlines run in the order they were set */
 	struct loop *loop;
 	struct list link; /* all sets */
 };
@@ -46,9 +47,9 @@ struct loop_watch {
 	struct loop *loop;
 	int fd;
 	unsigned events; /* wanted */
-	unsigned armed;	 /* io_uring: events of the poll in flight, 0 none */
-	bool dead;	 /* freed by its user: storage goes when nothing refers to it */
-	bool busy;	 /* its callback is running */
+	unsigned armed;  /* io_uring: events of the poll in flight, 0 none */
+	bool dead;       /* freed by its user: storage goes when nothing refers to it */
+	bool busy;       /* its callback is running */
 	bool cancelling;
 	loop_fd_fn *fn;
 	void *opaque;
@@ -94,8 +95,8 @@ struct loop {
 	struct list watches, dead;
 	struct loop_io *_Atomic done; /* completions of the helper pool, newest first */
 	struct loop_io *done_ready;   /* taken from `done`, oldest first */
-	unsigned depth;		      /* turns on the stack (nested) */
-	uint64_t turns;		      /* how many were begun */
+	unsigned depth;               /* turns on the stack (nested) */
+	uint64_t turns;               /* how many were begun */
 };
 
 /* Makes a blocked loop look again; nothing when it is awake. [any] */

@@ -26,7 +26,9 @@ static struct {
 	bool quit;
 	struct role_thread thread[POOL_THREADS];
 } loop_pool = {
-	.lk = { .m = PTHREAD_MUTEX_INITIALIZER, .rank = RANK_IO_POOL, .name = "I/O pool" },
+	.lk = { .m = PTHREAD_MUTEX_INITIALIZER,
+	        .rank = RANK_IO_POOL,
+	        .name = "I/O pool" },
 	.more = PTHREAD_COND_INITIALIZER,
 	.last = &loop_pool.first,
 };
@@ -45,7 +47,8 @@ ssize_t loop_io_execute(const struct loop_io *io)
 			break;
 		case LOOP_OP_FDATASYNC: n = fdatasync(io->fd); break;
 		default:
-			n = fallocate(io->fd, (int)io->mode, (off_t)io->off, (off_t)io->len);
+			n = fallocate(io->fd, (int)io->mode, (off_t)io->off,
+			              (off_t)io->len);
 			break;
 		}
 	} while (n < 0 && errno == EINTR);
@@ -119,8 +122,8 @@ int loop_pool_get(struct err *e)
 		char name[16];
 
 		snprintf(name, sizeof(name), "io-helper%u", loop_pool.threads);
-		ret = role_thread_start(&loop_pool.thread[loop_pool.threads], ROLE_IOTHREAD,
-					name, loop_pool_thread, NULL, e);
+		ret = role_thread_start(&loop_pool.thread[loop_pool.threads],
+		                        ROLE_IOTHREAD, name, loop_pool_thread, NULL, e);
 		loop_pool.threads += !ret;
 	}
 	if (loop_pool.threads) {

@@ -34,7 +34,7 @@ struct uring {
 static int uring_setup(struct uring *u, unsigned flags)
 {
 	struct io_uring_params p = { .flags = flags | IORING_SETUP_CQSIZE,
-				     .cq_entries = URING_CQ_ENTRIES };
+		                     .cq_entries = URING_CQ_ENTRIES };
 
 	return io_uring_queue_init_params(URING_ENTRIES, &u->ring, &p);
 }
@@ -55,12 +55,14 @@ static int uring_init(struct loop *l, struct err *e)
 		free(u);
 		return err_set_errno(e, ret, "io_uring");
 	}
-	/* Timed waits without a timer request, and no lost completions, or not at all. */
+	/* Timed waits without a timer request, and no lost completions, or not at all.
+	 */
 	if (!(u->ring.features & IORING_FEAT_EXT_ARG) ||
 	    !(u->ring.features & IORING_FEAT_NODROP)) {
 		io_uring_queue_exit(&u->ring);
 		free(u);
-		return err_set(e, -ENOSYS, "io_uring: the kernel's is too old (5.11 is needed)");
+		return err_set(e, -ENOSYS,
+		               "io_uring: the kernel's is too old (5.11 is needed)");
 	}
 	l->priv = u;
 	return 0;
@@ -90,7 +92,7 @@ static struct io_uring_sqe *uring_sqe(struct uring *u, void *p, enum uring_tag t
 }
 
 static void uring_prep(struct io_uring_sqe *sqe, uint8_t op, int fd, const void *addr,
-		       uint32_t len, uint64_t off)
+                       uint32_t len, uint64_t off)
 {
 	sqe->opcode = op;
 	sqe->fd = fd;
@@ -161,10 +163,11 @@ static void uring_submit_io(struct loop *l, struct loop_io *io)
 	case LOOP_OP_WRITE:
 		if (io->iovcnt == 1 && io->iov->iov_len <= INT32_MAX) {
 			uring_prep(sqe, rd ? IORING_OP_READ : IORING_OP_WRITE, io->fd,
-				   io->iov->iov_base, (uint32_t)io->iov->iov_len, io->off);
+			           io->iov->iov_base, (uint32_t)io->iov->iov_len,
+			           io->off);
 		} else {
 			uring_prep(sqe, rd ? IORING_OP_READV : IORING_OP_WRITEV, io->fd,
-				   io->iov, (uint32_t)io->iovcnt, io->off);
+			           io->iov, (uint32_t)io->iovcnt, io->off);
 		}
 		break;
 	case LOOP_OP_FDATASYNC:
@@ -184,7 +187,7 @@ static void uring_arm_wake(struct loop *l, struct uring *u)
 {
 	if (!u->wake_armed) {
 		uring_prep(uring_sqe(u, NULL, URING_WAKE), IORING_OP_READ, l->wake_fd,
-			   &u->wake_count, sizeof(u->wake_count), 0);
+		           &u->wake_count, sizeof(u->wake_count), 0);
 		u->wake_armed = true;
 	}
 }
@@ -229,16 +232,17 @@ static bool uring_turn(struct loop *l, uint64_t wait_ns)
 	struct uring *u = l->priv;
 	struct io_uring_cqe *cqe;
 	struct __kernel_timespec ts = { .tv_sec = (long long)(wait_ns / NS_PER_S),
-					.tv_nsec = (long long)(wait_ns % NS_PER_S) };
+		                        .tv_nsec = (long long)(wait_ns % NS_PER_S) };
 
 	uring_arm_wake(l, u);
 	if (wait_ns) {
 		gmem_offline();
-		io_uring_submit_and_wait_timeout(&u->ring, &cqe, 1,
-						 wait_ns == UINT64_MAX ? NULL : &ts, NULL);
+		io_uring_submit_and_wait_timeout(
+			&u->ring, &cqe, 1, wait_ns == UINT64_MAX ? NULL : &ts, NULL);
 		gmem_online();
 	} else {
-		/* Enters even with nothing queued, so that cooperative completions arrive. */
+		/* Enters even with nothing queued, so that cooperative completions
+		 * arrive. */
 		io_uring_submit_and_get_events(&u->ring);
 	}
 	atomic_store(&l->sleeping, false);

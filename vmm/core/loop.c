@@ -28,7 +28,7 @@ struct event {
 	loop_work_fn *fn;
 	void *opaque;
 	_Atomic bool pending; /* on loop->rung or ready_events */
-	_Atomic int fd;	      /* made by event_fd(); -1 before */
+	_Atomic int fd;       /* made by event_fd(); -1 before */
 	struct loop_watch *watch;
 	struct event *next;
 	struct list link;
@@ -58,7 +58,8 @@ static int loop_init_backend(struct loop *l, enum loop_backend want, struct err 
 	}
 #else
 	if (want == LOOP_URING) {
-		return err_set(e, -ENOTSUP, "not supported: this build has no io_uring");
+		return err_set(e, -ENOTSUP,
+		               "not supported: this build has no io_uring");
 	}
 #endif
 	l->ops = &loop_epoll_ops;
@@ -74,7 +75,8 @@ struct loop *loop_new(enum loop_backend want, struct err *e)
 		err_set_errno(e, -ENOMEM, "event loop");
 		return NULL;
 	}
-	/* Blocking on purpose: io_uring then waits in the kernel. It is read only when ready. */
+	/* Blocking on purpose: io_uring then waits in the kernel. It is read only when
+	 * ready. */
 	l->wake_fd = eventfd(0, EFD_CLOEXEC);
 	if (l->wake_fd < 0) {
 		err_set_errno(e, -errno, "event loop: eventfd");
@@ -100,7 +102,7 @@ static void loop_bury(struct loop *l)
 {
 	struct loop_watch *w, *tmp;
 
-	list_for_each_safe(w, tmp, &l->dead, link) {
+	list_for_each_safe (w, tmp, &l->dead, link) {
 		if (!w->armed && !w->busy) {
 			list_del(&w->link);
 			free(w);
@@ -118,11 +120,11 @@ void loop_free(struct loop *l)
 	if (l->ops) {
 		l->ops->fini(l);
 	}
-	list_for_each_safe(w, tmp, &l->watches, link) {
+	list_for_each_safe (w, tmp, &l->watches, link) {
 		list_del(&w->link);
 		free(w);
 	}
-	list_for_each_safe(w, tmp, &l->dead, link) {
+	list_for_each_safe (w, tmp, &l->dead, link) {
 		list_del(&w->link);
 		free(w);
 	}
@@ -270,9 +272,9 @@ static void loop_give_back(struct loop *l)
 void loop_call(struct loop *l, loop_work_fn *fn, void *opaque)
 {
 	struct loop_call c = { .fn = fn,
-			       .opaque = opaque,
-			       .m = PTHREAD_MUTEX_INITIALIZER,
-			       .c = PTHREAD_COND_INITIALIZER };
+		               .opaque = opaque,
+		               .m = PTHREAD_MUTEX_INITIALIZER,
+		               .c = PTHREAD_COND_INITIALIZER };
 	struct loop *was = loop_this;
 
 	if (was == l) {
@@ -395,12 +397,14 @@ static void event_fd_ready(void *opaque, int fd, unsigned revents __unused)
 
 int event_fd(const struct event *cev)
 {
-	struct event *ev = (struct event *)cev; /* the descriptor is made on first use */
+	struct event *ev =
+		(struct event *)cev; /* the descriptor is made on first use */
 
 	if (ev->fd < 0) {
 		ev->fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 		if (ev->fd >= 0) {
-			ev->watch = loop_watch_new(ev->loop, ev->fd, POLLIN, event_fd_ready, ev);
+			ev->watch = loop_watch_new(ev->loop, ev->fd, POLLIN,
+			                           event_fd_ready, ev);
 		}
 	}
 	return ev->fd;
@@ -408,8 +412,8 @@ int event_fd(const struct event *cev)
 
 /* ---- watches ---- */
 
-struct loop_watch *loop_watch_new(struct loop *l, int fd, unsigned events, loop_fd_fn *fn,
-				  void *opaque)
+struct loop_watch *loop_watch_new(struct loop *l, int fd, unsigned events,
+                                  loop_fd_fn *fn, void *opaque)
 {
 	struct loop_watch *w = calloc(1, sizeof(*w));
 
@@ -511,7 +515,8 @@ bool loop_turn(struct loop *l, bool block)
 	}
 	gmem_quiescent();
 	if (block) {
-		/* Wakes between here and the block must reach wake_fd: so says `sleeping`. */
+		/* Wakes between here and the block must reach wake_fd: so says
+		 * `sleeping`. */
 		loop_this = NULL;
 		atomic_store(&l->sleeping, true);
 		wait_ns = loop_has_queued(l) ? 0 : timer_set_wait_ns(&l->timers);
@@ -557,7 +562,8 @@ void loop_run(struct loop *l)
 		loop_turn(l, true);
 	}
 	atomic_store(&l->stop, false);
-	/* Whoever waits in loop_call() must not wait for ever: what is queued still runs. */
+	/* Whoever waits in loop_call() must not wait for ever: what is queued still
+	 * runs. */
 	lk_acquire(&l->lk);
 	l->owned = false;
 	lk_release(&l->lk);
@@ -575,7 +581,7 @@ void loop_stop(struct loop *l)
 /* ---- file I/O ---- */
 
 static void loop_io_start(struct loop *l, struct loop_io *io, enum loop_op op, int fd,
-			  loop_io_fn *cb, void *opaque)
+                          loop_io_fn *cb, void *opaque)
 {
 	io->loop = l;
 	io->op = (uint8_t)op;
@@ -588,7 +594,7 @@ static void loop_io_start(struct loop *l, struct loop_io *io, enum loop_op op, i
 }
 
 void loop_readv(struct loop *l, struct loop_io *io, int fd, const struct iovec *iov,
-		int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque)
+                int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque)
 {
 	io->iov = iov;
 	io->iovcnt = iovcnt;
@@ -597,7 +603,7 @@ void loop_readv(struct loop *l, struct loop_io *io, int fd, const struct iovec *
 }
 
 void loop_writev(struct loop *l, struct loop_io *io, int fd, const struct iovec *iov,
-		 int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque)
+                 int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque)
 {
 	io->iov = iov;
 	io->iovcnt = iovcnt;
@@ -605,13 +611,14 @@ void loop_writev(struct loop *l, struct loop_io *io, int fd, const struct iovec 
 	loop_io_start(l, io, LOOP_OP_WRITE, fd, cb, opaque);
 }
 
-void loop_fdatasync(struct loop *l, struct loop_io *io, int fd, loop_io_fn *cb, void *opaque)
+void loop_fdatasync(struct loop *l, struct loop_io *io, int fd, loop_io_fn *cb,
+                    void *opaque)
 {
 	loop_io_start(l, io, LOOP_OP_FDATASYNC, fd, cb, opaque);
 }
 
 void loop_fallocate(struct loop *l, struct loop_io *io, int fd, int mode, uint64_t off,
-		    uint64_t len, loop_io_fn *cb, void *opaque)
+                    uint64_t len, loop_io_fn *cb, void *opaque)
 {
 	io->mode = (uint32_t)mode;
 	io->off = off;

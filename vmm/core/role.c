@@ -28,8 +28,8 @@ static const char *const role_names[] = {
 _Static_assert(ARRAY_LEN(role_names) == ROLE_N, "a name for each role");
 
 static struct lk role_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-			     .rank = RANK_ROLE,
-			     .name = "role list" };
+	                     .rank = RANK_ROLE,
+	                     .name = "role list" };
 static struct list role_threads = LIST_INIT(role_threads);
 static _Atomic(role_seal_fn) role_seal;
 static struct role_thread role_main = { .role = ROLE_CONTROL, .name = "main" };
@@ -48,10 +48,11 @@ enum role role_current(void)
 void role_assert(enum role r)
 {
 #ifdef LODGE_DEBUG
-	/* A thread that was not started here (a unit test's) has no role to be wrong. */
+	/* A thread that was not started here (a unit test's) has no role to be wrong.
+	 */
 	if (role_self && role_self->role != r) {
 		fprintf(stderr, "lodge: role bug: '%s' runs what belongs to '%s'\n",
-			role_name(role_self->role), role_name(r));
+		        role_name(role_self->role), role_name(r));
 		abort();
 	}
 #else
@@ -99,7 +100,8 @@ int role_seal_self(struct err *e)
 	struct role_thread *t = role_self;
 	int ret;
 
-	if (likely(!fn || !t || atomic_load_explicit(&t->sealed, memory_order_relaxed))) {
+	if (likely(!fn || !t ||
+	           atomic_load_explicit(&t->sealed, memory_order_relaxed))) {
 		return 0;
 	}
 	ret = fn(t->role, e);
@@ -117,7 +119,7 @@ static bool role_wake_unsealed(char name[16])
 	bool any = false;
 
 	LOCK_SCOPE(&role_lk);
-	list_for_each(t, &role_threads, link) {
+	list_for_each (t, &role_threads, link) {
 		if (t == role_self || atomic_load(&t->sealed)) {
 			continue;
 		}
@@ -137,7 +139,7 @@ int role_seal_all(struct err *e)
 	for (int ms = 0; role_wake_unsealed(name); ms++) {
 		if (ms == ROLE_SEAL_WAIT_MS) {
 			return err_set(e, -ETIMEDOUT,
-				       "thread '%s' does not enter the sandbox", name);
+			               "thread '%s' does not enter the sandbox", name);
 		}
 		usleep(1000);
 	}
@@ -203,7 +205,7 @@ static void *role_entry(void *arg)
 }
 
 int role_thread_start(struct role_thread *t, enum role role, const char *name,
-		      void *(*fn)(void *), void *arg, struct err *e)
+                      void *(*fn)(void *), void *arg, struct err *e)
 {
 	sigset_t set, old;
 	int ret;

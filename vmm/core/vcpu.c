@@ -38,7 +38,8 @@ struct vcpu_work {
 	struct vcpu_work *next;
 	void (*fn)(struct vcpu *, void *);
 	void *opaque;
-	_Atomic uint32_t *done; /* futex of a synchronous caller, on its stack; NULL: heap */
+	_Atomic uint32_t
+		*done; /* futex of a synchronous caller, on its stack; NULL: heap */
 };
 
 static __thread struct vcpu *vcpu_this;
@@ -121,7 +122,8 @@ static void vcpu_do_work(struct vcpu *c)
 		rev->fn(c, rev->opaque);
 		if (done) {
 			atomic_store(done, 1);
-			futex_wake_all(done); /* rev and done may be gone: only an address */
+			futex_wake_all(
+				done); /* rev and done may be gone: only an address */
 		} else {
 			free(rev);
 		}
@@ -212,7 +214,8 @@ void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *o
 	if (was_running) {
 		vcpu_enter_guest(self);
 		if (self->vm->hv->vcpu.kick) {
-			self->vm->hv->vcpu.kick(self); /* what came while `running` was off */
+			self->vm->hv->vcpu.kick(
+				self); /* what came while `running` was off */
 		}
 	}
 }
@@ -235,7 +238,8 @@ static void vm_exclusive_begin(struct vm *vm)
 	}
 	lk_acquire(&vm->lk);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		while (vm->vcpus[i] != vcpu_this && atomic_load(&vm->vcpus[i]->running)) {
+		while (vm->vcpus[i] != vcpu_this &&
+		       atomic_load(&vm->vcpus[i]->running)) {
 			pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
 		}
 	}
@@ -261,7 +265,7 @@ void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque)
 	if (was_running) {
 		vcpu_enter_guest(self);
 		if (vm->hv->vcpu.kick && (atomic_load(&self->exit_request) ||
-					  atomic_load(&self->requests))) {
+		                          atomic_load(&self->requests))) {
 			vm->hv->vcpu.kick(self);
 		}
 	}
@@ -429,7 +433,7 @@ int vm_add_vcpu(struct vm *vm, struct vcpu **out, struct err *e)
 		vm->vcpus = all;
 	}
 	p = mmap(NULL, vcpu_arch_room(vm), PROT_READ | PROT_WRITE,
-		 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (!c || !all || p == MAP_FAILED ||
 	    asprintf(&c->qom_path, "/machine/unattached/cpu[%u]", vm->n_vcpus) < 0) {
 		if (p != MAP_FAILED) {

@@ -25,16 +25,17 @@
 
 /* ORDER: enum run_state */
 static const char *const run_state_names[] = {
-	"prelaunch",   "running",   "paused",	 "debug",	   "shutdown",
-	"internal-error", "io-error", "inmigrate", "postmigrate", "finish-migrate",
-	"save-vm",     "restore-vm", "watchdog", "guest-panicked",
+	"prelaunch",      "running",    "paused",    "debug",          "shutdown",
+	"internal-error", "io-error",   "inmigrate", "postmigrate",    "finish-migrate",
+	"save-vm",        "restore-vm", "watchdog",  "guest-panicked",
 };
 _Static_assert(ARRAY_LEN(run_state_names) == RUN_STATE_N, "a name for each state");
 
 /* ORDER: enum vm_cause */
 static const char *const vm_cause_names[] = {
-	"none",		  "host-error", "host-qmp-quit",  "host-qmp-system-reset", "host-signal",
-	"host-ui",	  "guest-shutdown", "guest-reset", "guest-panic",
+	"none",        "host-error", "host-qmp-quit",  "host-qmp-system-reset",
+	"host-signal", "host-ui",    "guest-shutdown", "guest-reset",
+	"guest-panic",
 };
 _Static_assert(ARRAY_LEN(vm_cause_names) == CAUSE_N, "a name for each cause");
 
@@ -106,7 +107,7 @@ void vm_free(struct vm *vm)
 	}
 	vm_end_vcpus(vm);
 	gmem_set_kick_hook(NULL, NULL);
-	list_for_each_safe(h, tmp, &vm->reset_hooks, link) {
+	list_for_each_safe (h, tmp, &vm->reset_hooks, link) {
 		free(h);
 	}
 	aspace_fini(&vm->mem);
@@ -134,7 +135,7 @@ static void vm_emit(struct vm *vm, enum vm_event ev, int arg)
 {
 	struct vm_listener *l, *tmp;
 
-	list_for_each_safe(l, tmp, &vm->listeners, link) {
+	list_for_each_safe (l, tmp, &vm->listeners, link) {
 		l->fn(l, ev, arg);
 	}
 }
@@ -236,7 +237,7 @@ void vm_del_reset(struct vm *vm, void (*fn)(void *), void *opaque)
 {
 	struct vm_reset_hook *h, *tmp;
 
-	list_for_each_safe(h, tmp, &vm->reset_hooks, link) {
+	list_for_each_safe (h, tmp, &vm->reset_hooks, link) {
 		if (h->fn == fn && h->opaque == opaque) {
 			list_del(&h->link);
 			free(h);
@@ -269,7 +270,7 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 			vm->arch->reset(c);
 		}
 	}
-	list_for_each_safe(h, tmp, &vm->reset_hooks, link) {
+	list_for_each_safe (h, tmp, &vm->reset_hooks, link) {
 		h->fn(h->opaque);
 	}
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
@@ -281,7 +282,7 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 	if (vm_is_running(vm)) {
 		vm_vcpus_go(vm);
 	} else if (vm->state != RUN_INMIGRATE && vm->state != RUN_FINISH_MIGRATE &&
-		   why != CAUSE_NONE) {
+	           why != CAUSE_NONE) {
 		vm_set_state(vm, RUN_PRELAUNCH); /* what needed the reset is over */
 	}
 }
@@ -290,7 +291,8 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 
 static void vm_do_shutdown(struct vm *vm, enum vm_cause why)
 {
-	bool stay = vm->no_shutdown && why != CAUSE_HOST_QMP_QUIT && why != CAUSE_HOST_SIGNAL;
+	bool stay = vm->no_shutdown && why != CAUSE_HOST_QMP_QUIT &&
+	            why != CAUSE_HOST_SIGNAL;
 
 	vm_emit(vm, VM_EV_SHUTDOWN, (int)why);
 	vm_stop_quietly(vm, RUN_SHUTDOWN, stay);
@@ -307,14 +309,16 @@ static void vm_handle_requests(void *opaque)
 	struct vm *vm = opaque;
 	uint32_t req = atomic_exchange(&vm->req, 0);
 	enum vm_cause shut = (enum vm_cause)atomic_exchange(&vm->req_cause, CAUSE_NONE);
-	enum vm_cause reset = (enum vm_cause)atomic_exchange(&vm->req_reset_cause, CAUSE_NONE);
+	enum vm_cause reset =
+		(enum vm_cause)atomic_exchange(&vm->req_reset_cause, CAUSE_NONE);
 
 	if (req & VM_REQ_EXIT) {
 		vm_do_shutdown(vm, CAUSE_HOST_QMP_QUIT);
 		return;
 	}
 	if (req & VM_REQ_STOP) {
-		vm_stop(vm, (enum run_state)((req & VM_REQ_STATE_MASK) >> VM_REQ_STATE_SHIFT));
+		vm_stop(vm, (enum run_state)((req & VM_REQ_STATE_MASK) >>
+		                             VM_REQ_STATE_SHIFT));
 	}
 	if ((req & VM_REQ_RESET) && vm->no_reboot && vm_cause_is_guest(reset)) {
 		req = (req & ~(uint32_t)VM_REQ_RESET) | VM_REQ_SHUTDOWN;

@@ -22,6 +22,7 @@
 #include "base/opt.h"
 #include "block.h"
 #include "cli/cli.h"
+#include "cli/qtest.h"
 #include "core/cpu/arch.h"
 #include "core/device.h"
 #include "core/loop.h"
@@ -194,6 +195,18 @@ static struct chardev *build_short(struct build *b, const char *text, const char
 		return c;
 	}
 	return chardev_new_short(text, id, b->vm->loop, e);
+}
+
+/* Before the devices: their clock becomes the test's. */
+static int build_qtest(struct build *b, struct err *e)
+{
+	const char *text = opt_get_str(b->tree, "qtest", NULL);
+	struct chardev *c = text ? build_short(b, text, "qtest", e) : NULL;
+
+	if (!text) {
+		return 0;
+	}
+	return c && qtest_new(b->vm, c, e) ? 0 : -EINVAL;
 }
 
 static int build_serial(struct build *b, const char *text, struct machine_cfg *cfg,
@@ -582,6 +595,7 @@ int build_vm(struct build *b, struct err *e)
 		r = b->hv->vm_init(b->vm, b->hv_opts, e);
 	}
 	r = r < 0 ? r : build_backends(b, e);
+	r = r < 0 ? r : build_qtest(b, e);
 	if (r >= 0 && !cls->no_cpus) {
 		r = build_serials(b, &cfg, e);
 	}

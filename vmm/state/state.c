@@ -131,10 +131,10 @@ static void state_store_elem(enum state_type t, uint8_t *p, uint64_t v)
 }
 
 static int state_put_fields(struct state_buf *b, const struct state_field *f,
-			    const uint8_t *obj, unsigned depth);
+                            const uint8_t *obj, unsigned depth);
 
 static int state_put_data(struct state_buf *b, const struct state_field *f,
-			  const uint8_t *obj, unsigned depth)
+                          const uint8_t *obj, unsigned depth)
 {
 	const uint8_t *p = obj + f->offset;
 	size_t size = state_elem_size(f->type);
@@ -145,21 +145,22 @@ static int state_put_data(struct state_buf *b, const struct state_field *f,
 			size_t at = b->len;
 
 			ret = state_put(b, 0, 4);
-			ret = ret ? ret : state_put_fields(b, f->sub, p + i * f->stride,
-							   depth + 1);
+			ret = ret ? ret
+			          : state_put_fields(b, f->sub, p + i * f->stride,
+			                             depth + 1);
 			if (!ret) {
 				st_le32(b->data + at, (uint32_t)(b->len - at - 4));
 			}
 		} else {
 			ret = state_put(b, state_load_elem(f->type, p + i * size),
-					(unsigned)(f->type == STATE_BOOL ? 1 : size));
+			                (unsigned)(f->type == STATE_BOOL ? 1 : size));
 		}
 	}
 	return ret;
 }
 
 static int state_put_fields(struct state_buf *b, const struct state_field *f,
-			    const uint8_t *obj, unsigned depth)
+                            const uint8_t *obj, unsigned depth)
 {
 	int ret = depth > STATE_DEPTH_MAX ? -ELOOP : 0;
 
@@ -179,8 +180,8 @@ static int state_put_fields(struct state_buf *b, const struct state_field *f,
 	return ret;
 }
 
-int state_save(struct state_buf *b, const char *section, const struct state_field *fields,
-	       const void *obj, struct err *e)
+int state_save(struct state_buf *b, const char *section,
+               const struct state_field *fields, const void *obj, struct err *e)
 {
 	size_t start = b->len, at;
 	int ret = state_put(b, STATE_SECTION, 1);
@@ -210,7 +211,7 @@ struct state_in {
 static int state_bad(struct state_in *in, const char *name, const char *why)
 {
 	return err_set(in->e, -EINVAL, "saved state of '%s'%s%s: %s", in->section,
-		       *name ? ", field " : "", name, why);
+	               *name ? ", field " : "", name, why);
 }
 
 static bool state_get(struct state_in *in, unsigned size, uint64_t *v)
@@ -239,11 +240,11 @@ static bool state_get_name(struct state_in *in, char name[256])
 }
 
 static int state_get_fields(struct state_in *in, const struct state_field *fields,
-			    uint8_t *obj, unsigned depth);
+                            uint8_t *obj, unsigned depth);
 
 /* Elements of a field whose head was checked; `in` covers exactly its data. */
-static int state_get_data(struct state_in *in, const struct state_field *f, uint8_t *obj,
-			  unsigned depth)
+static int state_get_data(struct state_in *in, const struct state_field *f,
+                          uint8_t *obj, unsigned depth)
 {
 	uint8_t *p = obj + f->offset;
 	size_t size = state_elem_size(f->type);
@@ -262,7 +263,8 @@ static int state_get_data(struct state_in *in, const struct state_field *f, uint
 			sub.left = v;
 			in->p += v;
 			in->left -= v;
-			ret = state_get_fields(&sub, f->sub, p + i * f->stride, depth + 1);
+			ret = state_get_fields(&sub, f->sub, p + i * f->stride,
+			                       depth + 1);
 			if (ret) {
 				return ret;
 			}
@@ -271,14 +273,18 @@ static int state_get_data(struct state_in *in, const struct state_field *f, uint
 		if (!state_get(in, f->type == STATE_BOOL ? 1 : (unsigned)size, &v)) {
 			return state_bad(in, f->name, "cut short");
 		}
-		if (f->type == STATE_BOOL ? v > 1 :
-					    (f->min || f->max) && (v < f->min || v > f->max)) {
+		if (f->type == STATE_BOOL
+		            ? v > 1
+		            : (f->min || f->max) && (v < f->min || v > f->max)) {
 			return err_set(in->e, -EINVAL,
-				       "saved state of '%s', field %s: %llu is outside %llu to "
-				       "%llu",
-				       in->section, f->name, (unsigned long long)v,
-				       (unsigned long long)f->min,
-				       (unsigned long long)(f->type == STATE_BOOL ? 1 : f->max));
+			               "saved state of '%s', field %s: %llu is outside "
+			               "%llu to "
+			               "%llu",
+			               in->section, f->name, (unsigned long long)v,
+			               (unsigned long long)f->min,
+			               (unsigned long long)(f->type == STATE_BOOL
+			                                            ? 1
+			                                            : f->max));
 		}
 		if (in->apply) {
 			state_store_elem(f->type, p + i * size, v);
@@ -288,7 +294,7 @@ static int state_get_data(struct state_in *in, const struct state_field *f, uint
 }
 
 static int state_get_field(struct state_in *in, const struct state_field *fields,
-			   uint8_t *obj, uint64_t *seen, unsigned depth)
+                           uint8_t *obj, uint64_t *seen, unsigned depth)
 {
 	char name[256], why[128];
 	uint64_t type, count, len;
@@ -307,15 +313,17 @@ static int state_get_field(struct state_in *in, const struct state_field *fields
 		f++;
 	}
 	if (!f || !f->name || f->type == STATE_END) {
-		return type & STATE_OPTIONAL ? 0 :
-					       state_bad(in, name, "this version does not know it");
+		return type & STATE_OPTIONAL
+		               ? 0
+		               : state_bad(in, name, "this version does not know it");
 	}
 	type &= ~(uint64_t)STATE_OPTIONAL;
 	if (type != f->type || count != state_count(f)) {
 		snprintf(why, sizeof(why), "is %s[%llu], expected %s[%u]",
-			 type < ARRAY_LEN(state_type_names) ? state_type_names[type] : "?",
-			 (unsigned long long)count, state_type_names[f->type],
-			 state_count(f));
+		         type < ARRAY_LEN(state_type_names) ? state_type_names[type]
+		                                            : "?",
+		         (unsigned long long)count, state_type_names[f->type],
+		         state_count(f));
 		return state_bad(in, name, why);
 	}
 	if (f - fields < 64 * 4) {
@@ -330,7 +338,7 @@ static int state_get_field(struct state_in *in, const struct state_field *fields
 }
 
 static int state_get_fields(struct state_in *in, const struct state_field *fields,
-			    uint8_t *obj, unsigned depth)
+                            uint8_t *obj, unsigned depth)
 {
 	uint64_t seen[4] = { 0 };
 	int ret;
@@ -344,32 +352,36 @@ static int state_get_fields(struct state_in *in, const struct state_field *field
 			return ret;
 		}
 	}
-	for (unsigned i = 0; fields && fields[i].name && fields[i].type != STATE_END; i++) {
-		if (i < 64 * 4 && !(seen[i / 64] >> (i % 64) & 1) && !fields[i].optional) {
+	for (unsigned i = 0; fields && fields[i].name && fields[i].type != STATE_END;
+	     i++) {
+		if (i < 64 * 4 && !(seen[i / 64] >> (i % 64) & 1) &&
+		    !fields[i].optional) {
 			return state_bad(in, fields[i].name, "missing");
 		}
 	}
 	return 0;
 }
 
-int state_load(struct state_buf *b, const char *section, const struct state_field *fields,
-	       void *obj, struct err *e)
+int state_load(struct state_buf *b, const char *section,
+               const struct state_field *fields, void *obj, struct err *e)
 {
 	struct state_in in = { .p = b->data + b->pos,
-			       .left = b->len - b->pos,
-			       .section = section,
-			       .e = e };
+		               .left = b->len - b->pos,
+		               .section = section,
+		               .e = e };
 	struct state_in body;
 	char name[256];
 	uint64_t tag, len;
 	int ret;
 
-	if (!state_get(&in, 1, &tag) || tag != STATE_SECTION || !state_get_name(&in, name)) {
+	if (!state_get(&in, 1, &tag) || tag != STATE_SECTION ||
+	    !state_get_name(&in, name)) {
 		return state_bad(&in, "", "no section where one should begin");
 	}
 	if (strcmp(name, section)) {
-		return err_set(e, -EINVAL, "saved state has section '%s' where '%s' belongs",
-			       name, section);
+		return err_set(e, -EINVAL,
+		               "saved state has section '%s' where '%s' belongs", name,
+		               section);
 	}
 	if (!state_get(&in, 4, &len) || in.left < len) {
 		return state_bad(&in, "", "cut short");

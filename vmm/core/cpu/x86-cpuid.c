@@ -165,12 +165,14 @@ static void cpuid_basic(struct x86_cpu *c, const struct x86_ident *id)
 	e = cpuid_add(c, 6, 0, 0);
 	e->eax = cpuid_word(c, XF_6_EAX);
 	e = cpuid_add(c, 7, 0, CPUID_SUB);
-	e->eax = c->features[XF_71_EAX] ? 1 : 0;
+	e->eax = c->features[XF_72_EDX] ? 2 : c->features[XF_71_EAX] ? 1 : 0;
 	e->ebx = cpuid_word(c, XF_7_EBX);
 	e->ecx = cpuid_word(c, XF_7_ECX);
 	e->edx = cpuid_word(c, XF_7_EDX);
 	e = cpuid_add(c, 7, 1, CPUID_SUB);
 	e->eax = cpuid_word(c, XF_71_EAX);
+	e = cpuid_add(c, 7, 2, CPUID_SUB);
+	e->edx = cpuid_word(c, XF_72_EDX);
 	e = cpuid_add(c, 0xb, 0, CPUID_SUB);
 	e->eax = cpuid_bits(c->topo_threads);
 	e->ebx = c->topo_threads;

@@ -89,6 +89,9 @@ static const char *const feature_arch_cap[] = {
 	NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, "its-no",
 };
 static const char *const feature_hv[] = { "lodge-signature" };
+static const char *const feature_72_edx[] = {
+	"psfd", "ipred-ctrl", "rrsba-ctrl", "ddpd-u", "bhi-ctrl", "mcdt-no",
+};
 
 #define FWORD(w, n, l, s, r, m, t) [w] = { n, l, s, r, m, t, ARRAY_LEN(t) }
 const struct x86_fword_info x86_fwords[XF_N] = {
@@ -107,6 +110,7 @@ const struct x86_fword_info x86_fwords[XF_N] = {
 	FWORD(XF_821_EAX, "CPUID[0x80000021].EAX", 0x80000021, 0, 0, 0, feature_821_eax),
 	FWORD(XF_ARCH_CAP, "MSR 0x10a", 0, 0, 0, 0x10a, feature_arch_cap),
 	FWORD(XF_HV, "hypervisor", 0, 0, 0, 0, feature_hv),
+	FWORD(XF_72_EDX, "CPUID[7,2].EDX", 7, 2, 3, 0, feature_72_edx),
 };
 
 static char feature_fold(char ch)
@@ -192,8 +196,9 @@ void x86_feature_add_list(uint64_t *words, const char *list)
 }
 
 /*
- * What the translator's x86 front end executes. SERIALIZE, CLDEMOTE and the like are
- * cheap no-ops there; TSX, MPX, PKU, VMX, SVM, MONITOR, AVX-512 and AMX are not offered.
+ * What the translator's x86 front end executes. It must not name what the decoder lacks:
+ * kernels use SERIALIZE and the like as soon as they see them. TSX, MPX, PKU, VMX, SVM,
+ * MONITOR, AVX-512 and AMX are not offered.
  */
 static const char feature_tcg[] =
 	"fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx "
@@ -202,15 +207,15 @@ static const char feature_tcg[] =
 	"aes xsave avx f16c rdrand hypervisor "
 	"fsgsbase tsc-adjust bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap clflushopt clwb "
 	"sha-ni fdp-excptn-only zero-fcs-fds "
-	"umip la57 rdpid fsrm md-clear serialize spec-ctrl stibp arch-capabilities ssbd "
+	"umip la57 rdpid fsrm md-clear spec-ctrl stibp arch-capabilities ssbd "
 	"xsaveopt xsavec xgetbv1 arat "
 	"syscall nx mmxext fxsr-opt pdpe1gb rdtscp lm "
-	"lahf-lm cmp-legacy cr8legacy abm sse4a misalignsse 3dnowprefetch topoext "
+	"lahf-lm cmp-legacy cr8legacy abm misalignsse 3dnowprefetch topoext "
 	"invtsc xsaveerptr wbnoinvd ibpb ibrs amd-stibp stibp-always-on amd-ssbd virt-ssbd "
 	"amd-no-ssb btc-no lfence-always-serializing null-sel-clr-base auto-ibrs srso-no "
 	"no-nested-data-bp "
 	"rdctl-no ibrs-all skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no taa-no "
-	"sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no rfds-no its-no "
+	"sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no rfds-no its-no bhi-ctrl mcdt-no "
 	"lodge-signature";
 
 static uint64_t feature_supported[XF_N];

@@ -30,6 +30,7 @@ enum x86_fword {
 	XF_821_EAX,  /* 0x80000021 */
 	XF_ARCH_CAP, /* IA32_ARCH_CAPABILITIES */
 	XF_HV,	     /* pseudo: hypervisor-related switches */
+	XF_72_EDX,   /* 7.2 */
 	XF_N
 };
 
@@ -138,6 +139,7 @@ enum x86_feature {
 	X86F_NULL_SEL_CLR_BASE = X86_FEAT(XF_821_EAX, 6),
 	X86F_AUTO_IBRS = X86_FEAT(XF_821_EAX, 8),
 	X86F_SRSO_NO = X86_FEAT(XF_821_EAX, 29),
+	X86F_BHI_CTRL = X86_FEAT(XF_72_EDX, 4),
 	X86F_HV_LODGE = X86_FEAT(XF_HV, 0), /* signature leaves at 0x40000000 */
 };
 

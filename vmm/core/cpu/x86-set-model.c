@@ -23,6 +23,8 @@
 #include "core/cpu/x86-model.h"
 #include "core/vm.h"
 
+#define MODEL_OSVW    X86_FEAT(XF_81_ECX, 9)
+#define MODEL_PERFCTR X86_FEAT(XF_81_ECX, 23)
 #define MODEL_TSC_KHZ 1000000u /* 1 GHz: a tick is a nanosecond of CLOCK_VM */
 
 struct model_build {
@@ -143,7 +145,7 @@ static void model_immunity(struct model_build *b)
 		x86_feature_add_list(w, "spec-ctrl stibp ssbd arch-capabilities rdctl-no ibrs-all "
 					"skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no taa-no "
 					"sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no "
-					"rfds-no its-no");
+					"rfds-no its-no bhi-ctrl mcdt-no");
 	} else if (b->id.level >= 7) {
 		x86_feature_add_list(w, "ibpb ibrs amd-stibp amd-ssbd amd-no-ssb btc-no auto-ibrs "
 					"srso-no lfence-always-serializing");
@@ -306,7 +308,8 @@ static int model_limit(struct model_build *b, unsigned index, struct err *e)
 		b->c->features[f / 64] &= ~bit;
 		/* A generic model losing SVM or MONITOR is nobody's surprise. */
 		quiet = quiet && !(b->asked[f / 64] & bit) &&
-			(f == X86F_SVM || f == X86F_MONITOR);
+			(f == X86F_SVM || f == X86F_MONITOR || f == MODEL_OSVW ||
+			 f == MODEL_PERFCTR);
 		if (n + 40 < sizeof(text)) {
 			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
 					      x86_feature_name(f, buf));
@@ -417,6 +420,7 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	if (strcmp(b.id.vendor, "GenuineIntel")) {
 		x86_feature_set(c->features, X86F_ARCH_CAP, false);
 		x86_feature_set(c->features, X86F_SPEC_CTRL, false);
+		c->features[XF_72_EDX] = 0;
 	} else {
 		c->features[XF_88_EBX] &= BIT64(9); /* WBNOINVD */
 		c->features[XF_821_EAX] = 0;
