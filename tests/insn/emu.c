@@ -10,11 +10,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "tcg-fallback/interp/interp.h"
+#include "tcg-fallback/ir/host.h"
 #include "tcg-fallback/opt/opt_passes.h"
 
-#pragma weak opt_run
+
+enum { EMU_STUBS = 1 << 16, EMU_CODE = 1 << 20, EMU_PCMAP = 4096 };
 
 static struct {
 	struct tcg_env *env;
@@ -23,6 +26,13 @@ static struct {
 	const struct it_case *c;
 	enum it_fault fault;
 	uint64_t fault_addr;
+	/* emitter */
+	uint8_t *code; /* NULL: none */
+	struct tcg_code tc;
+	struct tcg_exit exits[TCG_MAX_EXITS];
+	struct tcg_pcmap pcmap[EMU_PCMAP];
+	struct tcg_jc_entry jc[TCG_JC_N];
+	struct tcg_tlb_entry tlb[4];
 } emu;
 
 static const struct tcg_guest emu_guest = {
@@ -178,6 +188,28 @@ bool simd_fwait(struct xt *x)
 
 /* ---- running ---- */
 
+static void emu_init_host(void)
+{
+	struct err e = { 0 };
+
+	memset(emu.tlb, 0xff, sizeof(emu.tlb));
+	emu.env->tlb = emu.tlb;
+	emu.env->tlb_mask = ARRAY_LEN(emu.tlb) - 1;
+	emu.code = mmap(NULL, EMU_CODE, PROT_READ | PROT_WRITE | PROT_EXEC,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (emu.code == MAP_FAILED ||
+	    x86_tcg_host.init(&emu_guest, emu.code, emu.code, EMU_STUBS, &e) <= 0) {
+		printf("emitter not tested: %s\n", e.text);
+		emu.code = NULL;
+		return;
+	}
+	for (unsigned i = 0; i < TCG_JC_N; i++) {
+		emu.jc[i].pc = TCG_JC_EMPTY;
+		emu.jc[i].host = (void *)(uintptr_t)x86_tcg_host.miss_stub();
+	}
+	emu.env->jc = emu.jc;
+}
+
 void emu_init(void)
 {
 	size_t n = ALIGN_UP(sizeof(struct tcg_env) + sizeof(struct x86_cpu), (size_t)4096);
@@ -190,11 +222,12 @@ void emu_init(void)
 	emu.cpu = tcg_arch_of(emu.env);
 	memset(emu.cpu->features, 0xff, sizeof(emu.cpu->features));
 	ir_unit_init(&emu.u);
+	emu_init_host();
 }
 
 bool emu_has(enum it_engine e)
 {
-	return e == IT_INTERP || (e == IT_INTERP_OPT && opt_run);
+	return e <= IT_INTERP_OPT || emu.code;
 }
 
 static unsigned emu_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, unsigned want)
@@ -263,25 +296,65 @@ static void emu_translate(uint64_t pc, unsigned max, bool opt)
 	}
 }
 
-static void emu_go(const struct it_case *c, struct it_state *out, bool opt)
+/* One unit by the interpreter: the next pc. */
+static uint64_t emu_step_interp(void)
+{
+	struct interp_result r = interp_run(emu.env, &emu_guest, &emu.u);
+
+	return r.has_pc ? r.pc : emu.cpu->rip;
+}
+
+/* One unit by emitted code. */
+static uint64_t emu_step_host(void)
+{
+	int r;
+
+	emu.tc = (struct tcg_code){ .w = emu.code + EMU_STUBS, .x = emu.code + EMU_STUBS,
+				    .cap = EMU_CODE - EMU_STUBS, .exits = emu.exits,
+				    .pcmap = emu.pcmap, .pcmap_cap = EMU_PCMAP };
+	r = x86_tcg_host.emit(&emu.u, &emu.tc);
+	if (r) {
+		fprintf(stderr, "emitter: %s\n", strerror(-r));
+		ir_print(stderr, &emu.u);
+		abort();
+	}
+	for (unsigned k = 0; k < emu.tc.n_exits; k++) {
+		x86_tcg_host.unlink(emu.tc.w, emu.tc.x, &emu.exits[k]);
+	}
+	emu.env->host_ra = 0;
+	x86_tcg_host.run(emu.env, emu.tc.x);
+	return emu.cpu->rip;
+}
+
+static uint64_t emu_fault_pc(bool host)
+{
+	uint64_t off = emu.env->host_ra - (uint64_t)(uintptr_t)emu.tc.x, pc = emu.u.pc;
+
+	if (!host) {
+		return emu.env->pc_now;
+	}
+	for (unsigned k = 0; k < emu.tc.n_pcmap && emu.pcmap[k].host_off < off; k++) {
+		pc = emu.u.pc + emu.pcmap[k].pc_off;
+	}
+	return pc;
+}
+
+static void emu_go(const struct it_case *c, struct it_state *out, bool opt, bool host)
 {
 	uint64_t end = IT_CODE + c->at + c->len, start = IT_CODE + c->at;
 	volatile uint64_t pc = start;
 	unsigned budget = 100000;
 
 	if (setjmp(emu.env->out)) {
-		emu_store(out, emu.env->pc_now);
+		emu_store(out, emu_fault_pc(host));
 		/* HLT behind the code: the end */
 		out->fault = out->rip < start || out->rip >= end ? IT_OK : emu.fault;
 		out->fault_addr = emu.fault_addr;
 		return;
 	}
 	while (pc >= start && pc < end && budget--) {
-		struct interp_result r;
-
 		emu_translate(pc, c->n_insns, opt);
-		r = interp_run(emu.env, &emu_guest, &emu.u);
-		pc = r.has_pc ? r.pc : emu.cpu->rip;
+		pc = host ? emu_step_host() : emu_step_interp();
 	}
 	emu_store(out, pc);
 	out->fault = IT_OK;
@@ -291,7 +364,7 @@ void emu_run(const struct it_case *c, struct it_state *out, enum it_engine e)
 {
 	emu.c = c;
 	emu_load(&c->in);
-	emu_go(c, out, e == IT_INTERP_OPT || e == IT_HOST_OPT);
+	emu_go(c, out, e == IT_INTERP_OPT || e == IT_HOST_OPT, e >= IT_HOST);
 }
 
 void emu_dump(const struct it_case *c, bool opt)

@@ -2,9 +2,9 @@
 /*
  * main.c - the differential tester of x86 instructions.
  *
- *   tests/insn/insn [-s seed] [-n count] [-o name] [-l insns] [-m 16|32|64] [-v]
+ *   tests/insn/insn [-s seed] [-n count] [-o name] [-l insns] [-m 16|32|64] [-H] [-v]
  *
- * Each case: random state and sandbox memory, a random instruction; native result and the
+ * -H: emitted code too. Each case: random state and sandbox memory, a random instruction; native result and the
  * result of every engine must agree in registers, defined flags, memory, rip and kind of
  * fault. Runs of several instructions (-l) are compared between the engines only,
  * where flags that the manual leaves undefined may flow into results. Exit 77: this host
@@ -25,6 +25,7 @@ static const char *const it_engine_names[] = { "interp", "interp+opt", "host", "
 static const char *const it_regs[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
 				       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
 
+static unsigned it_engines = IT_HOST;
 static uint8_t it_mem0[IT_MEM_SIZE], it_mem_ref[IT_MEM_SIZE];
 
 static void it_report(const struct it_case *c, const struct it_state *a, const struct it_state *b,
@@ -108,7 +109,7 @@ static bool it_one(struct it_rng *r, unsigned len, unsigned bits, bool verbose)
 		c.undefined = X86_AF; /* logic ops; the others must agree among engines */
 	}
 	memcpy(it_mem_ref, mem, IT_MEM_SIZE);
-	for (unsigned e = 0; e < IT_ENGINES; e++) {
+	for (unsigned e = 0; e < it_engines; e++) {
 		const char *bad;
 
 		if (!emu_has(e)) {
@@ -137,7 +138,7 @@ int main(int argc, char **argv)
 	int o;
 
 	gen_init();
-	while ((o = getopt(argc, argv, "s:n:o:l:m:k:v")) != -1) {
+	while ((o = getopt(argc, argv, "s:n:o:l:m:k:Hv")) != -1) {
 		switch (o) {
 		case 's':
 			r.s = strtoull(optarg, NULL, 0);
@@ -159,6 +160,9 @@ int main(int argc, char **argv)
 			break;
 		case 'm':
 			mode = (unsigned)atoi(optarg);
+			break;
+		case 'H':
+			it_engines = IT_ENGINES;
 			break;
 		case 'v':
 			verbose = true;

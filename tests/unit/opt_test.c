@@ -64,6 +64,37 @@ START_TEST(test_keyval_bad)
 }
 END_TEST
 
+/* What key=value text can nest, JSON can say again (found by fuzzing). */
+START_TEST(test_depth)
+{
+	char text[256];
+	unsigned accepted = 0;
+
+	for (unsigned dots = 1; dots < 100; dots++) {
+		struct opt *o = NULL, *again = NULL;
+		size_t n = 0;
+
+		for (unsigned i = 0; i <= dots; i++) {
+			text[n++] = i ? '.' : 'a';
+			if (i) {
+				text[n++] = 'a';
+			}
+		}
+		text[n] = 0;
+		if (!opt_parse(&o, text, NULL, NULL)) {
+			char *json = opt_to_json(o);
+
+			ck_assert(!opt_parse_json(&again, json, NULL));
+			opt_free(again);
+			free(json);
+			opt_free(o);
+			accepted++;
+		}
+	}
+	ck_assert(accepted > 10 && accepted < 99);
+}
+END_TEST
+
 START_TEST(test_repeat)
 {
 	struct opt *o = parse("a=1,a=2,b=3", NULL);
@@ -227,8 +258,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_keyval, test_keyval_bad, test_repeat,      test_readers, test_size,
-		test_json,   test_json_bad,   test_mixed_types, test_unused,
+		test_keyval,      test_keyval_bad, test_depth, test_repeat,
+		test_readers,     test_size,       test_json,  test_json_bad,
+		test_mixed_types, test_unused,
 	};
 
 	return unit_main(unit_suite("opt", tests, ARRAY_LEN(tests)));

@@ -77,7 +77,7 @@ static int opt_add_path(struct opt *dict, const char *path, struct opt *v,
 		AUTO_FREE char *head = opt_xstrndup(p, (size_t)(dot - p));
 		struct opt *sub = opt_peek(dict, head);
 
-		if (!*head || !dot[1] || ++depth > OPT_DEPTH_MAX) {
+		if (!*head || !dot[1] || ++depth > OPT_DEPTH_MAX - 1) {
 			opt_free(v);
 			return err_set(e, -EINVAL, "Invalid parameter '%s'", path);
 		}

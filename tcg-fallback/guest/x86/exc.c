@@ -460,6 +460,7 @@ static bool exc_sipi(struct tcg_env *env)
 		return false;
 	}
 	x86_startup(c, c->apic_ops->sipi_vector(c->apic));
+	log_d(LOG_INT, "x86 %u: starts at %llx\n", c->vcpu->index, (unsigned long long)c->rip);
 	x86_mode_changed(env);
 	return true;
 }

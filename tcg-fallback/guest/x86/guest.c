@@ -26,7 +26,9 @@ static void guest_key(void *arch, uint64_t *pc, uint64_t *key)
 {
 	struct x86_cpu *c = arch;
 
-	if (unlikely(c->wait_sipi)) {
+	/* Called before requests are looked at, too: those must get their chance. */
+	if (unlikely(c->wait_sipi) &&
+	    !(atomic_load(&c->vcpu->requests) & (X86_REQ_SIPI | X86_REQ_INIT))) {
 		tcg_exit_loop(tcg_env_of(c), TCG_EXIT_HALT);
 	}
 	if (unlikely(c->hflags == X86_HFLAGS_STALE)) {

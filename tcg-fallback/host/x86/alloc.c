@@ -182,20 +182,18 @@ void gen_evacuate(struct gen *g, unsigned r)
 	}
 	s = gen_free_scratch(g);
 	if (s == NOREG) {
-		uint16_t keep = 0;
+		uint16_t keep = 0, gone = 0;
 
 		/* operands of this very instruction stay readable in r */
 		for (x = g->head[r]; x; x = next) {
+			uint16_t *to = g->v[x].last <= g->i ? &keep : &gone;
+
 			next = g->v[x].next;
-			if (g->v[x].last <= g->i) {
-				g->v[x].next = keep;
-				keep = (uint16_t)x;
-			}
+			g->v[x].next = *to;
+			*to = (uint16_t)x;
 		}
+		g->head[r] = gone;
 		gen_list_to_stack(g, r, g->i);
-		for (x = keep; x; x = g->v[x].next) {
-			g->v[x].kind = VK_GPR;
-		}
 		g->head[r] = keep;
 		return;
 	}
@@ -399,6 +397,12 @@ void gen_def_part(struct gen *g, unsigned v, unsigned r)
 	if (g->v[v].last > g->i) {
 		gen_push(g, v, r, 64);
 	}
+}
+
+/* v is in r, at least until the end of this instruction. */
+void gen_hold(struct gen *g, unsigned v, unsigned r)
+{
+	gen_push(g, v, r, 64);
 }
 
 unsigned gen_dest(struct gen *g, unsigned v)

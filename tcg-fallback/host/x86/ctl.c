@@ -345,6 +345,8 @@ void op_call(struct gen *g, const struct ir_ins *in)
 	for (unsigned k = 0; k < 4; k++) {
 		if (v[k]) {
 			ctl_arg(g, k, v[k]);
+		} else {
+			asm_mov_mi(&g->b, 3, frame_mem((int)(FR_ARG + 8 * k)), 0);
 		}
 	}
 	if (f & IR_H_WRITE) {
@@ -355,6 +357,7 @@ void op_call(struct gen *g, const struct ir_ins *in)
 			}
 		}
 	}
+	fl_clobber(g); /* evacuation may have run a compare */
 	gen_spill_scratch(g);
 	gen_spill_vec(g);
 	asm_movi(&g->b, R10, (uint64_t)(uintptr_t)h->fn);

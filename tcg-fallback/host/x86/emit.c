@@ -178,6 +178,11 @@ static void emit_ins(struct gen *g, const struct ir_ins *in)
 	switch (in->op) {
 	case IR_const:
 		gen_def_const(g, g->i, in->imm);
+		if (in->type == IR_FLAGS) {
+			g->v[g->i].imm &= IR_FL_ALL;
+			g->v[g->i].fstate = FS_PACKED;
+			g->v[g->i].fcond = 1;
+		}
 		break;
 	case IR_pc:
 		gen_def_const(g, g->i, (int64_t)gen_pc(g, in->imm));
@@ -324,15 +329,11 @@ static void emit_body(struct gen *g)
 	for (unsigned i = 1; i < g->n && emit_room(g); i++) {
 		const struct ir_ins *in = &g->ins[i];
 
-		if ((g->unreachable && in->op != IR_label) || g->v[i].dead) {
+		if ((g->unreachable && in->op != IR_label) || g->v[i].dead || g->v[i].done) {
 			continue;
 		}
 		g->i = i;
 		g->locked = g->xlocked = 0;
-		if (g->v[i].done) {
-			g->unreachable |= in->op == IR_exit_to;
-			continue;
-		}
 		emit_ins(g, in);
 	}
 	if (!g->unreachable && !g->err) {

@@ -122,6 +122,7 @@ struct gen {
 	uint16_t ef;		/* flags value the host flags hold (0: none wanted) */
 	uint16_t deferred[4];	/* flags values in state FS_DEFER */
 	unsigned n_deferred;
+	bool no_release;	/* the host flags hold something on the way to its consumer */
 	uint16_t fgets[8];	/* values of fget that still lie in the record only */
 	unsigned n_fgets;
 	uint32_t ef_at;		/* offset where the instruction that made `ef` begins */
@@ -198,6 +199,7 @@ void gen_def_env(struct gen *g, unsigned v, int64_t off);
 unsigned gen_home(struct gen *g, unsigned v);	/* home v may be computed in, or NOREG */
 unsigned gen_part(struct gen *g, unsigned v);	/* the same for v as the home's low part */
 unsigned gen_dest(struct gen *g, unsigned v);	/* register to compute v in, locked */
+void gen_hold(struct gen *g, unsigned v, unsigned r);
 void gen_def_part(struct gen *g, unsigned v, unsigned r);
 void gen_move(struct gen *g, unsigned v, unsigned r); /* v's place becomes register r */
 int gen_spill_new(struct gen *g, unsigned v);	/* frame offset of a stack place for v */
@@ -253,6 +255,7 @@ void acc_emit(struct gen *g, const struct access *a, struct amem m);
 
 /* vec.c */
 void op_vop(struct gen *g, const struct ir_ins *in);
+void vec_select(struct gen *g, const struct ir_ins *in, unsigned cc);
 bool vec_supported(unsigned vop, bool wide);
 void vec_load(struct gen *g, unsigned type, unsigned x, struct amem m);
 void vec_store(struct gen *g, unsigned type, struct amem m, unsigned x);

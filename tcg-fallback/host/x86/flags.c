@@ -70,15 +70,7 @@ static void fl_keep(struct gen *g, unsigned f, bool one, unsigned cc)
 		} else {
 			asm_pop(&g->b, r);
 		}
-		g->v[f].kind = VK_NONE;
-		gen_def_part(g, f, r);
-		if (v->last <= g->i) { /* wanted by this very instruction */
-			v->kind = VK_GPR;
-			v->reg = (uint8_t)r;
-			v->zb = 64;
-			v->next = g->head[r];
-			g->head[r] = (uint16_t)f;
-		}
+		gen_hold(g, f, r);
 	} else {
 		struct amem m = frame_mem(gen_spill_new(g, f));
 
@@ -146,7 +138,7 @@ static void fl_run_deferred(struct gen *g, unsigned f)
 /* r is wanted by somebody: compares that only wait with an operand in it run now. */
 void fl_release(struct gen *g, unsigned r)
 {
-	for (unsigned k = 0; k < g->n_deferred; k++) {
+	for (unsigned k = 0; k < g->n_deferred && !g->no_release; k++) {
 		unsigned f = g->deferred[k];
 		const struct ir_ins *p = &g->ins[g->v[f].prod];
 		bool uses = gen_where(g, p->a) == (int)r || gen_where(g, p->b) == (int)r;
@@ -190,9 +182,8 @@ static void fl_set_packed(struct gen *g, unsigned f, unsigned r)
 
 	v->fstate = FS_PACKED;
 	v->fcond = 1; /* masked */
-	v->kind = VK_NONE;
-	if (v->last > g->i) {
-		gen_def_part(g, f, r);
+	if (v->last >= g->i) {
+		gen_hold(g, f, r);
 	}
 }
 
@@ -200,8 +191,7 @@ static void fl_own(struct gen *g, unsigned *r)
 {
 	unsigned s;
 
-	if ((SCRATCH_MASK >> *r & 1) && !gen_live_after(g, *r)) {
-		gen_def(g, 0, *r, 64); /* empties the list */
+	if ((SCRATCH_MASK >> *r & 1) && !g->head[*r]) {
 		return;
 	}
 	s = gen_scratch(g);
@@ -326,11 +316,11 @@ static unsigned fl_test_packed(struct gen *g, unsigned r, unsigned cc)
 		asm_sh_ri(&g->b, SH_SHR, 2, t, 4);
 		asm_alu_rr(&g->b, ALU_XOR, 2, t, r);
 		g->ef_at = asm_pos(&g->b);
-		asm_test_ri(&g->b, 2, t, (cc & ~1u) == IR_LT ? 0x80 : 0xc0);
+		asm_test_ri(&g->b, 0, t, (cc & ~1u) == IR_LT ? 0x80 : 0xc0);
 		gen_unlock(g, t);
 	} else {
 		g->ef_at = asm_pos(&g->b);
-		asm_test_ri(&g->b, 2, r, (int32_t)reads);
+		asm_test_ri(&g->b, reads < 0x100 ? 0 : 2, r, (int32_t)reads);
 	}
 	return cc & 1 ? IR_EQ : IR_NE;
 }
@@ -541,7 +531,9 @@ void op_fpack(struct gen *g, const struct ir_ins *in)
 {
 	unsigned r = fl_packed(g, in->a);
 
-	fl_own(g, &r);
+	if (gen_live_after(g, r)) {
+		fl_own(g, &r);
+	}
 	gen_def(g, g->i, r, 12);
 }
 
@@ -568,11 +560,12 @@ void op_setcc(struct gen *g, const struct ir_ins *in)
 	gen_def(g, g->i, d, 1);
 }
 
-void op_selcc(struct gen *g, const struct ir_ins *in)
+static void fl_select(struct gen *g, const struct ir_ins *in)
 {
 	unsigned d = gen_dest(g, g->i), sz = MAX(ty_sz(in->type), 2u);
-	unsigned cc = fl_cond(g, in->a, in->aux), x = in->b, y = in->c;
+	unsigned cc, x = in->b, y = in->c;
 
+	cc = fl_cond(g, in->a, in->aux);
 	if (gen_where(g, x) == (int)d) {
 		x = in->c;
 		y = in->b;
@@ -583,4 +576,13 @@ void op_selcc(struct gen *g, const struct ir_ins *in)
 	}
 	asm_cmov(&g->b, cc, sz, d, gen_reg(g, x));
 	gen_def(g, g->i, d, sz == 2 ? 32 : 64);
+}
+
+void op_selcc(struct gen *g, const struct ir_ins *in)
+{
+	if (ty_vec(in->type)) {
+		vec_select(g, in, fl_cond(g, in->a, in->aux));
+	} else {
+		fl_select(g, in);
+	}
 }

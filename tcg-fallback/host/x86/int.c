@@ -229,15 +229,15 @@ static void op_adc(struct gen *g, const struct ir_ins *in, unsigned op)
 	if (g->ef == f && g->v[f].last > g->i) {
 		fl_clobber(g);
 	}
+	/* nothing but moves from here to the instruction */
+	fl_carry(g, f);
+	g->no_release = true;
 	d = int_dest(g, &a, &b, op == ALU_ADC);
 	o = int_src(g, b, sz);
 	if (gen_where(g, a) != (int)d) {
 		gen_load_to(g, a, d, sz);
-		if (gen_where(g, a) >= 0) {
-			gen_unlock(g, (unsigned)gen_where(g, a));
-		}
 	}
-	fl_carry(g, f);
+	g->no_release = false;
 	if (g->ef && g->v[g->ef].last > g->i) {
 		fl_clobber(g); /* only notes that it can be made again */
 	}
@@ -821,7 +821,7 @@ static void op_dep(struct gen *g, const struct ir_ins *in)
 	unsigned sz = MAX(ty_sz(in->type), 2u), w = 8u << sz, d, b;
 	int ra = gen_where(g, in->a), rb = gen_where(g, in->b);
 
-	if (pos == 0 && ra >= 0 && ra == rb) {
+	if (pos == 0 && ra >= 0 && ra == rb && ty_bits(g->ins[in->b].type) >= len) {
 		gen_alias(g, g->i, in->a, 64);
 		return;
 	}
@@ -837,17 +837,27 @@ static void op_dep(struct gen *g, const struct ir_ins *in)
 		gen_lock(g, (unsigned)rb);
 		d = gen_scratch(g);
 	}
-	if (ra == rb && ra == (int)d) {
+	if (ra != (int)d) {
+		gen_load_to(g, in->a, d, sz);
+		if (ra >= 0 && ra != rb) {
+			gen_unlock(g, (unsigned)ra);
+		}
+	}
+	if (ty_bits(g->ins[in->b].type) < len) {
+		unsigned s = gen_reg(g, in->b);
+
+		b = gen_scratch(g);
+		asm_zx_rr(&g->b, ty_sz(g->ins[in->b].type), b, s);
+	} else if (ra == rb && ra == (int)d) {
 		/* the field comes from the value itself */
 		b = gen_scratch(g);
 		asm_mov_rr(&g->b, sz, b, (unsigned)rb);
 	} else {
 		b = NOREG;
 	}
-	if (ra != (int)d) {
-		gen_load_to(g, in->a, d, sz);
-	}
-	if (b == NOREG && pos == 0 && (len == 8 || len == 16)) {
+	if (b != NOREG && pos == 0 && (len == 8 || len == 16)) {
+		asm_mov_rr(&g->b, len == 8 ? 0 : 1, d, b);
+	} else if (b == NOREG && pos == 0 && (len == 8 || len == 16)) {
 		int_merge(g, in->b, d, len == 8 ? 0 : 1);
 	} else if (b == NOREG && pos == 8 && len == 8) {
 		int_dep_high(g, in->b, d, sz);
@@ -888,9 +898,17 @@ static void op_setcmp(struct gen *g, const struct ir_ins *in)
 
 static void op_selnz(struct gen *g, const struct ir_ins *in)
 {
-	unsigned d = gen_dest(g, g->i), sz = MAX(ty_sz(in->type), 2u), cc = IR_NE, r;
+	unsigned d, sz = MAX(ty_sz(in->type), 2u), cc = IR_NE, r;
 	unsigned x = in->b, y = in->c;
 
+	if (ty_vec(in->type)) {
+		fl_clobber(g);
+		r = gen_reg(g, in->a);
+		asm_test_rr(&g->b, ty_sz(in->aux2), r, r);
+		vec_select(g, in, IR_NE);
+		return;
+	}
+	d = gen_dest(g, g->i);
 	fl_clobber(g);
 	r = gen_reg(g, in->a);
 	asm_test_rr(&g->b, ty_sz(in->aux2), r, r);

@@ -376,10 +376,11 @@ void op_st(struct gen *g, const struct ir_ins *in)
 
 /*
  * Common part: the probe in folded form (s0 = host address, s1 a free scratch), all
- * operands parked in the frame beforehand for the slow path.
+ * operands parked in the frame beforehand for the slow path. *s2: one more scratch, taken
+ * before the probe because the slow path comes back behind the operation.
  */
 static struct cold *mem_atomic(struct gen *g, const struct ir_ins *in, struct probe *p,
-			       unsigned mem, ir_val x, ir_val y)
+			       unsigned mem, ir_val x, ir_val y, unsigned *s2)
 {
 	const ir_val v[2] = { x, y };
 	struct cold *k;
@@ -394,6 +395,9 @@ static struct cold *mem_atomic(struct gen *g, const struct ir_ins *in, struct pr
 		}
 	}
 	mem_address(g, in, p, NOREG, true);
+	if (s2) {
+		*s2 = gen_scratch(g);
+	}
 	k = mem_probe(g, in, p, mem | IR_M_RMW, true, CK_ATOMIC);
 	return k;
 }
@@ -416,13 +420,12 @@ void op_cas(struct gen *g, const struct ir_ins *in)
 		g->err = -ENOTSUP;
 		return;
 	}
-	k = mem_atomic(g, in, &p, in->aux, in->c, in->d);
+	k = mem_atomic(g, in, &p, in->aux, in->c, in->d, &s2);
 	if (!k) {
 		return;
 	}
 	k->cas = true;
 	k->res = (uint8_t)p.s1;
-	s2 = gen_scratch(g);
 	m = amem(p.s0, 0);
 	/* s1 keeps the home that RAX is; RAX: expected, s2: desired */
 	asm_mov_rr(&g->b, 3, p.s1, RAX);
@@ -485,8 +488,8 @@ static void mem_rmw_loop(struct gen *g, unsigned op, unsigned sz, struct probe *
 
 void op_rmw(struct gen *g, const struct ir_ins *in)
 {
-	unsigned sz = ty_sz(in->type), s2;
-	bool unused = g->v[g->i].last <= g->i;
+	unsigned sz = ty_sz(in->type), s2 = NOREG;
+	bool unused = g->v[g->i].last <= g->i, logic, loop;
 	struct amem m;
 	struct probe p;
 	struct cold *k;
@@ -495,7 +498,9 @@ void op_rmw(struct gen *g, const struct ir_ins *in)
 		g->err = -ENOTSUP;
 		return;
 	}
-	k = mem_atomic(g, in, &p, in->aux2, in->c, 0);
+	logic = in->aux == IR_RMW_AND || in->aux == IR_RMW_OR || in->aux == IR_RMW_XOR;
+	loop = in->aux > IR_RMW_SUB && !(logic && unused);
+	k = mem_atomic(g, in, &p, in->aux2, in->c, 0, loop ? &s2 : NULL);
 	if (!k) {
 		return;
 	}
@@ -531,7 +536,6 @@ void op_rmw(struct gen *g, const struct ir_ins *in)
 		}
 		/* fall through */
 	default:
-		s2 = gen_scratch(g);
 		mem_rmw_loop(g, in->aux, sz, &p, s2);
 	}
 	if (!unused && sz < 3) {

@@ -369,6 +369,7 @@ static const uint8_t *stub_flags(struct stub *s, unsigned r)
 	asm_patch(&s->b, packed, asm_pos(&s->b));
 	asm_mov_rm(&s->b, 2, r, env_mem(s->g->cc_a_offset));
 	asm_alu_ri(&s->b, ALU_AND, 2, r, IR_FL_ALL);
+	asm_mov_mr(&s->b, 3, env_mem(s->g->cc_a_offset), r);
 	asm_ret(&s->b);
 	return at;
 }

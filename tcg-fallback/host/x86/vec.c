@@ -281,3 +281,20 @@ void op_vop(struct gen *g, const struct ir_ins *in)
 	}
 	vec_def(g, vi->cls[0], d);
 }
+
+/* b or c by a condition of the host flags: a short jump over a move. */
+void vec_select(struct gen *g, const struct ir_ins *in, unsigned cc)
+{
+	uint32_t mov = 0x28 | A_0F | (in->type == IR_V256 ? A_L : 0), j;
+	unsigned b, c, d;
+
+	/* loads leave the flags alone; constants are made by vector instructions */
+	b = gen_xreg(g, in->b);
+	c = gen_xreg(g, in->c);
+	d = gen_xscratch(g);
+	asm_vrr(&g->b, mov, d, 0, b);
+	j = asm_jcc8(&g->b, cc);
+	asm_vrr(&g->b, mov, d, 0, c);
+	asm_here8(&g->b, j);
+	gen_xdef(g, g->i, d, in->type == IR_V256 ? 255 : 128);
+}

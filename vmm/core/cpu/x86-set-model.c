@@ -131,7 +131,7 @@ static void model_features(const struct x86_model *m, uint64_t *w)
 }
 
 /*
- * What the translator grants every modern model: it does not speculate, so the guest
+ * What the translator grants every 64-bit model: it does not speculate, so the guest
  * needs no mitigations, and saying so spares it their cost. -feat takes it back.
  */
 static void model_immunity(struct model_build *b)
@@ -141,6 +141,8 @@ static void model_immunity(struct model_build *b)
 	if (!(w[X86F_LM / 64] >> (X86F_LM % 64) & 1)) {
 		return;
 	}
+	/* The TSC is CLOCK_VM: constant, in step on all vCPUs, and it migrates. */
+	x86_feature_set(w, X86F_INVTSC, b->id.xlevel >= 0x80000007);
 	if (!strcmp(b->id.vendor, "GenuineIntel") && b->id.level >= 7) {
 		x86_feature_add_list(w, "spec-ctrl stibp ssbd arch-capabilities rdctl-no ibrs-all "
 					"skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no taa-no "

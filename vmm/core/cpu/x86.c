@@ -109,8 +109,7 @@ static void x86_reset(struct vcpu *v)
 	c->pat = UINT64_C(0x0007040600070406);
 	c->tsc_aux = c->tsc_deadline = 0;
 	c->tsc_adjust = 0;
-	c->tsc_offset = 0;
-	c->tsc_offset = -(int64_t)x86_tsc(c);
+	c->tsc_offset = 0; /* the same on all vCPUs: they are never out of step */
 	c->misc_enable = BIT(0) | BIT(11) | BIT(12); /* fast strings; no BTS, no PEBS */
 	c->spec_ctrl = c->debugctl = c->pkru = 0;
 	c->mcg_status = 0;
