@@ -132,6 +132,36 @@ START_TEST(test_calls)
 }
 END_TEST
 
+/* Calls while the loop's thread comes and goes: each is carried out, by one side. */
+static void *call_many(void *opaque)
+{
+	struct poster *p = opaque;
+
+	for (int i = 0; i < 5000; i++) {
+		loop_call(p->l, add_one, &p->n);
+	}
+	p->ordered = true;
+	return NULL;
+}
+
+START_TEST(test_calls_and_stops)
+{
+	struct poster p = { .l = make(_i) };
+	pthread_t t, lt;
+
+	pthread_create(&t, NULL, call_many, &p);
+	for (int i = 0; i < 100; i++) {
+		pthread_create(&lt, NULL, run, p.l);
+		usleep(200);
+		loop_stop(p.l);
+		pthread_join(lt, NULL);
+	}
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(p.n, 5000);
+	loop_free(p.l);
+}
+END_TEST
+
 /* ---- doorbells ---- */
 
 struct bell {
@@ -649,20 +679,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_posts,
-		test_calls,
-		test_events,
-		test_watches,
-		test_watch_free_inside,
-		test_file_io,
-		test_file_io_many,
-		test_nested,
-		test_timer_order,
-		test_timer_random,
-		test_virtual_clock,
-		test_vm_clock_stops,
-		test_timer_del_sync,
-		test_roles,
+		test_posts,          test_calls,          test_calls_and_stops,
+		test_events,         test_watches,        test_watch_free_inside,
+		test_file_io,        test_file_io_many,   test_nested,
+		test_timer_order,    test_timer_random,   test_virtual_clock,
+		test_vm_clock_stops, test_timer_del_sync, test_roles,
 	};
 	Suite *s = suite_create("loop");
 	TCase *tc = tcase_create("loop");

@@ -169,7 +169,7 @@ void loop_wake_drain(struct loop *l)
 	}
 }
 
-void loop_post(struct loop *l, loop_work_fn *fn, void *opaque)
+static struct loop_work *loop_work_new(loop_work_fn *fn, void *opaque)
 {
 	struct loop_work *w = malloc(sizeof(*w));
 
@@ -177,10 +177,22 @@ void loop_post(struct loop *l, loop_work_fn *fn, void *opaque)
 		abort(); /* three words; nothing sensible can go on */
 	}
 	*w = (struct loop_work){ .fn = fn, .opaque = opaque };
-	lk_acquire(&l->lk);
+	return w;
+}
+
+static void loop_append_locked(struct loop *l, struct loop_work *w)
+{
 	*l->last = w;
 	l->last = &w->next;
 	l->n_posts++;
+}
+
+void loop_post(struct loop *l, loop_work_fn *fn, void *opaque)
+{
+	struct loop_work *w = loop_work_new(fn, opaque);
+
+	lk_acquire(&l->lk);
+	loop_append_locked(l, w);
 	lk_release(&l->lk);
 	loop_wake(l);
 }
@@ -247,19 +259,29 @@ static void loop_call_run(void *opaque)
 	pthread_mutex_unlock(&c->m);
 }
 
-/* No thread runs the loop (not yet, or no longer): the caller stands in for it. */
-static bool loop_borrow(struct loop *l)
-{
-	bool ok;
+enum loop_call_how { LOOP_CALL_POSTED, LOOP_CALL_BORROWED, LOOP_CALL_NESTED };
 
-	lk_acquire(&l->lk);
+/*
+ * Either a thread runs the loop: w is posted to it. Or none does (not yet, or no
+ * longer): the caller stands in for it. Deciding and posting are one step, so that
+ * nothing is posted to a loop that has just ended.
+ */
+static enum loop_call_how loop_post_or_borrow(struct loop *l, struct loop_work *w)
+{
+	LOCK_SCOPE(&l->lk);
 	while (l->borrowed && !l->owned) {
+		if (pthread_equal(l->owner, pthread_self())) {
+			return LOOP_CALL_NESTED; /* by way of another loop's call */
+		}
 		pthread_cond_wait(&l->changed, &l->lk.m);
 	}
-	ok = !l->owned;
-	l->borrowed = ok;
-	lk_release(&l->lk);
-	return ok;
+	if (l->owned) {
+		loop_append_locked(l, w);
+		return LOOP_CALL_POSTED;
+	}
+	l->borrowed = true;
+	l->owner = pthread_self();
+	return LOOP_CALL_BORROWED;
 }
 
 static void loop_give_back(struct loop *l)
@@ -276,19 +298,26 @@ void loop_call(struct loop *l, loop_work_fn *fn, void *opaque)
 		               .m = PTHREAD_MUTEX_INITIALIZER,
 		               .c = PTHREAD_COND_INITIALIZER };
 	struct loop *was = loop_this;
+	enum loop_call_how how;
+	struct loop_work *w;
 
 	if (was == l) {
 		fn(opaque);
 		return;
 	}
-	if (loop_borrow(l)) {
+	w = loop_work_new(loop_call_run, &c);
+	how = loop_post_or_borrow(l, w);
+	if (how != LOOP_CALL_POSTED) {
+		free(w);
 		loop_this = l;
 		fn(opaque);
 		loop_this = was;
-		loop_give_back(l);
+		if (how == LOOP_CALL_BORROWED) {
+			loop_give_back(l);
+		}
 		return;
 	}
-	loop_post(l, loop_call_run, &c);
+	loop_wake(l);
 	gmem_offline();
 	pthread_mutex_lock(&c.m);
 	while (!c.done) {
@@ -548,6 +577,14 @@ static void loop_own(struct loop *l)
 	pthread_cond_broadcast(&l->changed);
 }
 
+/* False when something was posted meanwhile. */
+static bool loop_disown(struct loop *l)
+{
+	LOCK_SCOPE(&l->lk);
+	l->owned = l->first != NULL;
+	return !l->owned;
+}
+
 static void loop_wake_opaque(void *opaque)
 {
 	loop_wake(opaque);
@@ -564,10 +601,9 @@ void loop_run(struct loop *l)
 	atomic_store(&l->stop, false);
 	/* Whoever waits in loop_call() must not wait for ever: what is queued still
 	 * runs. */
-	lk_acquire(&l->lk);
-	l->owned = false;
-	lk_release(&l->lk);
-	loop_turn(l, false);
+	do {
+		loop_turn(l, false);
+	} while (!loop_disown(l));
 	role_set_wake(NULL, NULL);
 	gmem_thread_unregister();
 }
