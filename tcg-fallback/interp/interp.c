@@ -46,7 +46,7 @@ void interp_fp_enter(struct tcg_env *env, const struct tcg_guest *g)
 	}
 }
 
-void interp_fp_leave(struct tcg_env *env, const struct tcg_guest *g)
+static void interp_fp_merge(struct tcg_env *env, const struct tcg_guest *g)
 {
 	uint32_t m;
 
@@ -56,10 +56,21 @@ void interp_fp_leave(struct tcg_env *env, const struct tcg_guest *g)
 		memcpy(&m, p, 4);
 		m |= __builtin_ia32_stmxcsr() & 0x3f;
 		memcpy(p, &m, 4);
-		__builtin_ia32_ldmxcsr(0x1f80);
 	}
 }
+
+void interp_fp_leave(struct tcg_env *env, const struct tcg_guest *g)
+{
+	interp_fp_merge(env, g);
+	__builtin_ia32_ldmxcsr(0x1f80);
+}
 #else
+static void interp_fp_merge(struct tcg_env *env, const struct tcg_guest *g)
+{
+	(void)env;
+	(void)g;
+}
+
 void interp_fp_enter(struct tcg_env *env, const struct tcg_guest *g)
 {
 	(void)env;
@@ -336,6 +347,16 @@ static uint64_t interp_cas(struct interp *s, const struct ir_ins *in)
 
 /* ---- the rest ---- */
 
+/* A helper that reads or writes env sees, and may change, the FP control register there. */
+static void interp_fp_call(struct interp *s, unsigned flags, bool after)
+{
+	if (!after && flags & (IR_H_READ | IR_H_WRITE | IR_H_EXIT)) {
+		interp_fp_merge(s->env, s->g);
+	} else if (after && flags & IR_H_WRITE) {
+		interp_fp_enter(s->env, s->g);
+	}
+}
+
 static void interp_call(struct interp *s, const struct ir_ins *in, union ival *r)
 {
 	const struct ir_helper *h = &s->u->helpers[in->imm];
@@ -345,7 +366,9 @@ static void interp_call(struct interp *s, const struct ir_ins *in, union ival *r
 	if (h->flags & IR_H_FLAGS) {
 		interp_fset(s, interp_fget(s));
 	}
+	interp_fp_call(s, h->flags, false);
 	x = fn(s->env, s->v[in->a].u, s->v[in->b].u, s->v[in->c].u, s->v[in->d].u);
+	interp_fp_call(s, h->flags, true);
 	if (in->type) {
 		r->u = x & ival_mask(in->type);
 	}

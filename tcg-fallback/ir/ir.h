@@ -125,7 +125,8 @@ struct ir_slot {
 
 /* Helper flags. */
 #define IR_H_READ   BIT(0) /* reads slots or env: pinned slots are written back before */
-#define IR_H_WRITE  BIT(1) /* writes slots or env: pinned slots are reloaded after */
+#define IR_H_WRITE  BIT(1) /* writes slots or the FP control word: pinned slots are reloaded
+			      after. (Any helper that is not PURE may change what ldenv reads) */
 #define IR_H_EXIT   BIT(2) /* may raise (never returns then): implies READ, pc recoverable */
 #define IR_H_PURE   BIT(3) /* depends on its arguments only */
 #define IR_H_FLAGS  BIT(4) /* reads or writes the guest's arithmetic flags: they are packed

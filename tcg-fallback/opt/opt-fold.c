@@ -499,6 +499,9 @@ static void fold_call(struct fold *s, const struct ir_ins *in)
 {
 	unsigned e = ir_effects(s->u, in);
 
+	if (!(e & IR_E_PURE)) { /* helpers change struct members freely; WRITE is about slots */
+		s->env_n = 0;
+	}
 	if (e & (IR_E_GET | IR_E_EXIT)) {
 		s->epoch++;
 	}

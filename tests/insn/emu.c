@@ -65,8 +65,16 @@ static uint8_t *emu_host(uint64_t addr, unsigned size)
 	return (uint8_t *)(uintptr_t)addr;
 }
 
+static void emu_align(uint64_t addr, uint32_t info)
+{
+	if (info & IR_M_ALIGN && addr & (IR_M_SIZE(info) - 1)) {
+		emu_fault(IT_SEGV, addr);
+	}
+}
+
 uint64_t rt_ld_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 {
+	emu_align(addr, info);
 	emu_host(addr, IR_M_SIZE(info));
 	env->win_r[info >> 8 & 31] = (struct tcg_win){ .start = addr & ~UINT64_C(0xfff) };
 	return 0;
@@ -74,6 +82,7 @@ uint64_t rt_ld_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 
 struct rt_slow rt_st_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 {
+	emu_align(addr, info);
 	emu_host(addr, IR_M_SIZE(info));
 	env->win_w[info >> 8 & 31] = (struct tcg_win){ .start = addr & ~UINT64_C(0xfff) };
 	return (struct rt_slow){ 0, 0 };
@@ -122,6 +131,20 @@ void tcg_st(struct tcg_env *env, uint64_t addr, uint64_t val, unsigned size, int
 	memcpy(emu_host(addr, size), &val, size);
 }
 
+void tcg_ld_bytes(struct tcg_env *env, uint64_t addr, void *buf, unsigned len, int mode)
+{
+	(void)env;
+	(void)mode;
+	memcpy(buf, emu_host(addr, len), len);
+}
+
+void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len, int mode)
+{
+	(void)env;
+	(void)mode;
+	memcpy(emu_host(addr, len), buf, len);
+}
+
 void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int mode)
 {
 	(void)env;
@@ -140,7 +163,7 @@ void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
 
 static enum it_fault emu_class(unsigned vec)
 {
-	return vec == X86_EXC_DE ? IT_FPE : vec == X86_EXC_UD ? IT_ILL : IT_SEGV;
+	return vec == X86_EXC_DE || vec == X86_EXC_XM || vec == X86_EXC_MF ? IT_FPE : vec == X86_EXC_UD ? IT_ILL : IT_SEGV;
 }
 
 void __noreturn x86_raise(struct tcg_env *env, enum x86_exc vec, uint32_t err)
@@ -167,24 +190,6 @@ void __noreturn x86_raise(struct tcg_env *env, enum x86_exc vec, uint32_t err)
 	}
 #include "tcg-fallback/guest/x86/helpers.def"
 #undef HELPER
-
-bool simd_translate(struct xt *x)
-{
-	(void)x;
-	return false;
-}
-
-bool simd_x87(struct xt *x)
-{
-	(void)x;
-	return false;
-}
-
-bool simd_fwait(struct xt *x)
-{
-	(void)x;
-	return false;
-}
 
 /* ---- running ---- */
 
@@ -221,6 +226,7 @@ void emu_init(void)
 	memset(emu.env, 0, n);
 	emu.cpu = tcg_arch_of(emu.env);
 	memset(emu.cpu->features, 0xff, sizeof(emu.cpu->features));
+	emu.cpu->cr4 = X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 	ir_unit_init(&emu.u);
 	emu_init_host();
 }
@@ -250,7 +256,11 @@ static void emu_load(const struct it_state *in)
 	c->cc_a = in->flags & X86_ARITH;
 	c->df = in->flags & X86_DF ? -1 : 1;
 	c->rip = in->rip;
-	c->mxcsr = 0x1f80;
+	x86_from_fxsave(c, in->fp.fx);
+	c->fpcs = c->fpds = 0;
+	for (unsigned i = 0; i < 16; i++) {
+		memcpy(&c->vec[i].q[2], in->fp.yh[i], 16);
+	}
 	for (unsigned i = X86_ES; i <= X86_DS; i++) {
 		c->seg[i].base = emu.c->bits == 16 ? (i == X86_CS ? IT_CODE : IT_MEM) : 0;
 	}
@@ -267,6 +277,10 @@ static void emu_store(struct it_state *out, uint64_t pc)
 	out->rip = pc;
 	out->flags = cc_compute(c->cc_op, c->cc_a, c->cc_b) & X86_ARITH;
 	out->flags |= c->df < 0 ? X86_DF : 0;
+	x86_to_fxsave(c, out->fp.fx);
+	for (unsigned i = 0; i < 16; i++) {
+		memcpy(out->fp.yh[i], &c->vec[i].q[2], 16);
+	}
 }
 
 static void emu_translate(uint64_t pc, unsigned max, bool opt)
@@ -314,9 +328,8 @@ static uint64_t emu_step_host(void)
 				    .pcmap = emu.pcmap, .pcmap_cap = EMU_PCMAP };
 	r = x86_tcg_host.emit(&emu.u, &emu.tc);
 	if (r) {
-		fprintf(stderr, "emitter: %s\n", strerror(-r));
-		ir_print(stderr, &emu.u);
-		abort();
+		printf("emitter: %s\n", strerror(-r));
+		emu_fault(IT_OTHER, 0);
 	}
 	for (unsigned k = 0; k < emu.tc.n_exits; k++) {
 		x86_tcg_host.unlink(emu.tc.w, emu.tc.x, &emu.exits[k]);
@@ -346,6 +359,7 @@ static void emu_go(const struct it_case *c, struct it_state *out, bool opt, bool
 	unsigned budget = 100000;
 
 	if (setjmp(emu.env->out)) {
+		interp_fp_leave(emu.env, &emu_guest);
 		emu_store(out, emu_fault_pc(host));
 		/* HLT behind the code: the end */
 		out->fault = out->rip < start || out->rip >= end ? IT_OK : emu.fault;

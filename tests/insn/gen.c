@@ -23,6 +23,7 @@ struct gen_path {
 
 static struct gen_path gen_all[3000], gen_sel[3000];
 static unsigned gen_n_all, gen_n;
+bool gen_strict;
 
 uint64_t rng_next(struct it_rng *r)
 {
@@ -273,6 +274,7 @@ static void gen_regs(struct it_rng *r, struct it_case *c)
 	}
 	c->in.flags = (uint32_t)rng_next(r) & IT_FLAGS;
 	c->in.rip = IT_CODE + c->at;
+	it_fp_init(&c->in.fp);
 	c->in.fault = IT_OK;
 	c->in.fault_addr = 0;
 }
@@ -394,6 +396,12 @@ static uint32_t gen_undefined(const struct it_case *c)
 	return 0;
 }
 
+/* In a run, with a count that is not known here. */
+static bool gen_any_undefined(const struct it_case *c)
+{
+	return c->i.d->op[1] == CL || c->i.d->op[2] == CL || gen_undefined(c) & ~X86_AF;
+}
+
 static bool gen_result_undefined(const struct it_case *c)
 {
 	return c->i.d->fn == xi_shiftd && xi_size(&c->i, 0, c->key) == 2 && gen_count(c) > 16;
@@ -507,7 +515,8 @@ void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, unsigned bi
 			}
 			if (n_insns == 1) {
 				ok = gen_fix(r, c);
-			} else if (c->i.is_mem || c->i.d->fl & (FL_STR | FL_JMP)) {
+			} else if (c->i.is_mem || c->i.d->fl & (FL_STR | FL_JMP) ||
+				   (gen_strict && gen_any_undefined(c))) {
 				c->len -= c->i.len; /* runs are of register forms */
 				k--;
 			}

@@ -21,11 +21,18 @@ enum { IT_MEM_SIZE = 4 * 4096, IT_CODE_SIZE = 2 * 4096, IT_MAX_BYTES = 512 };
 enum it_fault { IT_OK, IT_SEGV, IT_FPE, IT_ILL, IT_TRAP, IT_OTHER };
 extern const char *const it_fault_names[];
 
+/* x87, MXCSR, XMM as FXSAVE has them; high halves of YMM. */
+struct it_fp {
+	uint8_t fx[512] __aligned_to(16);
+	uint8_t yh[16][16];
+};
+
 struct it_state {
 	uint64_t reg[16], rip;
 	uint32_t flags; /* arithmetic flags and DF */
 	enum it_fault fault;
 	uint64_t fault_addr;
+	struct it_fp fp;
 };
 #define IT_FLAGS (X86_ARITH | X86_DF)
 
@@ -41,6 +48,9 @@ struct it_case {
 	uint32_t undefined; /* flags that may differ after it */
 	bool skip_regs;	    /* result registers undefined (BSF of 0...) */
 };
+
+/* A fresh FP state. */
+void it_fp_init(struct it_fp *f);
 
 /* native.c */
 void native_init(void);
@@ -61,6 +71,7 @@ struct it_rng {
 uint64_t rng_next(struct it_rng *r);
 unsigned rng_below(struct it_rng *r, unsigned n);
 void gen_init(void);
+extern bool gen_strict; /* runs: nothing that leaves flags other than AF undefined */
 /* Only forms whose name contains `only` (NULL: all). False: none. */
 bool gen_select(const char *only);
 void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, unsigned bits);

@@ -163,6 +163,7 @@ int main(int argc, char **argv)
 			break;
 		case 'H':
 			it_engines = IT_ENGINES;
+			gen_strict = true;
 			break;
 		case 'v':
 			verbose = true;

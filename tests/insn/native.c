@@ -27,6 +27,7 @@ static struct {
 	const struct it_case *c;
 	struct it_state *out;
 	greg_t saved[NGREG];
+	uint8_t saved_fp[512 + 64 + 256];
 	volatile bool running;
 	bool has_32, has_16;
 } nat;
@@ -40,6 +41,58 @@ enum { NAT_CS16 = 0 << 3 | 7, NAT_DS16 = 1 << 3 | 7 }; /* in the LDT */
 static void native_data_segs(unsigned sel)
 {
 	__asm__ volatile("mov %0, %%ds\n\tmov %0, %%es" : : "r"(sel));
+}
+
+/* The signal frame's FP state: FXSAVE image with the XSAVE header and the YMM part behind it,
+ * not compacted; bytes 464.. say how much there is. */
+enum { NAT_SW = 464, NAT_HDR = 512, NAT_YMM = 576 };
+
+static bool native_has_ymm(const uint8_t *fp)
+{
+	static const uint8_t magic[4] = { 0x53, 0x58, 0x50, 0x46 };
+
+	return !memcmp(fp + NAT_SW, magic, 4) && fp[NAT_SW + 8] & 4;
+}
+
+static void native_fp_in(uint8_t *fp, const struct it_fp *in)
+{
+	memcpy(nat.saved_fp, fp, native_has_ymm(fp) ? sizeof(nat.saved_fp) : 512);
+	memcpy(fp, in->fx, NAT_SW - 48);
+	if (native_has_ymm(fp)) {
+		fp[NAT_HDR] |= 7;
+		memcpy(fp + NAT_YMM, in->yh, 256);
+	}
+}
+
+static void native_fp_out(uint8_t *fp, struct it_fp *out)
+{
+	it_fp_init(out);
+	if (!native_has_ymm(fp)) {
+		memcpy(out->fx, fp, NAT_SW - 48);
+		memcpy(fp, nat.saved_fp, 512);
+		return;
+	}
+	if (fp[NAT_HDR] & 1) {
+		memcpy(out->fx, fp, 24);
+		memcpy(out->fx + 32, fp + 32, 128);
+	}
+	memcpy(out->fx + 24, fp + 24, 8);
+	if (fp[NAT_HDR] & 2) {
+		memcpy(out->fx + 160, fp + 160, 256);
+	}
+	if (fp[NAT_HDR] & 4) {
+		memcpy(out->yh, fp + NAT_YMM, 256);
+	}
+	memcpy(fp, nat.saved_fp, sizeof(nat.saved_fp));
+}
+
+void it_fp_init(struct it_fp *f)
+{
+	memset(f, 0, sizeof(*f));
+	f->fx[0] = 0x7f;
+	f->fx[1] = 3;
+	f->fx[24] = 0x80;
+	f->fx[25] = 0x1f;
 }
 
 static void native_enter(ucontext_t *uc)
@@ -58,6 +111,7 @@ static void native_enter(ucontext_t *uc)
 		g[REG_CSGSFS] = NAT_CS16 | (greg_t)NAT_DS16 << 48;
 		native_data_segs(NAT_DS16);
 	}
+	native_fp_in((uint8_t *)uc->uc_mcontext.fpregs, &nat.c->in.fp);
 	nat.running = true;
 }
 
@@ -69,6 +123,7 @@ static void native_leave(int sig, siginfo_t *si, ucontext_t *uc)
 	for (unsigned i = 0; i < 16; i++) {
 		o->reg[i] = (uint64_t)g[nat_gpr[i]];
 	}
+	native_fp_out((uint8_t *)uc->uc_mcontext.fpregs, &o->fp);
 	o->rip = (uint64_t)g[REG_RIP] + (nat.c->bits == 16 ? IT_CODE : 0);
 	if (nat.c->bits == 16) {
 		native_data_segs(0x2b);

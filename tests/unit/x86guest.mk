@@ -5,7 +5,8 @@ TESTS += tests/insn/insn
 tests_insn_insn_SOURCES = tests/insn/main.c tests/insn/gen.c tests/insn/emu.c \
 	tests/insn/native.c tests/insn/insn.h
 tests_insn_insn_CPPFLAGS = $(INC_VMM) $(INC_TOP)
-tests_insn_insn_LDADD = $(GROUP_START) libx86guest.a libx86host.a libinterp.a libopt.a libir.a libbase.a \
+tests_insn_insn_LDADD = $(GROUP_START) libx86guest.a libx86host.a libinterp.a libopt.a libir.a \
+	libcpu.a libbase.a \
 	$(GROUP_END) -lm
 endif
 if FUZZING

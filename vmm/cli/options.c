@@ -314,6 +314,29 @@ static int cli_device_help(struct opt *o, struct err *e)
 	return CLI_DONE;
 }
 
+/* Processor features have dots in their names: {"sse4":{"1":"on"}} is "sse4.1". */
+static struct opt *cli_flatten(struct opt *o)
+{
+	struct opt *flat = opt_new_dict();
+
+	for (unsigned i = 0; i < opt_count(o); i++) {
+		struct opt *v = opt_at(o, i);
+
+		if (opt_kind(v) != OPT_DICT) {
+			opt_put_take(flat, opt_key_at(o, i), opt_copy(v));
+			continue;
+		}
+		for (unsigned k = 0; k < opt_count(v); k++) {
+			char key[128];
+
+			snprintf(key, sizeof(key), "%s.%s", opt_key_at(o, i), opt_key_at(v, k));
+			opt_put_take(flat, key, opt_copy(opt_at(v, k)));
+		}
+	}
+	opt_free(o);
+	return flat;
+}
+
 static int cli_put_parsed(struct opt *tree, const struct cli_option *o, const char *text,
 			  struct err *e)
 {
@@ -327,6 +350,9 @@ static int cli_put_parsed(struct opt *tree, const struct cli_option *o, const ch
 	r = opt_parse(&v, text, o->implied, e);
 	if (r < 0) {
 		return err_prefix(e, r, "-%s %s", o->name, text);
+	}
+	if (strcmp(o->key, "cpu") == 0) {
+		v = cli_flatten(v);
 	}
 	if (o->kind == CLI_DICT) {
 		return cli_merge(tree, o->key, v);

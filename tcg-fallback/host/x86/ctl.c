@@ -176,6 +176,7 @@ static void ctl_jcc_exit(struct gen *g, unsigned cc, int64_t off)
 		asm_nops(&g->b, pad);
 	}
 	ctl_exit(g, asm_jcc(&g->b, cc), off);
+	g->ef_at = asm_pos(&g->b); /* a second jump on the same flags must not move this one */
 }
 
 /* Does the code behind branch `i` run: exit_to A; label `label`: ? Then A's index. */
@@ -211,6 +212,7 @@ static void ctl_branch(struct gen *g, unsigned cc, unsigned label)
 		return;
 	}
 	ctl_fixup(g, asm_jcc(&g->b, cc), label);
+	g->ef_at = asm_pos(&g->b);
 }
 
 void op_brcc(struct gen *g, const struct ir_ins *in)

@@ -369,7 +369,7 @@ static void int_shift_imm(struct gen *g, const struct ir_ins *in, unsigned op, u
 	int ra = gen_where(g, in->a);
 
 	n &= sz == 3 ? 63 : 31;
-	if (op <= SH_ROR && sz < 2) {
+	if (op <= SH_ROR && sz < 2 && !v->fl) {
 		n &= (8u << sz) - 1;
 	}
 	if (n == 0 && !v->fl) {

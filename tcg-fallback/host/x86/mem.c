@@ -128,8 +128,10 @@ static void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p,
 		a = b;
 		b = 0;
 	}
+	/* Two values in memory (place -1) are two loads, not one shared register. */
 	need = 1 + (a && mem_in_scratch(g, a)) +
-	       (b && mem_in_scratch(g, b) && (a != b && gen_where(g, a) != gen_where(g, b)));
+	       (b && b != a && mem_in_scratch(g, b) &&
+		(gen_where(g, b) < 0 || gen_where(g, a) != gen_where(g, b)));
 	if (keep != NOREG && (SCRATCH_MASK >> keep & 1) && gen_where(g, a) != (int)keep &&
 	    gen_where(g, b) != (int)keep) {
 		need++;

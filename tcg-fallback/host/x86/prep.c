@@ -183,7 +183,8 @@ static void prep_hint(struct gen *g, unsigned i, const struct ir_ins *in, struct
 		return;
 	}
 	if (in->op == IR_dep && ((in->imm == (8 << 8)) || in->imm == (16 << 8)) &&
-	    g->ins[in->a].type == IR_I64 && !g->v[in->b].part && in->b != in->a) {
+	    g->ins[in->a].type == IR_I64 && !g->v[in->b].part && in->b != in->a &&
+	    g->v[in->a].last <= i) { /* the old value ends here */
 		g->v[in->b].part = v->hint;
 		g->v[in->b].want = v->want;
 		g->v[in->b].base = in->a;
