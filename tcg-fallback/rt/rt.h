@@ -47,6 +47,7 @@ struct tcg_block {
 	uint64_t ram_off2; /* of the second page, or RT_NO_RAM */
 	const uint8_t *x;  /* entry; NULL under the interpreter */
 	uint32_t len, guest_len, n_insns;
+	int32_t seen_lo, seen_hi; /* of ir_unit */
 	_Atomic bool dead;
 	uint8_t n_exits;
 	struct tcg_exit *exits;
