@@ -16,7 +16,8 @@
  * earlier sets are visible and no later one is. One exception, by design: an
  * `fset` that is overwritten later in the unit without being read may be dropped
  * even when a may-fault instruction lies between (dead flags are not precise at
- * faults; docs/architecture.md "leaks").
+ * faults; docs/architecture.md "leaks"). Flags that are read behind a may-fault
+ * instruction are not dead at it: the guest comes back there after a page fault.
  *
  * Nothing in here knows which guest or which host it works for.
  *
@@ -104,7 +105,8 @@ enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW
  *       not computed); exit_to: bits that are dead at the target, coded the same (0: none);
  *       memory: soft-MMU window 0..IR_WINDOWS-1 (which cached window to try; the front end
  *       gives accesses off the same base register the same number)
- * mode  memory: 0 = the current privilege, 1 = "system" (implicit supervisor access)
+ * mode  memory: 0 = the current privilege, 1 = "system" (implicit supervisor access); fset: bits that
+ *       must be right at a fault behind it, coded like hint (the flags pass notes them)
  * use   number of uses; computed by passes
  */
 typedef uint16_t ir_val;

@@ -233,6 +233,27 @@ bool rt_code_written(struct tcg_rt *rt, uint64_t ram_off, uint64_t len)
 	return died;
 }
 
+void rt_forget_code(struct tcg_rt *rt)
+{
+	LOCK_SCOPE(&rt->lk);
+
+	for (unsigned i = 0; i < 1u << RT_HASH_BITS; i++) {
+		struct tcg_block *b;
+
+		while ((b = atomic_load(&rt->hash[i]))) {
+			for (int k = 0; k < 2; k++) { /* translations under way are dropped too */
+				uint64_t off = k ? b->ram_off2 : b->ram_off;
+				struct rt_page *p = off == RT_NO_RAM ? NULL : rt_page_of(rt, off);
+
+				if (p) {
+					atomic_fetch_add(&p->gen, 1);
+				}
+			}
+			rt_block_kill_locked(rt, b);
+		}
+	}
+}
+
 /* As rt_code_written for one small store in one page, when it mostly misses the code. */
 void rt_code_written_beside(struct tcg_rt *rt, uint64_t ram_off, uint64_t len)
 {
