@@ -226,6 +226,7 @@ void emu_init(void)
 	memset(emu.env, 0, n);
 	emu.cpu = tcg_arch_of(emu.env);
 	memset(emu.cpu->features, 0xff, sizeof(emu.cpu->features));
+	emu.cpu->cr4 = X86_CR4_OSFXSR | X86_CR4_OSXMMEXCPT;
 	ir_unit_init(&emu.u);
 	emu_init_host();
 }
@@ -256,6 +257,7 @@ static void emu_load(const struct it_state *in)
 	c->df = in->flags & X86_DF ? -1 : 1;
 	c->rip = in->rip;
 	x86_from_fxsave(c, in->fp.fx);
+	c->fpcs = c->fpds = 0;
 	for (unsigned i = 0; i < 16; i++) {
 		memcpy(&c->vec[i].q[2], in->fp.yh[i], 16);
 	}

@@ -136,6 +136,7 @@ uint64_t helper_gather(struct tcg_env *env, uint64_t base, uint64_t d, uint64_t 
 			mask->d[i] = (uint32_t)((int32_t)mask->d[i] >> 31);
 		}
 	}
+	memset(mask->b + bytes, 0, 32 - bytes);
 	for (unsigned i = 0; i < n; i++) {
 		int64_t k = i64 ? (int64_t)idx->q[i] : (int32_t)idx->d[i];
 		uint64_t at = base + ((uint64_t)k << scale), v;
@@ -149,6 +150,7 @@ uint64_t helper_gather(struct tcg_env *env, uint64_t base, uint64_t d, uint64_t 
 		v = tcg_ld(env, at, size, 0);
 		memcpy(dst->b + i * size, &v, size);
 		memset(mask->b + i * size, 0, size);
+		memset(dst->b + bytes, 0, 32 - bytes);
 	}
 	memset(mask, 0, 32);
 	memset(dst->b + n * size, 0, 32 - n * size);

@@ -204,9 +204,6 @@ bool sd_pcmpstr(struct xt *x, const struct simd_row *r)
 	ir_val la = 0, lb = 0;
 	bool explicit_len = op < 2, index = op & 1;
 
-	if (x->i.vex && x->i.vvvv) {
-		return false;
-	}
 	if (explicit_len && sd_w(x)) {
 		la = ir_get(u, IR_I64, X86_RAX);
 		lb = ir_get(u, IR_I64, X86_RDX);

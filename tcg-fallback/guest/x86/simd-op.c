@@ -7,7 +7,8 @@
  *
  * SSE exceptions: operations run with all exceptions masked. When the guest has
  * unmasked some (XH_XM), each FP op is put between two helpers that find the new ones
- * and raise #XM before the destination is written.
+ * and raise #XM before the destination is written. Known gap: unmasked underflow of an exact
+ * denormal result is not seen.
  *
  * Threads: the vCPU's own.
  */

@@ -138,6 +138,32 @@ static struct f80 x87_read(struct tcg_env *env, enum x87_format f, uint64_t addr
 	return x87_from(f, b, exc);
 }
 
+/* An operand of arithmetic: a NaN goes in as it is, as a load would quiet it before the
+ * operation chooses among NaNs. */
+static struct f80 x87_read_operand(struct tcg_env *env, enum x87_format f, uint64_t addr,
+				   unsigned *exc)
+{
+	uint8_t b[16] = { 0 };
+	uint64_t frac = 0;
+	bool nan = false, neg = false;
+
+	tcg_ld_bytes(env, addr, b, x87_bytes[f], 0);
+	if (f == XF_M32) {
+		nan = (ld_le32(b) & 0x7f800000) == 0x7f800000 && ld_le32(b) << 9;
+		neg = b[3] >> 7;
+		frac = (uint64_t)ld_le32(b) << 40;
+	} else if (f == XF_M64) {
+		nan = (ld_le64(b) >> 52 & 0x7ff) == 0x7ff && ld_le64(b) << 12;
+		neg = b[7] >> 7;
+		frac = ld_le64(b) << 11;
+	}
+	if (nan) {
+		*exc = 0;
+		return (struct f80){ frac | UINT64_C(1) << 63, (uint16_t)(0x7fff | neg << 15) };
+	}
+	return x87_from(f, b, exc);
+}
+
 static void x87_load(struct tcg_env *env, enum x87_format f, uint64_t addr)
 {
 	unsigned exc;
@@ -461,7 +487,7 @@ uint64_t helper_x87_mem(struct tcg_env *env, uint64_t code, uint64_t addr, uint6
 	if (op & 1) {
 		x87_mem_move(env, op, row, addr);
 	} else { /* D8, DA, DC, DE */
-		b = x87_read(env, format[op & 7], addr, &exc);
+		b = x87_read_operand(env, format[op & 7], addr, &exc);
 		x87_st0_op(c, row, b, exc);
 	}
 	c->fpip = pc;

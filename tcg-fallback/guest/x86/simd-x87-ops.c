@@ -150,6 +150,14 @@ static const uint16_t x87_host_cw = 0x37f;
 			 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)             \
 			 : X87_CLOBBER, "cc")
 
+/* Always pushes one. */
+#define X87_XTRACT()                                                                     \
+	__asm__ volatile(X87_BEGIN "fldt %[a]\n\tfxtract\n\tfnstsw %[sw]\n\t"              \
+				   "fstpt %[s]\n\tfstpt %[r]\n\t" X87_END                \
+			 : [r] "=m"(r), [s] "=m"(*second), [sw] "=m"(sw)                 \
+			 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)             \
+			 : X87_CLOBBER)
+
 static uint16_t x87_masked_cw(const struct x86_cpu *c)
 {
 	return c->fpcw | X87_EXC;
@@ -229,7 +237,7 @@ static struct f80 x87_transform(const struct x86_cpu *c, unsigned modrm, struct 
 		X87_BINP("fpatan");
 		break;
 	case 0xf4:
-		X87_UN2("fxtract");
+		X87_XTRACT();
 		break;
 	case 0xf5:
 		X87_BIN("fprem1");
@@ -333,6 +341,21 @@ static void x87_set_cc(struct x86_cpu *c, unsigned cc)
 	c->fpsw = (uint16_t)((c->fpsw & ~(X87_C0 | X87_C1 | X87_C2 | X87_C3)) | cc);
 }
 
+static bool x87_nan(struct f80 v)
+{
+	return (v.se & 0x7fff) == 0x7fff && v.m << 1;
+}
+
+/* Exceptions of converting a memory operand and of the operation: a denormal operand counts
+ * only when nothing of higher priority (invalid, a NaN, zero-divide) happened. */
+static unsigned x87_join(unsigned exc, unsigned exc_b, struct f80 a, struct f80 b)
+{
+	if ((exc | exc_b) & (X87_IE | X87_ZE) || x87_nan(a) || x87_nan(b)) {
+		exc_b &= ~X87_DE;
+	}
+	return exc | exc_b;
+}
+
 /* FCOM and relatives, `pops` times popped. */
 static void x87_com(struct x86_cpu *c, bool have, struct f80 b, bool quiet, unsigned pops,
 		    unsigned exc_b)
@@ -341,7 +364,7 @@ static void x87_com(struct x86_cpu *c, bool have, struct f80 b, bool quiet, unsi
 
 	if (have && !x87_empty(c, 0)) {
 		cc = x87_compare(x87_get(c, 0), b, quiet, &exc);
-		exc |= exc_b;
+		exc = x87_join(exc, exc_b, x87_get(c, 0), b);
 	}
 	x87_set_cc(c, cc);
 	if (x87_note(c, exc)) {
@@ -366,7 +389,7 @@ static void x87_arith_to(struct x86_cpu *c, unsigned dst, bool ok, unsigned row,
 	} else {
 		r = x87_arith(c, row, a, b, &exc);
 		x87_set_c1(c, exc & X87_C1);
-		if (!x87_note(c, exc | exc_b)) {
+		if (!x87_note(c, x87_join(exc, exc_b, a, b))) {
 			return;
 		}
 	}
