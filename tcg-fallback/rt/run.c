@@ -133,6 +133,7 @@ static void rt_landed(struct rt_vcpu *v)
 	v->one_insn_running = false;
 	v->last_exit = NULL;
 	v->env->host_ra = 0;
+	interp_fp_leave(v->env, v->rt->guest); /* emitted code's too */
 }
 
 /* ---- the dispatcher ---- */

@@ -843,8 +843,8 @@ const uint8_t *rt_exec_page(struct rt_vcpu *v, uint64_t pc, uint64_t *ram_off)
 	const uint8_t *host;
 
 	if (!rt_exec_view(v, pc, false, &host, ram_off)) {
+		/* pc_now is the instruction's first byte; pc may lie on its second page. */
 		v->env->host_ra = 0;
-		v->env->pc_now = pc;
 		tcg_raise(v->env, true);
 	}
 	return host;

@@ -2,7 +2,7 @@
 /*
  * simd.c - the differential tester for SIMD and x87 instructions.
  *
- *   tests/insn/simd [-s seed] [-n count] [-o opcode] [-p map] [-x] [-v] [-k failures]
+ *   tests/insn/simd [-s seed] [-n count] [-o opcode] [-p map] [-m 32|64] [-x] [-v] [-k failures]
  *
  * Opcodes come from the SIMD front end's tables (and D8..DF with -x or by chance), the
  * state is random: general registers, YMM, x87 and MMX registers, MXCSR, control word.
@@ -26,6 +26,7 @@ static const char *const st_engine_names[] = { "interp", "interp+opt", "host", "
 static uint8_t st_mem0[IT_MEM_SIZE], st_mem_ref[IT_MEM_SIZE];
 static int st_only_op = -1, st_only_map = -1;
 static bool st_x87_only;
+static unsigned st_bits = 64;
 static unsigned st_ran[4][256][4][2]; /* map, opcode, pp, vex: native did not fault */
 
 uint64_t rng_next(struct it_rng *r)
@@ -181,6 +182,9 @@ static void st_regs(struct it_rng *r, struct it_case *c)
 	}
 	c->in.reg[X86_RSP] = st_target(r, false);
 	c->in.reg[X86_RDI] = st_target(r, false);
+	for (unsigned i = 0; i < 16 && c->bits == 32; i++) {
+		c->in.reg[i] = i < 8 ? (uint32_t)c->in.reg[i] : 0;
+	}
 	c->in.flags = (uint32_t)rng_next(r) & IT_FLAGS;
 	c->in.rip = IT_CODE + c->at;
 	c->in.fault = IT_OK;
@@ -217,7 +221,7 @@ static unsigned st_modrm(struct it_rng *r, struct it_case *c, uint8_t *p, bool v
 		p[n++] = (uint8_t)(0x40 | reg << 3 | base);
 		p[n++] = (uint8_t)d8;
 		c->in.reg[base] = t - (uint64_t)(int64_t)d8;
-		c->in.reg[base + 8] = c->in.reg[base]; /* with REX.B */
+		c->in.reg[base + 8] = c->bits == 64 ? c->in.reg[base] : 0; /* with REX.B */
 		return n;
 	}
 	do {
@@ -230,7 +234,7 @@ static unsigned st_modrm(struct it_rng *r, struct it_case *c, uint8_t *p, bool v
 	if (!vsib && idx != base && idx != 4) {
 		c->in.reg[idx] = rng_below(r, 100);
 	}
-	c->in.reg[base + 8] = c->in.reg[base];
+	c->in.reg[base + 8] = c->bits == 64 ? c->in.reg[base] : 0;
 	return n;
 }
 
@@ -271,7 +275,8 @@ static void st_insn(struct it_rng *r, struct it_case *c)
 		unsigned keep = rng_below(r, 2) ? 15 : vvvv; /* many want none */
 
 		p[n++] = 0xc4;
-		p[n++] = (uint8_t)(rng_below(r, 8) << 5 | map);
+		keep |= c->bits == 32 ? 8 : 0;
+		p[n++] = (uint8_t)((c->bits == 32 ? 7 : rng_below(r, 8)) << 5 | map);
 		p[n++] = (uint8_t)(rng_below(r, 2) << 7 | keep << 3 | rng_below(r, 2) << 2 | pp);
 	} else {
 		static const uint8_t pre[4] = { 0, 0x66, 0xf3, 0xf2 };
@@ -279,7 +284,7 @@ static void st_insn(struct it_rng *r, struct it_case *c)
 		if (pp) {
 			p[n++] = pre[pp];
 		}
-		if (rng_below(r, 2)) {
+		if (c->bits == 64 && rng_below(r, 2)) {
 			p[n++] = (uint8_t)(0x40 | rng_below(r, 16));
 		}
 		p[n++] = 0x0f;
@@ -380,13 +385,16 @@ static const char *st_compare(const struct it_case *c, const struct it_state *a,
 	if (a->rip != b->rip) {
 		return "rip";
 	}
-	if (memcmp(a->reg, b->reg, sizeof(a->reg))) {
-		return "registers";
+	for (unsigned i = 0; i < (c->bits == 32 ? 8 : 16u); i++) {
+		if (c->bits == 32 ? (uint32_t)(a->reg[i] ^ b->reg[i]) :
+				    a->reg[i] != b->reg[i]) {
+			return "registers";
+		}
 	}
 	if (a->flags != b->flags) {
 		return "flags";
 	}
-	for (unsigned i = 0; i < 16; i++) {
+	for (unsigned i = 0; i < c->bits / 4; i++) {
 		if (!st_vec_same(&c->i, a->fp.fx + 160 + 16 * i, b->fp.fx + 160 + 16 * i) ||
 		    !st_vec_same(&c->i, a->fp.yh[i], b->fp.yh[i])) {
 			return "vectors";
@@ -488,8 +496,10 @@ static bool st_one(struct it_rng *r, bool verbose)
 	int len;
 
 	memset(&c, 0, sizeof(c));
-	c.key = XH_PE | 3u << XH_CPL_SHIFT | XH_LMA | XH_OSFXSR | XH_CODE64 | XH_AVX | XH_NE;
-	c.bits = 64;
+	c.key = XH_PE | 3u << XH_CPL_SHIFT | XH_LMA | XH_OSFXSR | XH_AVX | XH_NE |
+		(st_bits == 64 ? XH_CODE64 : XH_CODE32 | XH_SS32);
+	c.bits = st_bits;
+	c.legacy = st_bits != 64;
 	c.n_insns = 1;
 	c.at = 256;
 	st_fp(r, &c.in.fp, st_x87_only || rng_below(r, 4) == 0);
@@ -570,7 +580,7 @@ int main(int argc, char **argv)
 	bool verbose = false, coverage = false;
 	int o;
 
-	while ((o = getopt(argc, argv, "s:n:o:p:k:xvc")) != -1) {
+	while ((o = getopt(argc, argv, "s:n:o:p:k:m:xvc")) != -1) {
 		switch (o) {
 		case 's':
 			r.s = strtoull(optarg, NULL, 0);
@@ -586,6 +596,9 @@ int main(int argc, char **argv)
 			break;
 		case 'p':
 			st_only_map = atoi(optarg);
+			break;
+		case 'm':
+			st_bits = atoi(optarg) == 32 ? 32 : 64;
 			break;
 		case 'x':
 			st_x87_only = true;
@@ -607,6 +620,10 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	native_init();
 	emu_init();
+	if (!native_has(st_bits)) {
+		printf("this host cannot run 32-bit code\n");
+		return 77;
+	}
 	for (unsigned long i = 0; i < n && bad < max_bad; i++) {
 		bad += !st_one(&r, verbose);
 	}

@@ -5,6 +5,13 @@ TESTS += tests/unit/machine
 tests_unit_machine_SOURCES = tests/unit/machine_test.c
 tests_unit_machine_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_machine_LDADD = $(GROUP_START) libmachine.a libcpu.a libstate.a libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
+
+check_PROGRAMS += tests/unit/cli
+TESTS += tests/unit/cli
+tests_unit_cli_SOURCES = tests/unit/cli_test.c
+nodist_tests_unit_cli_SOURCES = devices/devtable.c
+tests_unit_cli_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_cli_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
 endif
 
 if FUZZING

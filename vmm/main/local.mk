@@ -10,14 +10,7 @@ LODGE_SYSLIBS = \
 	$(SLIRP_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(GNUTLS_LIBS) $(CAPSTONE_LIBS) -lpthread -lm
 
 bin_PROGRAMS += lodge
-lodge_SOURCES = %D%/notyet.c
+lodge_SOURCES = %D%/accel.c %D%/accel-qtest.c %D%/build.c %D%/build.h %D%/main.c
 nodist_lodge_SOURCES = devices/devtable.c
 lodge_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP)
 lodge_LDADD = $(LODGE_LIBS) $(LODGE_SYSLIBS)
-
-# The real program, while parts are still missing: make lodge-next
-EXTRA_PROGRAMS = lodge-next
-lodge_next_SOURCES = %D%/accel.c %D%/accel-qtest.c %D%/build.c %D%/build.h %D%/main.c
-nodist_lodge_next_SOURCES = devices/devtable.c
-lodge_next_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP)
-lodge_next_LDADD = $(LODGE_LIBS) $(LODGE_SYSLIBS)
