@@ -130,6 +130,11 @@ void rt_check_st(struct rt_vcpu *v)
 	}
 }
 
+bool rt_check_done(const struct tcg_rt *rt, const struct tcg_block *b)
+{
+	return !rt->check || b->checks >= CHECK_TIMES || !rt_checkable(b->unit);
+}
+
 static struct rt_check *rt_check_get(struct rt_vcpu *v)
 {
 	size_t size = v->c->vm->arch->state_size;

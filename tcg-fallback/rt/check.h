@@ -15,9 +15,12 @@
 
 struct rt_vcpu;
 struct tcg_block;
+struct tcg_rt;
 
 /* Before the run: true if the block was run dry and is to be compared after. */
 bool rt_check_before(struct rt_vcpu *v, struct tcg_block *b);
+/* May the block be reached without the dispatcher? */
+bool rt_check_done(const struct tcg_rt *rt, const struct tcg_block *b);
 void rt_check_after(struct rt_vcpu *v, const struct tcg_block *b, int reason);
 
 /* softmmu.c, while v->dry */

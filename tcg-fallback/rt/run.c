@@ -155,7 +155,7 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 	const uint8_t *host;
 
 	*blk = NULL;
-	if (!v->one_insn && !v->last_exit && rt->host && !rt->check) {
+	if (!v->one_insn && !v->last_exit && rt->host) {
 		struct tcg_jc_entry *en;
 		void *x;
 
@@ -177,7 +177,7 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 			return NULL;
 		}
 	}
-	if ((*blk)->ram_off != RT_NO_RAM && rt->host && !rt->check) {
+	if ((*blk)->ram_off != RT_NO_RAM && rt->host && rt_check_done(rt, *blk)) {
 		rt_jc_put(v, pc, *blk);
 	}
 	return (*blk)->x;
@@ -278,7 +278,8 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		if (unlikely(!x && !(blk && blk->unit))) {
 			return VCPU_EXIT_ERROR;
 		}
-		if (v->last_exit && blk && !v->one_insn && v->last_exit->jump_off && !rt->check) {
+		if (v->last_exit && blk && !v->one_insn && v->last_exit->jump_off &&
+		    rt_check_done(rt, blk) && rt_check_done(rt, v->last_exit->block)) {
 			rt_block_link(v, v->last_exit, blk);
 		}
 		v->last_exit = NULL;
@@ -292,7 +293,10 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		v->one_insn_running = v->one_insn;
 		v->one_insn = false;
 		rt_go_in(v);
-		checked = rt->check && rt_check_before(v, blk);
+		checked = rt->check && blk && rt_check_before(v, blk);
+		if (checked) { /* stop after this block */
+			atomic_store(&v->env->jc, rt->jc_empty);
+		}
 		reason = rt->host ? rt_run_code(v, x) : rt_run_interp(v, blk);
 		if (checked) {
 			rt_check_after(v, blk, reason);
