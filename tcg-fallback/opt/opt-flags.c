@@ -7,7 +7,11 @@
  * remembers what is live there, so forward branches are exact; for a backward branch
  * everything is taken as live, or (tier 2) the pass repeats from "nothing" until the
  * labels' sets stop growing: at most 6 bits times labels, in practice two rounds.
- * Faults do not read flags (ir.h says why).
+ * Faults do not read flags that nobody reads later (ir.h says why). But a fault between an
+ * fset and an instruction that uses the flags value needs the fset: the guest comes back
+ * to the faulting instruction with what was saved, as a new unit. Forwarding hides such
+ * a read (the user names the value, not an fget), so uses are collected in `soft` and
+ * become live at the next may-fault instruction above.
  *
  * Effects: an fset that nobody reads becomes a nop; an fmix of which one side is demanded
  * gets imm 0 or all, which folding turns into that side; fset and flags carry their
@@ -23,6 +27,7 @@ struct opt_fl {
 	struct ir_unit *u;
 	uint16_t demand[IR_MAX_INS + 1]; /* per value */
 	uint16_t label[IR_MAX_INS + 1];	 /* live at label */
+	unsigned soft;
 	bool edit, grew;
 };
 
@@ -60,8 +65,12 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 	struct ir_ins *in = &s->u->ins[i];
 	unsigned d = s->demand[i];
 
+	if (s->soft && (ir_effects(s->u, in) & IR_E_EXIT)) {
+		live |= s->soft;
+	}
 	switch (in->op) {
 	case IR_fset:
+		s->soft = 0;
 		if (s->edit) {
 			if (!live) {
 				in->op = IR_NOP;
@@ -80,9 +89,11 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 		return live;
 	case IR_fmix:
 		opt_fl_mix(s, in, d);
+		s->soft |= d & ~(unsigned)in->imm & IR_FL_ALL;
 		return live;
 	case IR_fshift:
 		opt_fl_want(s, in->b, d);
+		s->soft |= d;
 		if (s->edit) {
 			in->hint = ir_fl_hint(d);
 		}
@@ -90,18 +101,22 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 	case IR_setcc:
 	case IR_selcc:
 		opt_fl_want(s, in->a, ir_cond_reads(in->aux));
+		s->soft |= ir_cond_reads(in->aux);
 		return live;
 	case IR_adc:
 	case IR_sbb:
 		opt_fl_want(s, in->c, IR_FL_C);
+		s->soft |= IR_FL_C;
 		return live;
 	case IR_fpack:
 		opt_fl_want(s, in->a, IR_FL_ALL);
+		s->soft = IR_FL_ALL;
 		return live;
 	case IR_call:
 		return s->u->helpers[in->imm].flags & IR_H_FLAGS ? IR_FL_ALL : live;
 	case IR_brcc:
 		opt_fl_want(s, in->a, ir_cond_reads(in->aux));
+		s->soft |= ir_cond_reads(in->aux);
 		return live | s->label[in->imm];
 	case IR_brcmp:
 		return live | s->label[in->imm];
@@ -109,6 +124,7 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 		return s->label[in->imm];
 	case IR_label:
 		opt_fl_label(s, in->imm, live);
+		s->soft = 0; /* values do not live across it */
 		return live;
 	case IR_exit_to:
 	case IR_exit_ind:
@@ -125,6 +141,7 @@ static void opt_fl_round(struct opt_fl *s)
 
 	memset(s->demand, 0, s->u->n * sizeof(s->demand[0]));
 	s->grew = false;
+	s->soft = 0;
 	for (unsigned i = s->u->n; i-- > 1;) {
 		if (s->u->ins[i].op != IR_NOP) {
 			live = opt_fl_ins(s, i, live);
