@@ -7,11 +7,12 @@
  * remembers what is live there, so forward branches are exact; for a backward branch
  * everything is taken as live, or (tier 2) the pass repeats from "nothing" until the
  * labels' sets stop growing: at most 6 bits times labels, in practice two rounds.
- * Faults do not read flags that nobody reads later (ir.h says why). But a fault between an
- * fset and an instruction that uses the flags value needs the fset: the guest comes back
- * to the faulting instruction with what was saved, as a new unit. Forwarding hides such
- * a read (the user names the value, not an fget), so uses are collected in `soft` and
- * become live at the next may-fault instruction above.
+ *
+ * Faults and flags: an fset that is overwritten before the guest reads it need not be visible
+ * at a fault in between (ir.h). One that the guest reads *after* a may-fault instruction must
+ * be: a page fault comes back to that instruction, in a new unit that starts from the state.
+ * Folding turns the fget into the value itself, so the first run notes those bits in the
+ * fset's `mode` (coded like hint) and later runs respect the note.
  *
  * Effects: an fset that nobody reads becomes a nop; an fmix of which one side is demanded
  * gets imm 0 or all, which folding turns into that side; fset and flags carry their
@@ -27,7 +28,8 @@ struct opt_fl {
 	struct ir_unit *u;
 	uint16_t demand[IR_MAX_INS + 1]; /* per value */
 	uint16_t label[IR_MAX_INS + 1];	 /* live at label */
-	unsigned soft;
+	uint16_t xlabel[IR_MAX_INS + 1]; /* ... and at some may-fault instruction behind it */
+	unsigned xlive;			 /* live at a may-fault instruction from here to the fset */
 	bool edit, grew;
 };
 
@@ -53,10 +55,40 @@ static void opt_fl_mix(struct opt_fl *s, struct ir_ins *in, unsigned d)
 
 static void opt_fl_label(struct opt_fl *s, int64_t l, unsigned live)
 {
-	if (live & ~s->label[l]) {
+	if ((live & ~s->label[l]) || (s->xlive & ~s->xlabel[l])) {
 		s->label[l] |= live;
+		s->xlabel[l] |= s->xlive;
 		s->grew = true;
 	}
+}
+
+/* fset: bits somebody reads, now or when a fault in between comes back. */
+static unsigned opt_fl_fset(struct opt_fl *s, struct ir_ins *in, unsigned live)
+{
+	unsigned x = s->xlive | (in->mode ? ir_fl_of_hint(in->mode) : 0), want = live | x;
+
+	s->xlive = 0;
+	if (s->edit) {
+		if (!want) {
+			in->op = IR_NOP;
+			return 0;
+		}
+		in->hint = ir_fl_hint(want);
+		in->mode = ir_fl_hint(x);
+	}
+	opt_fl_want(s, in->a, want);
+	return 0;
+}
+
+static unsigned opt_fl_call(struct opt_fl *s, const struct ir_ins *in, unsigned live)
+{
+	if (s->u->helpers[in->imm].flags & IR_H_FLAGS) {
+		live = IR_FL_ALL;
+	}
+	if (ir_effects(s->u, in) & IR_E_EXIT) {
+		s->xlive |= live;
+	}
+	return live;
 }
 
 /* What is live before instruction i, given what is live behind it. */
@@ -65,21 +97,9 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 	struct ir_ins *in = &s->u->ins[i];
 	unsigned d = s->demand[i];
 
-	if (s->soft && (ir_effects(s->u, in) & IR_E_EXIT)) {
-		live |= s->soft;
-	}
 	switch (in->op) {
 	case IR_fset:
-		s->soft = 0;
-		if (s->edit) {
-			if (!live) {
-				in->op = IR_NOP;
-				return 0;
-			}
-			in->hint = ir_fl_hint(live);
-		}
-		opt_fl_want(s, in->a, live);
-		return 0;
+		return opt_fl_fset(s, in, live);
 	case IR_fget:
 		return live | d;
 	case IR_flags:
@@ -89,11 +109,9 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 		return live;
 	case IR_fmix:
 		opt_fl_mix(s, in, d);
-		s->soft |= d & ~(unsigned)in->imm & IR_FL_ALL;
 		return live;
 	case IR_fshift:
 		opt_fl_want(s, in->b, d);
-		s->soft |= d;
 		if (s->edit) {
 			in->hint = ir_fl_hint(d);
 		}
@@ -101,34 +119,40 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 	case IR_setcc:
 	case IR_selcc:
 		opt_fl_want(s, in->a, ir_cond_reads(in->aux));
-		s->soft |= ir_cond_reads(in->aux);
 		return live;
 	case IR_adc:
 	case IR_sbb:
 		opt_fl_want(s, in->c, IR_FL_C);
-		s->soft |= IR_FL_C;
 		return live;
 	case IR_fpack:
 		opt_fl_want(s, in->a, IR_FL_ALL);
-		s->soft = IR_FL_ALL;
 		return live;
 	case IR_call:
-		return s->u->helpers[in->imm].flags & IR_H_FLAGS ? IR_FL_ALL : live;
+		return opt_fl_call(s, in, live);
+	case IR_ld:
+	case IR_st:
+	case IR_rmw:
+	case IR_cas:
+		s->xlive |= live;
+		return live;
 	case IR_brcc:
 		opt_fl_want(s, in->a, ir_cond_reads(in->aux));
-		s->soft |= ir_cond_reads(in->aux);
+		s->xlive |= s->xlabel[in->imm];
 		return live | s->label[in->imm];
 	case IR_brcmp:
+		s->xlive |= s->xlabel[in->imm];
 		return live | s->label[in->imm];
 	case IR_br:
+		s->xlive = s->xlabel[in->imm];
 		return s->label[in->imm];
 	case IR_label:
 		opt_fl_label(s, in->imm, live);
-		s->soft = 0; /* values do not live across it */
 		return live;
 	case IR_exit_to:
+		return IR_FL_ALL & ~(in->hint ? ir_fl_of_hint(in->hint) : 0);
 	case IR_exit_ind:
 	case IR_exit:
+		s->xlive = 0;
 		return IR_FL_ALL;
 	default:
 		return live;
@@ -141,7 +165,7 @@ static void opt_fl_round(struct opt_fl *s)
 
 	memset(s->demand, 0, s->u->n * sizeof(s->demand[0]));
 	s->grew = false;
-	s->soft = 0;
+	s->xlive = 0;
 	for (unsigned i = s->u->n; i-- > 1;) {
 		if (s->u->ins[i].op != IR_NOP) {
 			live = opt_fl_ins(s, i, live);
@@ -159,6 +183,7 @@ static void opt_fl_back_edges(struct opt_fl *s)
 	}
 	memset(seen, 0, s->u->n_labels / 8 + 1);
 	memset(s->label, 0, (s->u->n_labels + 1) * sizeof(s->label[0]));
+	memset(s->xlabel, 0, (s->u->n_labels + 1) * sizeof(s->xlabel[0]));
 	for (unsigned i = 1; i < s->u->n; i++) {
 		const struct ir_ins *in = &s->u->ins[i];
 
@@ -166,7 +191,7 @@ static void opt_fl_back_edges(struct opt_fl *s)
 			seen[in->imm / 8] |= 1 << (in->imm & 7);
 		} else if ((in->op == IR_br || in->op == IR_brcc || in->op == IR_brcmp) &&
 			   (seen[in->imm / 8] & 1 << (in->imm & 7))) {
-			s->label[in->imm] = IR_FL_ALL;
+			s->label[in->imm] = s->xlabel[in->imm] = IR_FL_ALL;
 		}
 	}
 }
@@ -182,6 +207,7 @@ static void opt_fl_run(struct ir_unit *u, bool iterate)
 	}
 	if (iterate && u->n_labels) {
 		memset(s.label, 0, (u->n_labels + 1) * sizeof(s.label[0]));
+		memset(s.xlabel, 0, (u->n_labels + 1) * sizeof(s.xlabel[0]));
 		do {
 			opt_fl_round(&s);
 		} while (s.grew);

@@ -676,7 +676,7 @@ static ir_val fold_ins(struct fold *s, unsigned i)
 	case IR_fget:
 		return fold_fget(s, i);
 	case IR_fset:
-		if (s->flags == in->a) {
+		if (s->flags == in->a && !in->mode) {
 			in->op = IR_NOP;
 		}
 		s->flags = in->a;

@@ -16,16 +16,20 @@ timeout -k 5 120 "$LODGE" -accel "$LODGE_ACCEL" -machine q35 -cpu max -m 256M -n
 	-serial "file:$tmp/serial" -kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
 	-append "console=ttyS0 quiet panic=-1 lodge.test=boot lodge.end=reboot" >"$tmp/err" 2>&1 &
 pid=$!
+reports()
+{
+	[ -f "$tmp/serial" ] || { echo 0; return; }
+	grep -c 'LODGE: done' "$tmp/serial" || true
+}
 i=0
-while [ $i -lt 200 ] && [ "$(grep -c 'LODGE: done' "$tmp/serial" 2>/dev/null)" -lt 2 ] 2>/dev/null; do
-	kill -0 $pid 2>/dev/null || break
+while [ $i -lt 200 ] && [ "$(reports)" -lt 2 ] && kill -0 $pid 2>/dev/null; do
 	sleep 0.5
 	i=$((i + 1))
 done
 kill -TERM $pid 2>/dev/null
 wait $pid
 rc=$?
-[ "$(grep -c 'LODGE: done' "$tmp/serial")" -ge 2 ] || {
+[ "$(reports)" -ge 2 ] || {
 	cat "$tmp/err"
 	tail -n 30 "$tmp/serial"
 	fail "the guest did not come up a second time"

@@ -304,8 +304,11 @@ static inline void irgen_memory(struct irgen *g)
 		v = irgen_val(g, t);
 		ir_st(g->u, t, a, irgen_n(g, m + 1) | (irgen_n(g, 4) ? 0 : IR_M_BE), v);
 		break;
-	case 4:
+	case 4: /* aligned: kernels slow programs that lock across cache lines */
+		a.base = ir_op2i(g->u, IR_and, IR_I64, a.base, -8);
+		a.index = 0;
 		a.scale = 0;
+		a.disp &= ~7;
 		v = irgen_val(g, t);
 		irgen_keep(g, ir_rmw(g->u, t, irgen_n(g, IR_RMW_XOR + 1), a, m, v));
 		break;
