@@ -156,8 +156,9 @@ static void rt_block_span(const struct tcg_block *b, uint64_t page, uint64_t *fr
 	uint64_t first = b->ram_off & (TCG_PAGE - 1);
 
 	if (b->ram_off >> TCG_PAGE_BITS == page) {
-		*from = first;
-		*to = MIN(first + b->guest_len, (uint64_t)TCG_PAGE);
+		/* seen_lo <= 0; both are inside the page */
+		*from = first - (uint64_t)(-(int64_t)b->seen_lo);
+		*to = MIN(first + MAX(b->guest_len, (uint32_t)b->seen_hi), (uint64_t)TCG_PAGE);
 	} else {
 		*from = 0;
 		*to = first + b->guest_len - TCG_PAGE;
@@ -441,6 +442,7 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 		return NULL;
 	}
 	*b = (struct tcg_block){ .pc = pc, .key = key, .guest_len = u->guest_len,
+				 .seen_lo = u->seen_lo, .seen_hi = u->seen_hi,
 				 .n_insns = u->n_guest_insns, .region = r,
 				 .ram_off = RT_NO_RAM, .ram_off2 = RT_NO_RAM };
 	if (rt->host) {
@@ -457,7 +459,8 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 		for (unsigned i = 0; i < code.n_exits; i++) {
 			b->exits[i].block = b;
 		}
-	} else {
+	}
+	if (!rt->host || rt->check) {
 		struct ir_unit *copy = rt_region_alloc(r, sizeof(*copy));
 		struct ir_ins *ins = rt_region_alloc(r, u->n * sizeof(*ins));
 
