@@ -20,6 +20,14 @@
 TEST_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP) $(CHECK_CFLAGS)
 TEST_LIBS = $(CHECK_LIBS) $(LIBURING_LIBS) -lpthread -lm
 
+# Each test has a time limit (timeout ends with 124); Check's own limits suit an idle
+# machine, the factor suits a busy one.
+TEST_LIMIT = 900
+LOG_COMPILER = timeout
+AM_LOG_FLAGS = -k 10 $(TEST_LIMIT)
+AM_TESTS_ENVIRONMENT = CK_TIMEOUT_MULTIPLIER=$${CK_TIMEOUT_MULTIPLIER-10}; \
+	export CK_TIMEOUT_MULTIPLIER;
+
 include tests/unit/base.mk
 include tests/unit/core.mk
 include tests/unit/state.mk
