@@ -1,3 +1,10 @@
 noinst_LIBRARIES += libkvm.a
-libkvm_a_SOURCES = %D%/placeholder.c
-libkvm_a_CPPFLAGS = $(INC_VMM)
+KVM_COMMON = %D%/kvm.h %D%/kvm.c %D%/mem.c %D%/irq.c %D%/vcpu.c %D%/hybrid.c %D%/fail.c
+KVM_X86 = %D%/x86.h %D%/arch-x86.c %D%/x86-cpuid.c %D%/x86-state.c %D%/x86-tsc.c
+libkvm_a_SOURCES =
+if HAVE_KVM
+if HOST_X86_64
+libkvm_a_SOURCES += $(KVM_COMMON) $(KVM_X86)
+endif
+endif
+libkvm_a_CPPFLAGS = $(INC_VMM) $(INC_TOP) $(CAPSTONE_CFLAGS)

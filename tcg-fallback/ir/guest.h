@@ -71,6 +71,10 @@ struct tcg_guest {
 	bool (*interrupt)(struct tcg_env *env);
 	/* Something to interrupt() right now? cheap; with vcpu->requests loaded */
 	bool (*interrupt_ready)(struct tcg_env *env);
+	/* Optional, for a state that another accelerator wrote or will read: is there an event
+	 * for deliver()? And: what is kept lazily becomes plain. */
+	bool (*event_pending)(void *arch);
+	void (*settle)(void *arch);
 	/* Disassembles one instruction for -d in_asm; capstone arch/mode, or NULL. */
 	int (*disas_mode)(uint64_t key);
 };

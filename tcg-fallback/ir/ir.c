@@ -147,6 +147,7 @@ void ir_unit_reset(struct ir_unit *u)
 	u->overflow = false;
 	u->n_guest_insns = 0;
 	u->guest_len = 0;
+	u->seen_lo = u->seen_hi = 0;
 }
 
 void ir_unit_fini(struct ir_unit *u)

@@ -102,7 +102,8 @@ enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW
  * aux2  compared type (setcmp, selnz, fshift); scale 0..3 (ld, st, cas: low 2 bits);
  *       for rmw: access description, and the scale is always 0
  * hint  fset, flags, fshift: the bits that anybody looks at, as ir_fl_hint() codes them (0:
- *       not computed); memory: soft-MMU window 0..IR_WINDOWS-1 (which cached window to try; the front end
+ *       not computed); exit_to: bits that are dead at the target, coded the same (0: none);
+ *       memory: soft-MMU window 0..IR_WINDOWS-1 (which cached window to try; the front end
  *       gives accesses off the same base register the same number)
  * mode  memory: 0 = the current privilege, 1 = "system" (implicit supervisor access); fset: bits that
  *       must be right at a fault behind it, coded like hint (the flags pass notes them)
@@ -156,6 +157,7 @@ struct ir_unit {
 	/* filled by the front end */
 	unsigned n_guest_insns;
 	unsigned guest_len;	/* bytes of guest code from pc on */
+	int32_t seen_lo, seen_hi; /* other bytes of pc's page the unit relies on: [lo, hi) off pc */
 };
 
 void ir_unit_init(struct ir_unit *u);

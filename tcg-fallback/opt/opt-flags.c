@@ -149,6 +149,7 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 		opt_fl_label(s, in->imm, live);
 		return live;
 	case IR_exit_to:
+		return IR_FL_ALL & ~(in->hint ? ir_fl_of_hint(in->hint) : 0);
 	case IR_exit_ind:
 	case IR_exit:
 		s->xlive = 0;

@@ -156,8 +156,9 @@ static void rt_block_span(const struct tcg_block *b, uint64_t page, uint64_t *fr
 	uint64_t first = b->ram_off & (TCG_PAGE - 1);
 
 	if (b->ram_off >> TCG_PAGE_BITS == page) {
-		*from = first;
-		*to = MIN(first + b->guest_len, (uint64_t)TCG_PAGE);
+		/* seen_lo <= 0; both are inside the page */
+		*from = first - (uint64_t)(-(int64_t)b->seen_lo);
+		*to = MIN(first + MAX(b->guest_len, (uint32_t)b->seen_hi), (uint64_t)TCG_PAGE);
 	} else {
 		*from = 0;
 		*to = first + b->guest_len - TCG_PAGE;
@@ -230,6 +231,27 @@ bool rt_code_written(struct tcg_rt *rt, uint64_t ram_off, uint64_t len)
 		len -= n;
 	}
 	return died;
+}
+
+void rt_forget_code(struct tcg_rt *rt)
+{
+	LOCK_SCOPE(&rt->lk);
+
+	for (unsigned i = 0; i < 1u << RT_HASH_BITS; i++) {
+		struct tcg_block *b;
+
+		while ((b = atomic_load(&rt->hash[i]))) {
+			for (int k = 0; k < 2; k++) { /* translations under way are dropped too */
+				uint64_t off = k ? b->ram_off2 : b->ram_off;
+				struct rt_page *p = off == RT_NO_RAM ? NULL : rt_page_of(rt, off);
+
+				if (p) {
+					atomic_fetch_add(&p->gen, 1);
+				}
+			}
+			rt_block_kill_locked(rt, b);
+		}
+	}
 }
 
 /* As rt_code_written for one small store in one page, when it mostly misses the code. */
@@ -420,6 +442,7 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 		return NULL;
 	}
 	*b = (struct tcg_block){ .pc = pc, .key = key, .guest_len = u->guest_len,
+				 .seen_lo = u->seen_lo, .seen_hi = u->seen_hi,
 				 .n_insns = u->n_guest_insns, .region = r,
 				 .ram_off = RT_NO_RAM, .ram_off2 = RT_NO_RAM };
 	if (rt->host) {

@@ -47,6 +47,7 @@ struct tcg_block {
 	uint64_t ram_off2; /* of the second page, or RT_NO_RAM */
 	const uint8_t *x;  /* entry; NULL under the interpreter */
 	uint32_t len, guest_len, n_insns;
+	int32_t seen_lo, seen_hi; /* of ir_unit */
 	_Atomic bool dead;
 	uint8_t n_exits;
 	struct tcg_exit *exits;
@@ -166,6 +167,7 @@ struct rt_vcpu {
 	struct rt_region *region;
 	struct ir_unit unit;
 	bool raise_pending, translating;
+	unsigned burst;	       /* instructions left, each a block; 0: no limit */
 	bool one_insn;	       /* next block: a single instruction, uncached */
 	bool one_insn_running, excl_held;
 	_Atomic bool flush_req; /* the memory map changed: drop the whole TLB */
@@ -220,6 +222,8 @@ void rt_block_kill_locked(struct tcg_rt *rt, struct tcg_block *b);
 /* A write of [ram_off, +len) that is not seen by the TLB. True if blocks died. */
 bool rt_code_written(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
 void rt_code_written_beside(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
+/* Guest memory was written where nobody watched: every block dies. */
+void rt_forget_code(struct tcg_rt *rt);
 bool rt_code_overlaps(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
 void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off);
 uint64_t rt_block_guest_pc(const struct tcg_block *b, uint64_t host_ra);

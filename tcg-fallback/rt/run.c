@@ -31,7 +31,7 @@ static const struct tcg_guest *const rt_guests[] = { &x86_tcg_guest };
 
 struct rt_vcpu *rt_vcpu_of(struct tcg_env *env)
 {
-	return env->vcpu->hv;
+	return env->vcpu->tcg;
 }
 
 /* ---- IN and OUT ---- */
@@ -272,6 +272,9 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		rt->guest->key(v->arch, &pc, &key);
 		v->env->pc_now = pc;
 		rt_jc_select(v, key);
+		if (unlikely(v->burst)) {
+			v->one_insn = true;
+		}
 		x = rt_find(v, pc, key, &blk);
 		if (unlikely(!x && !(blk && blk->unit))) {
 			return VCPU_EXIT_ERROR;
@@ -308,14 +311,20 @@ left:
 		default:
 			break;
 		}
+		if (unlikely(v->burst) && !v->raise_pending && !--v->burst) {
+			return VCPU_EXIT_KICK;
+		}
 	}
 }
 
 static enum vcpu_exit rt_vcpu_run(struct vcpu *c)
 {
-	struct rt_vcpu *v = c->hv;
+	struct rt_vcpu *v = c->tcg;
 	enum vcpu_exit r;
 
+	if (atomic_load(&c->exit_request)) {
+		return VCPU_EXIT_KICK; /* asked before we were `running`: nobody kicked us */
+	}
 	atomic_fetch_add(&v->epoch, 1);
 	if (_setjmp(v->env->out)) {
 		rt_landed(v);
@@ -331,7 +340,7 @@ static enum vcpu_exit rt_vcpu_run(struct vcpu *c)
 
 static void rt_vcpu_kick(struct vcpu *c)
 {
-	struct rt_vcpu *v = c->hv;
+	struct rt_vcpu *v = c->tcg;
 
 	if (v) {
 		rt_kick_one(v);
@@ -340,7 +349,7 @@ static void rt_vcpu_kick(struct vcpu *c)
 
 static int rt_vcpu_init(struct vcpu *c, struct err *e)
 {
-	struct tcg_rt *rt = c->vm->hv_priv;
+	struct tcg_rt *rt = c->vm->tcg;
 	struct rt_vcpu *v = aligned_alloc(64, ALIGN_UP(sizeof(*v), (size_t)64));
 	int ret;
 
@@ -356,7 +365,7 @@ static int rt_vcpu_init(struct vcpu *c, struct err *e)
 	v->loop_exit = -1;
 	v->env->vcpu = c;
 	v->env->rt = rt;
-	c->hv = v;
+	c->tcg = v;
 	ir_unit_init(&v->unit);
 	if (rt_jc_init(v) < 0) {
 		return err_set(e, -ENOMEM, "translator: no memory for vCPU %u", c->index);
@@ -379,7 +388,7 @@ static int rt_vcpu_init(struct vcpu *c, struct err *e)
 
 static void rt_vcpu_fini(struct vcpu *c)
 {
-	struct rt_vcpu *v = c->hv;
+	struct rt_vcpu *v = c->tcg;
 
 	if (!v) {
 		return;
@@ -393,7 +402,7 @@ static void rt_vcpu_fini(struct vcpu *c)
 			v->region->owner = NULL;
 		}
 	}
-	c->hv = NULL;
+	c->tcg = NULL;
 	rt_mmu_fini(v);
 	rt_jc_fini(v);
 	ir_unit_fini(&v->unit);
@@ -518,7 +527,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 		rt->cache.stub_len = (size_t)ret;
 		rt->miss_stub = (void *)(uintptr_t)rt->host->miss_stub();
 	}
-	vm->hv_priv = rt;
+	vm->tcg = rt;
 	rt->listener.changed = rt_map_changed;
 	aspace_add_listener(&vm->mem, &rt->listener);
 	ram_set_written_hook(rt_ram_written, rt);
@@ -527,7 +536,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 
 static void rt_vm_fini(struct vm *vm)
 {
-	struct tcg_rt *rt = vm->hv_priv;
+	struct tcg_rt *rt = vm->tcg;
 
 	ram_set_written_hook(NULL, NULL);
 	aspace_del_listener(&vm->mem, &rt->listener);
@@ -544,7 +553,47 @@ static void rt_vm_fini(struct vm *vm)
 	lk_fini(&rt->lk);
 	free(rt->vcpus);
 	free(rt);
-	vm->hv_priv = NULL;
+	vm->tcg = NULL;
+}
+
+/* ---- beside another accelerator ---- */
+
+static void rt_burst_enter(struct vcpu *c, bool forget)
+{
+	struct rt_vcpu *v = c->tcg;
+
+	if (forget) {
+		rt_forget_code(v->rt);
+	}
+	v->raise_pending = false;
+	v->loop_exit = -1;
+	tcg_flush_all(v->env);
+	/* An event whose delivery the other one began is still to be delivered. */
+	v->raise_pending = v->rt->guest->event_pending && v->rt->guest->event_pending(v->arch);
+}
+
+static void rt_burst_settle(struct vcpu *c)
+{
+	struct rt_vcpu *v = c->tcg;
+
+	if (v->rt->guest->settle) {
+		v->rt->guest->settle(v->arch);
+	}
+}
+
+/* Each instruction is a block of its own that nobody keeps: the guest's code may change
+ * unseen while the other accelerator runs other vCPUs. */
+static enum vcpu_exit rt_burst_run(struct vcpu *c, unsigned max_insns)
+{
+	struct rt_vcpu *v = c->tcg;
+	enum vcpu_exit r;
+
+	v->burst = max_insns;
+	r = rt_vcpu_run(c);
+	v->burst = 0;
+	v->one_insn = false;
+	rt_burst_settle(c);
+	return r;
 }
 
 static int rt_state_nop(struct vcpu *c, struct err *e)
@@ -557,7 +606,7 @@ static int rt_state_nop(struct vcpu *c, struct err *e)
 /* Counters are read without a lock: they may be a little behind. */
 static struct opt *rt_query_stats(struct vm *vm)
 {
-	struct tcg_rt *rt = vm->hv_priv;
+	struct tcg_rt *rt = vm->tcg;
 	struct opt *o = opt_new_dict(), *cpus = opt_new_list();
 	uint64_t used = 0;
 
@@ -600,5 +649,6 @@ const struct hv_ops tcg_hv_ops = {
 		  .state_pull = rt_state_nop,
 		  .state_push = rt_state_nop,
 		  .request = rt_vcpu_kick },
+	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle },
 	.query_stats = rt_query_stats,
 };

@@ -67,6 +67,15 @@ struct hv_ops {
 				     uint64_t *bits, struct err *e);
 	} mem;
 
+	struct { /* an accelerator that can run a vCPU of another one for a while */
+		/* The state was written behind its back. `forget`: guest code may have changed. */
+		void (*enter)(struct vcpu *c, bool forget);
+		/* At most max_insns instructions, then VCPU_EXIT_KICK. */
+		enum vcpu_exit (*run)(struct vcpu *c, unsigned max_insns);
+		/* Lazily kept state becomes plain, for state_push of the owner. */
+		void (*settle)(struct vcpu *c);
+	} burst;
+
 	/* debugging (gdb stub, x-lodge-query-jit, info jit): may be NULL */
 	struct opt *(*query_stats)(struct vm *vm);
 };
@@ -74,5 +83,8 @@ struct hv_ops {
 extern const struct hv_ops tcg_hv_ops;
 extern const struct hv_ops kvm_hv_ops;
 extern const struct hv_ops xen_hv_ops;
+
+/* Catches what a hypervisor drops; set by main before vm_init. NULL: none. */
+extern const struct hv_ops *hv_fallback;
 
 #endif

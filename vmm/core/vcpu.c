@@ -42,6 +42,8 @@ struct vcpu_work {
 		*done; /* futex of a synchronous caller, on its stack; NULL: heap */
 };
 
+const struct hv_ops *hv_fallback;
+
 static __thread struct vcpu *vcpu_this;
 
 struct vcpu *vcpu_self(void)

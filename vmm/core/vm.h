@@ -93,6 +93,7 @@ struct vcpu {
 	unsigned index;
 	void *arch;		/* struct x86_cpu, ... : see cpu/arch.h; hv-private head-room before it */
 	void *hv;		/* accelerator's own */
+	void *tcg;		/* the translator's own: it may run beside another accelerator */
 	struct role_thread thread;
 	_Atomic uint32_t requests; /* architecture's request bits (x86: X86_REQ_*) */
 	_Atomic bool exit_request; /* leave run() soon */
@@ -110,6 +111,7 @@ struct vm {
 	const struct guest_arch *arch;
 	const struct hv_ops *hv;
 	void *hv_priv;
+	void *tcg;		/* the translator's own */
 	struct loop *loop;	/* control loop */
 	struct aspace mem, io;
 	struct mr mem_root, io_root;

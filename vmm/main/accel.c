@@ -14,8 +14,11 @@
 #include "core/hv.h"
 #include "main/build.h"
 
-/* Those that a build leaves out are NULL here. */
+/* Those that a build leaves out are NULL here. (A weak reference does not pull a member out
+ * of its archive, so what is there must be named strongly.) */
+#if !defined(HAVE_LINUX_KVM_H) || !defined(HOST_X86_64)
 extern const struct hv_ops kvm_hv_ops __attribute__((weak));
+#endif
 extern const struct hv_ops xen_hv_ops __attribute__((weak));
 
 static const struct accel {
@@ -86,7 +89,7 @@ static int accel_pick_list(struct build *b, const char *list, struct opt *opts, 
 	return 0;
 }
 
-int accel_pick(struct build *b, struct err *e)
+static int accel_pick_any(struct build *b, struct err *e)
 {
 	struct opt *list = opt_get(b->tree, "accel");
 	struct opt *machine = opt_get(b->tree, "machine");
@@ -106,4 +109,15 @@ int accel_pick(struct build *b, struct err *e)
 		return err_set(e, -ENODEV, "no accelerator works: %s", why.text);
 	}
 	return r < 0 ? r : 0;
+}
+
+/* What a hypervisor drops, the translator catches. */
+int accel_pick(struct build *b, struct err *e)
+{
+	int r = accel_pick_any(b, e);
+
+	if (r >= 0 && b->hv != &tcg_hv_ops) {
+		hv_fallback = &tcg_hv_ops;
+	}
+	return r;
 }

@@ -53,6 +53,18 @@ static void guest_misaligned(struct tcg_env *env, uint64_t va, bool write)
 	x86_record(x86_of(env), X86_EXC_GP, 0);
 }
 
+static bool guest_event_pending(void *arch)
+{
+	const struct x86_cpu *c = arch;
+
+	return c->exc_pending >= 0;
+}
+
+static void guest_settle(void *arch)
+{
+	x86_cc_pack(arch);
+}
+
 static int guest_disas_mode(uint64_t key)
 {
 	static const int modes[] = { 1 << 1, 1 << 2, 1 << 3, 1 << 3 }; /* capstone's 16/32/64 */
@@ -81,5 +93,7 @@ const struct tcg_guest x86_tcg_guest = {
 	.deliver = x86_deliver,
 	.interrupt = x86_take_interrupt,
 	.interrupt_ready = x86_interrupt_ready,
+	.event_pending = guest_event_pending,
+	.settle = guest_settle,
 	.disas_mode = guest_disas_mode,
 };

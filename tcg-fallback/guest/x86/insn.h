@@ -40,6 +40,7 @@ ir_val xt_funpack(struct xt *x, ir_val packed32);
 void xt_set_cf(struct xt *x, ir_val bit32); /* 0 or 1 */
 
 /* ---- control flow ---- */
+unsigned xt_flags_dead(struct xt *x, int64_t off); /* flags-ahead.c */
 void xt_goto(struct xt *x, int64_t off);      /* linear unit offset, unconditional */
 void xt_goto_ip(struct xt *x, ir_val linear); /* i64 */
 bool xt_backward(const struct xt *x, int64_t target_off);

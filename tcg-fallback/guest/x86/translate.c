@@ -98,6 +98,9 @@ void xt_goto(struct xt *x, int64_t off)
 	} else {
 		x->n_exits++;
 		ir_exit_to(x->u, off);
+		if (!x->u->overflow) {
+			x->u->ins[x->u->n - 1].hint = ir_fl_hint(xt_flags_dead(x, off));
+		}
 	}
 	x->end = true;
 }
@@ -358,12 +361,13 @@ int x86_translate(struct ir_unit *u, struct tcg_fetch *f)
 {
 	struct xt_slow slow[XT_SLOW_MAX];
 	struct xt x = {
-		.u = u, .env = f->env, .cpu = x86_of(f->env), .key = u->key,
+		.u = u, .env = f->env, .fetch = f, .cpu = x86_of(f->env), .key = u->key,
 		.code = XH_CODE(u->key), .slow = slow,
 	};
 
 	u->n_guest_insns = 0;
 	u->guest_len = 0;
+	u->seen_lo = u->seen_hi = 0;
 	xt_unit(&x, f);
 	return u->overflow ? -E2BIG : 0;
 }

@@ -152,6 +152,7 @@ struct xt_slow;
 struct xt {
 	struct ir_unit *u;
 	struct tcg_env *env;
+	struct tcg_fetch *fetch;
 	const struct x86_cpu *cpu; /* identification only: code is shared by key */
 	uint64_t key;
 	unsigned code;		/* XH_CODE16/32/64 */

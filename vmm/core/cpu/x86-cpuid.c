@@ -209,6 +209,32 @@ static void cpuid_xsave(struct x86_cpu *c)
 	}
 }
 
+/*
+ * khz = crystal * num / den as near as it can be with crystal kHz * num below 2^32, because
+ * kernels compute it in 32 bits.
+ */
+static void cpuid_ratio(uint64_t khz, uint32_t *num, uint32_t *den)
+{
+	const uint64_t crystal = CPUID_CRYSTAL_HZ / 1000;
+	uint64_t best = UINT64_MAX, max = UINT32_MAX / crystal;
+
+	*num = *den = 1;
+	for (uint64_t d = 1; d <= max && best; d++) {
+		uint64_t n = (khz * d + crystal / 2) / crystal, got, off;
+
+		if (!n || n > max) {
+			continue;
+		}
+		got = crystal * n * 1000 / d; /* Hz */
+		off = got > khz * 1000 ? got - khz * 1000 : khz * 1000 - got;
+		if (off < best) {
+			best = off;
+			*num = (uint32_t)n;
+			*den = (uint32_t)d;
+		}
+	}
+}
+
 static void cpuid_freq(struct x86_cpu *c, const struct x86_ident *id)
 {
 	struct x86_cpuid *e;
@@ -218,12 +244,8 @@ static void cpuid_freq(struct x86_cpu *c, const struct x86_ident *id)
 	}
 	e = cpuid_add(c, 0x15, 0, 0);
 	/* TSC = crystal * ebx / eax */
-	e->eax = 1000000;
-	e->ebx = (uint32_t)c->tsc_khz;
+	cpuid_ratio(c->tsc_khz, &e->ebx, &e->eax);
 	e->ecx = CPUID_CRYSTAL_HZ;
-	if (c->tsc_khz == CPUID_CRYSTAL_HZ / 1000) {
-		e->eax = e->ebx = 1;
-	}
 	e = cpuid_add(c, 0x16, 0, 0);
 	e->eax = e->ebx = (uint32_t)MIN(c->tsc_khz / 1000, (uint64_t)0xffff);
 	e->ecx = 100;

@@ -27,6 +27,16 @@
 #define MODEL_PERFCTR X86_FEAT(XF_81_ECX, 23)
 #define MODEL_TSC_KHZ 1000000u /* 1 GHz: a tick is a nanosecond of CLOCK_VM */
 
+/* Control thread, before vCPUs exist. */
+static uint32_t model_tsc_khz = MODEL_TSC_KHZ;
+static bool model_tsc_host;
+
+void x86_model_set_tsc(uint32_t khz, bool from_host)
+{
+	model_tsc_khz = khz;
+	model_tsc_host = from_host;
+}
+
 struct model_build {
 	struct x86_cpu *c;
 	const struct x86_model *m;
@@ -391,7 +401,8 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	c->vcpu = v;
 	c->model = b.m->name;
 	c->phys_bits = 40;
-	c->tsc_khz = MODEL_TSC_KHZ;
+	c->tsc_khz = model_tsc_khz;
+	c->tsc_from_host = model_tsc_host;
 	memset(c->features, 0, sizeof(c->features));
 	snprintf(b.id.vendor, sizeof(b.id.vendor), "%s", b.m->vendor);
 	snprintf(b.id.id, sizeof(b.id.id), "%s", b.m->id);

@@ -159,8 +159,14 @@ void x86_startup(struct x86_cpu *c, uint8_t vector)
 
 uint64_t x86_tsc(struct x86_cpu *c)
 {
-	uint64_t ns = clock_ns(CLOCK_VM);
+	uint64_t ns;
 
+#ifdef __x86_64__
+	if (c->tsc_from_host) {
+		return __builtin_ia32_rdtsc() + (uint64_t)c->tsc_offset;
+	}
+#endif
+	ns = clock_ns(CLOCK_VM);
 	if (c->tsc_khz && c->tsc_khz != 1000000) {
 		ns = (uint64_t)((unsigned __int128)ns * c->tsc_khz / 1000000);
 	}

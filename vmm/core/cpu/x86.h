@@ -207,6 +207,7 @@ struct x86_cpu {
 	uint8_t phys_bits, virt_bits;
 	uint64_t features[16];	/* ORDER: x86-model.h */
 	uint64_t tsc_khz;
+	bool tsc_from_host;
 	const char *model;	/* name, static */
 	uint16_t topo_cores, topo_threads; /* cores a socket, threads a core */
 
@@ -257,5 +258,8 @@ void x86_startup(struct x86_cpu *c, uint8_t vector);
 /* The accelerator's word on what it executes (features[] order of x86-model.h); the
  * translator's own list is the default. */
 void x86_model_set_supported(const uint64_t *features, unsigned n);
+/* The accelerator's TSC: frequency of models that name none; from_host: x86_tsc() is the
+ * host's TSC plus tsc_offset, so that guest code sees one clock whoever executes it. */
+void x86_model_set_tsc(uint32_t khz, bool from_host);
 
 #endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * kvm.h - between the files of kvm/. The outside is `kvm_hv_ops` (core/hv.h).
+ *
+ *   kvm.c       probe, VM life cycle, the table
+ *   mem.c       memory slots, following the flat map
+ *   vcpu.c      vCPU threads: KVM_RUN, kicks, exits
+ *   irq.c       ioeventfd, irqfd, MSI
+ *   hybrid.c    what KVM drops, the translator catches
+ *   fail.c      what to say when nothing helps
+ *   arch-ISA.c  registers, CPUID, interrupts of one architecture
+ *
+ * Who holds a vCPU's state: KVM, or the architectural struct. kvm_arch_pull() copies
+ * KVM -> struct, kvm_arch_push() back. Only the vCPU's own thread does either.
+ */
+#ifndef LODGE_KVM_H
+#define LODGE_KVM_H
+
+#include <linux/kvm.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <time.h>
+
+#include "base/err.h"
+#include "core/gmem.h"
+#include "core/vm.h"
+
+struct kvm_arch_vm;
+struct kvm_arch_vcpu;
+
+struct kvm_slot {
+	gpa_t start;
+	uint64_t size;
+	uint8_t *host; /* NULL: the slot number is free */
+	uint32_t flags;
+};
+
+struct kvm {
+	struct vm *vm;
+	int vm_fd;
+	size_t run_size;
+	struct aspace_listener listener;
+	struct kvm_slot *slots; /* under the topology lock of gmem */
+	unsigned n_slots, max_slots;
+	bool readonly_mem;
+
+	/* hybrid.c */
+	bool fallback;		/* hv_fallback is set up and may be used */
+	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
+	_Atomic uint64_t stay_until; /* ns of CLOCK_RT: all vCPUs run in the translator */
+	_Atomic uint64_t stay_ns;    /* length of the last stay */
+	_Atomic uint64_t n_fail, n_insn_bursts, n_stays;
+
+	struct kvm_arch_vm *arch;
+};
+
+struct kvm_vcpu {
+	struct vcpu *c;
+	struct kvm *k;
+	int fd;
+	struct kvm_run *run;
+	_Atomic int tid;
+	_Atomic bool in_guest; /* near KVM_RUN: kicks need the signal */
+	bool io_pending;       /* the exit's data has not been given back to KVM */
+
+	/* hybrid.c */
+	_Atomic bool in_fallback; /* the translator runs it; the struct holds the state */
+	bool ran_kvm;		  /* for the whole of the last tick */
+	_Atomic bool tick;	  /* the profiling timer has fired */
+	timer_t timer;
+	bool has_timer, has_fallback;
+	int stats_fd;
+	uint64_t stats_off, stats_last, exits_last;
+	uint64_t fail_window, fail_count; /* failures in the last window */
+	unsigned burst;			  /* instructions the next burst runs */
+	uint64_t n_exits;
+
+	struct kvm_arch_vcpu *arch;
+};
+
+/* ioctl that is repeated when a signal came; -errno. */
+int kvm_ioctl(int fd, unsigned long req, void *arg);
+int kvm_ioctl_n(int fd, unsigned long req, unsigned long arg);
+int kvm_cap(const struct kvm *k, unsigned cap);
+/* "/dev/kvm", opened once by the first probe that succeeds. */
+int kvm_sys_fd(void);
+
+/* mem.c */
+void kvm_mem_init(struct kvm *k);
+void kvm_mem_fini(struct kvm *k);
+/* Slots the map wants, ascending; up to `max`; the number wanted. */
+unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *out,
+		      unsigned max);
+/* Makes KVM forget every shadow page: guest page tables were written behind its back. */
+void kvm_mem_zap_shadow(struct kvm *k);
+
+/* vcpu.c */
+void kvm_vcpu_setup_signal(void);
+int kvm_vcpu_init(struct vcpu *c, struct err *e);
+void kvm_vcpu_fini(struct vcpu *c);
+enum vcpu_exit kvm_vcpu_run(struct vcpu *c);
+void kvm_vcpu_kick(struct vcpu *c);
+/* Gives the data of an I/O exit back, so that the state is between two instructions. */
+void kvm_vcpu_finish_io(struct kvm_vcpu *v);
+
+/* irq.c */
+int kvm_irq_ioeventfd(struct vm *vm, int eventfd, uint64_t addr, unsigned len, bool match,
+		      uint64_t data, bool pio, bool add);
+
+/* hybrid.c */
+int kvm_hybrid_init(struct kvm *k, struct err *e);
+void kvm_hybrid_fini(struct kvm *k);
+int kvm_hybrid_vcpu_init(struct kvm_vcpu *v, struct err *e);
+void kvm_hybrid_vcpu_fini(struct kvm_vcpu *v);
+/* KVM gave up on an instruction. False: nobody can help, report it. True: it is behind us;
+ * *why is VCPU_EXIT_KICK to go on, or what the burst ended with. */
+bool kvm_hybrid_failed(struct kvm_vcpu *v, enum vcpu_exit *why);
+/* Shall the translator run this vCPU now? */
+bool kvm_hybrid_wanted(struct kvm_vcpu *v);
+enum vcpu_exit kvm_hybrid_run(struct kvm_vcpu *v);
+void kvm_hybrid_tick(struct kvm_vcpu *v);
+
+/* fail.c: one report, with registers and the instruction */
+void kvm_fail_report(struct kvm_vcpu *v, const char *what);
+/* "cmpxchg16b [rdi]" at the current pc, or the bytes. */
+void kvm_fail_insn(struct kvm_vcpu *v, char *text, size_t size);
+
+/* arch-ISA.c */
+int kvm_arch_probe(int sys_fd, struct err *e);
+int kvm_arch_vm_init(struct kvm *k, struct err *e);
+void kvm_arch_vm_fini(struct kvm *k);
+int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e);
+void kvm_arch_vcpu_fini(struct kvm_vcpu *v);
+unsigned long kvm_arch_vcpu_id(struct vcpu *c);
+int kvm_arch_pull(struct kvm_vcpu *v, struct err *e);
+/* `flush`: page tables may have changed meanwhile: no cached translation survives. */
+int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e);
+/* Interrupts and INIT-like requests, before KVM_RUN. False: leave to the run loop with
+ * *why. */
+bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why);
+void kvm_arch_post_run(struct kvm_vcpu *v);
+/* An exit that vcpu.c does not know. False: nobody knows it. */
+bool kvm_arch_exit(struct kvm_vcpu *v);
+/* Before VCPU_EXIT_HALT: what has_work looks at. */
+void kvm_arch_halted(struct kvm_vcpu *v);
+/* Events that an emulation failure left pending although it is run again. */
+void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
+bool kvm_arch_nested_paging(void);
+int kvm_arch_disas(const struct vcpu *c, int *cs_arch, int *cs_mode);
+
+#endif

@@ -1,0 +1,327 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * vcpu.c - a vCPU under KVM: KVM_RUN, kicks, and the exits that every architecture has.
+ *
+ * A kick must not get lost between the look at exit_request and KVM_RUN: the kicker
+ * sets exit_request, then kvm_run->immediate_exit, then sends SIG_KICK, whose
+ * handler sets immediate_exit as well; run() clears immediate_exit before it looks
+ * at exit_request.
+ *
+ * Threads: the vCPU's own; kvm_vcpu_kick() any.
+ */
+#include "config.h"
+
+#include "kvm/kvm.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/log.h"
+
+static __thread struct kvm_vcpu *kvm_vcpu_this;
+
+/* ---- kicks ---- */
+
+static void kvm_vcpu_signal(int sig, siginfo_t *si, void *uc)
+{
+	struct kvm_vcpu *v = kvm_vcpu_this;
+
+	(void)sig;
+	(void)uc;
+	if (!v) {
+		return;
+	}
+	if (si->si_code == SI_TIMER) {
+		atomic_store(&v->tick, true);
+		atomic_store(&v->c->exit_request, true);
+		if (atomic_load(&v->in_fallback)) {
+			hv_fallback->vcpu.kick(v->c);
+		}
+	}
+	v->run->immediate_exit = 1;
+}
+
+void kvm_vcpu_setup_signal(void)
+{
+	struct sigaction sa;
+
+	memset(&sa, 0, sizeof(sa));
+	sa.sa_sigaction = kvm_vcpu_signal;
+	sa.sa_flags = SA_SIGINFO;
+	sigaction(SIG_KICK, &sa, NULL);
+}
+
+void kvm_vcpu_kick(struct vcpu *c)
+{
+	struct kvm_vcpu *v = c->hv;
+
+	if (!v) {
+		return;
+	}
+	if (atomic_load(&v->in_fallback)) {
+		hv_fallback->vcpu.kick(c);
+	}
+	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+	if (atomic_load(&v->in_guest) && kvm_vcpu_this != v) {
+		syscall(SYS_tgkill, getpid(), atomic_load(&v->tid), SIG_KICK);
+	}
+}
+
+/* ---- I/O ---- */
+
+/* String I/O: `count` items in a row, in the run page. */
+static void kvm_vcpu_pio(struct kvm_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	uint8_t *p = (uint8_t *)run + run->io.data_offset;
+	struct aspace *io = &v->c->vm->io;
+	unsigned size = run->io.size;
+
+	for (unsigned i = 0; i < run->io.count; i++, p += size) {
+		if (run->io.direction == KVM_EXIT_IO_OUT) {
+			aspace_write(io, run->io.port, ld_le(p, size), size);
+		} else {
+			st_le(p, aspace_read(io, run->io.port, size), size);
+		}
+	}
+	v->io_pending = true;
+}
+
+/* Lengths that are no power of two come from page-crossing and vector accesses. */
+static void kvm_vcpu_mmio(struct kvm_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	struct aspace *as = &v->c->vm->mem;
+	unsigned len = MIN(run->mmio.len, 8u);
+
+	for (unsigned at = 0; at < len;) {
+		unsigned n = len - at;
+
+		n = n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
+		if (run->mmio.is_write) {
+			aspace_write(as, run->mmio.phys_addr + at, ld_le(run->mmio.data + at, n),
+				     n);
+		} else {
+			st_le(run->mmio.data + at, aspace_read(as, run->mmio.phys_addr + at, n),
+			      n);
+		}
+		at += n;
+	}
+	v->io_pending = true;
+}
+
+void kvm_vcpu_finish_io(struct kvm_vcpu *v)
+{
+	/* A string instruction may ask again for its next part; MMIO in pieces too. */
+	for (unsigned i = 0; v->io_pending && i < 4096; i++) {
+		v->io_pending = false;
+		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
+		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
+			return; /* EINTR: done, nothing was executed */
+		}
+		if (v->run->exit_reason == KVM_EXIT_IO) {
+			kvm_vcpu_pio(v);
+		} else if (v->run->exit_reason == KVM_EXIT_MMIO) {
+			kvm_vcpu_mmio(v);
+		}
+	}
+}
+
+/* ---- exits ---- */
+
+enum kvm_next { KVM_GO_ON, KVM_LEAVE };
+
+static enum kvm_next kvm_vcpu_broken(struct kvm_vcpu *v, const char *what,
+				     enum vcpu_exit *why)
+{
+	kvm_fail_report(v, what);
+	*why = VCPU_EXIT_ERROR;
+	return KVM_LEAVE;
+}
+
+static enum kvm_next kvm_vcpu_internal(struct kvm_vcpu *v, enum vcpu_exit *why)
+{
+	char what[160];
+	unsigned sub = v->run->internal.suberror;
+
+	if (kvm_hybrid_failed(v, why)) {
+		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
+	}
+	snprintf(what, sizeof(what), "KVM stopped with internal error %u%s", sub,
+		 sub == KVM_INTERNAL_ERROR_EMULATION ? ": it cannot execute this instruction" :
+		 sub == KVM_INTERNAL_ERROR_DELIVERY_EV ? ": event delivery" : "");
+	return kvm_vcpu_broken(v, what, why);
+}
+
+static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
+{
+	struct kvm_run *run = v->run;
+	char what[160];
+
+	switch (run->exit_reason) {
+	case KVM_EXIT_IO:
+		kvm_vcpu_pio(v);
+		return KVM_GO_ON;
+	case KVM_EXIT_MMIO:
+		kvm_vcpu_mmio(v);
+		return KVM_GO_ON;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		return KVM_GO_ON;
+	case KVM_EXIT_HLT:
+		kvm_arch_halted(v);
+		*why = VCPU_EXIT_HALT;
+		return KVM_LEAVE;
+	case KVM_EXIT_SHUTDOWN:
+		log_d(LOG_INT, "kvm %u: shutdown\n", v->c->index);
+		*why = VCPU_EXIT_SHUTDOWN;
+		return KVM_LEAVE;
+	case KVM_EXIT_DEBUG:
+		*why = VCPU_EXIT_DEBUG;
+		return KVM_LEAVE;
+	case KVM_EXIT_INTERNAL_ERROR:
+		return kvm_vcpu_internal(v, why);
+	case KVM_EXIT_FAIL_ENTRY:
+		snprintf(what, sizeof(what), "the processor refuses to run the guest "
+			 "(entry failure 0x%llx)", (unsigned long long)
+			 run->fail_entry.hardware_entry_failure_reason);
+		return kvm_vcpu_broken(v, what, why);
+	default:
+		if (kvm_arch_exit(v)) {
+			return KVM_GO_ON;
+		}
+		snprintf(what, sizeof(what), "KVM stopped with unknown exit reason %u",
+			 run->exit_reason);
+		return kvm_vcpu_broken(v, what, why);
+	}
+}
+
+static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
+{
+	char what[160];
+	int r, err;
+
+	r = ioctl(v->fd, KVM_RUN, 0);
+	err = errno;
+	v->io_pending = false;
+	kvm_arch_post_run(v);
+	v->n_exits++;
+	gmem_quiescent();
+	if (r >= 0) {
+		return kvm_vcpu_exit(v, why);
+	}
+	if (err == EINTR || err == EAGAIN) {
+		return KVM_GO_ON;
+	}
+	if (err == EFAULT && kvm_hybrid_failed(v, why)) {
+		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
+	}
+	snprintf(what, sizeof(what), "KVM_RUN failed: %s", strerror(err));
+	return kvm_vcpu_broken(v, what, why);
+}
+
+enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
+{
+	struct kvm_vcpu *v = c->hv;
+	enum vcpu_exit why = VCPU_EXIT_KICK;
+
+	atomic_store(&v->in_guest, true);
+	for (;;) {
+		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
+		if (unlikely(atomic_load(&v->tick))) {
+			kvm_hybrid_tick(v);
+		}
+		if (unlikely(kvm_hybrid_wanted(v))) {
+			why = kvm_hybrid_run(v);
+			break;
+		}
+		if (atomic_load(&c->exit_request)) {
+			why = VCPU_EXIT_KICK;
+			break;
+		}
+		if (!kvm_arch_pre_run(v, &why) || kvm_vcpu_once(v, &why) == KVM_LEAVE) {
+			break;
+		}
+	}
+	atomic_store(&v->in_guest, false);
+	return why;
+}
+
+/* ---- life ---- */
+
+static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
+{
+	unsigned long id = kvm_arch_vcpu_id(v->c);
+
+	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, id);
+	if (v->fd < 0) {
+		return err_set_errno(e, v->fd, "KVM refuses to create vCPU %u (id %lu)",
+				     v->c->index, id);
+	}
+	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (v->run == MAP_FAILED) {
+		v->run = NULL;
+		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u", v->c->index);
+	}
+	return 0;
+}
+
+static void kvm_vcpu_close(struct kvm_vcpu *v)
+{
+	kvm_hybrid_vcpu_fini(v);
+	kvm_arch_vcpu_fini(v);
+	if (v->run) {
+		munmap(v->run, v->k->run_size);
+	}
+	if (v->fd >= 0) {
+		close(v->fd);
+	}
+	free(v);
+}
+
+int kvm_vcpu_init(struct vcpu *c, struct err *e)
+{
+	struct kvm_vcpu *v = calloc(1, sizeof(*v));
+	int r;
+
+	if (!v) {
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	v->c = c;
+	v->k = c->vm->hv_priv;
+	v->fd = v->stats_fd = -1;
+	atomic_store(&v->tid, (int)gettid());
+	r = kvm_vcpu_open(v, e);
+	r = r < 0 ? r : kvm_arch_vcpu_init(v, e);
+	if (r >= 0) {
+		c->hv = v;
+		kvm_vcpu_this = v;
+		r = kvm_hybrid_vcpu_init(v, e);
+	}
+	if (r < 0) {
+		kvm_vcpu_this = NULL;
+		c->hv = NULL;
+		kvm_vcpu_close(v);
+	}
+	return r;
+}
+
+void kvm_vcpu_fini(struct vcpu *c)
+{
+	struct kvm_vcpu *v = c->hv;
+
+	if (!v) {
+		return;
+	}
+	kvm_vcpu_this = NULL;
+	kvm_vcpu_close(v);
+	c->hv = NULL;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * x86-cpuid.c - what KVM supports, told to the CPU models; the model's CPUID table,
+ * told to KVM.
+ *
+ * With the translator as a catcher, a guest is offered only what both can execute.
+ * Spec: SDM vol. 2A CPUID; Linux api.rst KVM_GET_SUPPORTED_CPUID.
+ * Threads: control (init), the vCPU's own (set).
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "core/cpu/x86-model.h"
+#include "kvm/x86.h"
+
+enum { CPUID_MAX = 256 };
+
+static const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_cpuid2 *t, uint32_t leaf,
+						 uint32_t sub)
+{
+	for (unsigned i = 0; i < t->nent; i++) {
+		const struct kvm_cpuid_entry2 *e = &t->entries[i];
+
+		if (e->function == leaf &&
+		    (e->index == sub || !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX))) {
+			return e;
+		}
+	}
+	return NULL;
+}
+
+static uint32_t cpuid_reg(const struct kvm_cpuid_entry2 *e, unsigned reg)
+{
+	const uint32_t r[4] = { e->eax, e->ebx, e->ecx, e->edx };
+
+	return r[reg & 3];
+}
+
+/* A feature MSR as the host has it; 0 when KVM does not offer it. */
+static uint64_t cpuid_feature_msr(uint32_t msr)
+{
+	struct {
+		struct kvm_msrs h;
+		struct kvm_msr_entry e;
+	} m = { .h.nmsrs = 1, .e.index = msr };
+
+	return kvm_ioctl(kvm_sys_fd(), KVM_GET_MSRS, &m) == 1 ? m.e.data : 0;
+}
+
+static void cpuid_features(const struct kvm *k, uint64_t *w)
+{
+	/* Not the processor's: they say what lodge itself does. */
+	static const uint16_t ours[] = { X86F_HT, X86F_CMP_LEGACY, X86F_HYPERVISOR, X86F_APIC,
+					 X86F_ARAT, X86F_HV_LODGE, X86F_TOPOEXT };
+
+	for (unsigned i = 0; i < XF_N; i++) {
+		const struct x86_fword_info *f = &x86_fwords[i];
+		const struct kvm_cpuid_entry2 *e;
+
+		if (f->msr) {
+			w[i] = cpuid_feature_msr(f->msr);
+		} else if (f->leaf) {
+			e = cpuid_find(k->arch->supported, f->leaf, f->sub);
+			w[i] = e ? cpuid_reg(e, f->reg) : 0;
+		}
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(ours); i++) {
+		x86_feature_set(w, ours[i], true);
+	}
+	/* The user-space APIC: KVM has no exit for its x2APIC registers. */
+	x86_feature_set(w, X86F_X2APIC, false);
+	x86_feature_set(w, X86F_TSC_DEADLINE, k->arch->msr_exits);
+}
+
+static void cpuid_components(struct kvm *k)
+{
+	for (unsigned i = 2; i < ARRAY_LEN(k->arch->comp); i++) {
+		const struct kvm_cpuid_entry2 *e = cpuid_find(k->arch->supported, 0xd, i);
+
+		if (e && e->eax && !(e->ecx & 1)) {
+			k->arch->comp[i].size = e->eax;
+			k->arch->comp[i].off = e->ebx;
+		}
+	}
+}
+
+int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
+{
+	const uint64_t *tcg = x86_model_supported();
+	uint64_t w[XF_N] = { 0 };
+	struct kvm_cpuid2 *t;
+	int r;
+
+	t = calloc(1, sizeof(*t) + CPUID_MAX * sizeof(t->entries[0]));
+	if (!t) {
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	t->nent = CPUID_MAX;
+	r = kvm_ioctl(kvm_sys_fd(), KVM_GET_SUPPORTED_CPUID, t);
+	if (r < 0) {
+		free(t);
+		return err_set_errno(e, r, "KVM does not tell what CPUID it supports");
+	}
+	k->arch->supported = t;
+	cpuid_components(k);
+	cpuid_features(k, w);
+	for (unsigned i = 0; k->fallback && i < XF_N; i++) {
+		w[i] &= tcg[i];
+	}
+	x86_model_set_supported(w, XF_N);
+	return 0;
+}
+
+int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
+{
+	const struct x86_cpu *c = v->c->arch;
+	struct {
+		struct kvm_cpuid2 h;
+		struct kvm_cpuid_entry2 e[X86_CPUID_MAX];
+	} t;
+	int r;
+
+	memset(&t, 0, sizeof(t));
+	t.h.nent = c->n_cpuid;
+	for (unsigned i = 0; i < c->n_cpuid; i++) {
+		const struct x86_cpuid *s = &c->cpuid[i];
+
+		t.e[i] = (struct kvm_cpuid_entry2){
+			.function = s->leaf, .index = s->sub, .eax = s->eax, .ebx = s->ebx,
+			.ecx = s->ecx, .edx = s->edx,
+			.flags = s->flags ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+		};
+		if (s->leaf == 0xb) {
+			t.e[i].edx = c->apic_id;
+		}
+	}
+	r = kvm_ioctl(v->fd, KVM_SET_CPUID2, &t);
+	return r < 0 ? err_set_errno(e, r, "KVM refuses CPU model '%s'", c->model) : 0;
+}

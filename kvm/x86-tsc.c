@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/*
+ * x86-tsc.c - does this KVM honour a TSC offset? A KVM without hardware behind it may
+ * accept one and let RDTSC show the host's counter all the same. The translator must show
+ * what RDTSC shows, so we ask a guest of three instructions.
+ *
+ * Only where there is no nested paging: there, the hardware adds the offset.
+ *
+ * Threads: control, once.
+ */
+#include "config.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kvm/x86.h"
+
+enum { PROBE_GPA = 0x1000, PROBE_PAGE = 4096 };
+
+static int tsc_probe_setup(int vm, int vcpu, uint8_t *page)
+{
+	static const uint8_t code[] = { 0x0f, 0x31, 0xf4 }; /* rdtsc; hlt */
+	struct kvm_userspace_memory_region r = {
+		.guest_phys_addr = PROBE_GPA, .memory_size = PROBE_PAGE,
+		.userspace_addr = (uint64_t)(uintptr_t)page,
+	};
+	struct kvm_regs g = { .rip = PROBE_GPA, .rflags = 2 };
+	struct kvm_sregs s;
+	int ret = kvm_ioctl(vm, KVM_SET_USER_MEMORY_REGION, &r);
+
+	memcpy(page, code, sizeof(code));
+	ret = ret < 0 ? ret : kvm_ioctl(vcpu, KVM_GET_SREGS, &s);
+	if (ret < 0) {
+		return ret;
+	}
+	s.cs.base = 0;
+	s.cs.selector = 0;
+	ret = kvm_ioctl(vcpu, KVM_SET_SREGS, &s);
+	return ret < 0 ? ret : kvm_ioctl(vcpu, KVM_SET_REGS, &g);
+}
+
+/* The guest's TSC when the guest was told to start at 0. */
+static int tsc_probe_run(int vcpu, uint64_t *tsc)
+{
+	struct {
+		struct kvm_msrs h;
+		struct kvm_msr_entry e;
+	} m = { .h.nmsrs = 1, .e.index = MSR_TSC };
+	struct kvm_regs g;
+	int r = kvm_ioctl(vcpu, KVM_SET_MSRS, &m);
+
+	if (r == 1) {
+		(void)kvm_ioctl_n(vcpu, KVM_RUN, 0);
+		r = kvm_ioctl(vcpu, KVM_GET_REGS, &g);
+	}
+	if (r < 0) {
+		return r;
+	}
+	*tsc = (uint32_t)g.rax | g.rdx << 32;
+	return g.rip == PROBE_GPA ? -EIO : 0;
+}
+
+bool kvm_x86_tsc_probe(bool ask_guest, int *khz)
+{
+	AUTO_FD int vm = kvm_ioctl_n(kvm_sys_fd(), KVM_CREATE_VM, 0);
+	AUTO_FD int vcpu = vm >= 0 ? kvm_ioctl_n(vm, KVM_CREATE_VCPU, 0) : -1;
+	uint8_t *page = mmap(NULL, PROBE_PAGE, PROT_READ | PROT_WRITE,
+			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint64_t tsc = 0;
+	bool works = true;
+
+	*khz = vcpu >= 0 ? kvm_ioctl_n(vcpu, KVM_GET_TSC_KHZ, 0) : 0;
+	if (ask_guest && vcpu >= 0 && page != MAP_FAILED && tsc_probe_setup(vm, vcpu, page) >= 0 &&
+	    tsc_probe_run(vcpu, &tsc) >= 0) {
+		/* A guest that was set to 0 a moment ago is far behind the host. */
+		works = tsc < __builtin_ia32_rdtsc() / 2;
+	}
+	if (page != MAP_FAILED) {
+		munmap(page, PROBE_PAGE);
+	}
+	return works;
+}
