@@ -71,6 +71,11 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 	for (unsigned i = 0; i < ARRAY_LEN(ours); i++) {
 		x86_feature_set(w, ours[i], true);
 	}
+	if (k->kernel_chip) {
+		x86_feature_set(w, X86F_TSC_DEADLINE,
+				kvm_cap(k, KVM_CAP_TSC_DEADLINE_TIMER) > 0);
+		return;
+	}
 	/* The user-space APIC: KVM has no exit for its x2APIC registers. */
 	x86_feature_set(w, X86F_X2APIC, false);
 	x86_feature_set(w, X86F_TSC_DEADLINE, k->arch->msr_exits);

@@ -41,6 +41,7 @@ void opt_dead(struct ir_unit *u)
 void opt_run(struct ir_unit *u, int tier)
 {
 	opt_flags(u);
+	opt_dead(u); /* flags() nobody takes would keep arithmetic from folding */
 	opt_fold(u);
 	if (tier > 1) {
 		opt_flags_loops(u);

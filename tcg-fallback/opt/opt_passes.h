@@ -8,7 +8,7 @@
  *	      narrows fmix/fshift, marks compares
  *   dead     use counts and dead code
  *
- * The list of tier 1: flags, fold, flags, dead. Constants are evaluated by the interpreter's
+ * The list of tier 1: flags, dead, fold, flags, dead. Constants are evaluated by the interpreter's
  * own functions (interp/ival.h).
  *
  * Each pass leaves a unit that ir_verify accepts. Tier 1 runs the list once.

@@ -459,7 +459,8 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 		for (unsigned i = 0; i < code.n_exits; i++) {
 			b->exits[i].block = b;
 		}
-	} else {
+	}
+	if (!rt->host || rt->check) {
 		struct ir_unit *copy = rt_region_alloc(r, sizeof(*copy));
 		struct ir_ins *ins = rt_region_alloc(r, u->n * sizeof(*ins));
 

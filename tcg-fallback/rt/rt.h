@@ -49,12 +49,12 @@ struct tcg_block {
 	uint32_t len, guest_len, n_insns;
 	int32_t seen_lo, seen_hi; /* of ir_unit */
 	_Atomic bool dead;
-	uint8_t n_exits;
+	uint8_t n_exits, checks;
 	struct tcg_exit *exits;
 	struct tcg_exit *in; /* exits of other blocks linked to this one (rt->lk) */
 	struct tcg_pcmap *pcmap;
 	uint32_t n_pcmap;
-	struct ir_unit *unit; /* interpreter only */
+	struct ir_unit *unit; /* interpreter and engine=check */
 	struct tcg_block *_Atomic hash_next;
 	struct tcg_block *page_next[2]; /* lists of the two pages (rt->lk) */
 	struct rt_region *region;
@@ -169,7 +169,8 @@ struct rt_vcpu {
 	bool raise_pending, translating;
 	unsigned burst;	       /* instructions left, each a block; 0: no limit */
 	bool one_insn;	       /* next block: a single instruction, uncached */
-	bool one_insn_running, excl_held;
+	bool one_insn_running, excl_held, dry;
+	struct rt_check *check; /* engine=check */
 	_Atomic bool flush_req; /* the memory map changed: drop the whole TLB */
 	int loop_exit;	  /* reason that tcg_exit_loop left, or -1 */
 	uint64_t ctx_sys; /* tag of system-mode accesses */
@@ -198,6 +199,7 @@ struct tcg_rt {
 	_Atomic int excl_wanted;
 	_Atomic uint32_t translating;
 	unsigned max_insns;
+	bool check;
 	FILE *perf_map;
 	struct aspace_listener listener;
 };

@@ -21,6 +21,7 @@
 #include "base/opt.h"
 #include "core/cpu/arch.h"
 #include "tcg-fallback/interp/interp.h"
+#include "tcg-fallback/rt/check.h"
 #include "tcg-fallback/rt/rt-log.h"
 
 enum { RT_CACHE_MIB = 256, RT_MAX_INSNS = 64 };
@@ -176,7 +177,7 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 			return NULL;
 		}
 	}
-	if ((*blk)->ram_off != RT_NO_RAM && rt->host) {
+	if ((*blk)->ram_off != RT_NO_RAM && rt->host && rt_check_done(rt, *blk)) {
 		rt_jc_put(v, pc, *blk);
 	}
 	return (*blk)->x;
@@ -254,6 +255,7 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		struct tcg_block *blk;
 		const void *x;
 		int reason = v->loop_exit;
+		bool checked;
 
 		rt_go_out(v);
 		atomic_fetch_add(&v->epoch, 2);
@@ -279,7 +281,8 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		if (unlikely(!x && !(blk && blk->unit))) {
 			return VCPU_EXIT_ERROR;
 		}
-		if (v->last_exit && blk && !v->one_insn && v->last_exit->jump_off) {
+		if (v->last_exit && blk && !v->one_insn && v->last_exit->jump_off &&
+		    rt_check_done(rt, blk) && rt_check_done(rt, v->last_exit->block)) {
 			rt_block_link(v, v->last_exit, blk);
 		}
 		v->last_exit = NULL;
@@ -293,7 +296,14 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		v->one_insn_running = v->one_insn;
 		v->one_insn = false;
 		rt_go_in(v);
+		checked = rt->check && blk && rt_check_before(v, blk);
+		if (checked) { /* stop after this block */
+			atomic_store(&v->env->jc, rt->jc_empty);
+		}
 		reason = rt->host ? rt_run_code(v, x) : rt_run_interp(v, blk);
+		if (checked) {
+			rt_check_after(v, blk, reason);
+		}
 		rt_go_out(v);
 		v->one_insn_running = false;
 		v->env->host_ra = 0;
@@ -449,7 +459,7 @@ static const struct tcg_host *rt_pick_host(void)
 
 static int rt_options(struct tcg_rt *rt, struct opt *o, uint64_t *cache, struct err *e)
 {
-	static const char *const engines[] = { "jit", "interp", NULL };
+	static const char *const engines[] = { "jit", "interp", "check", NULL };
 	static const char *const threads[] = { "multi", "single", NULL };
 	bool perf = false, one = false;
 	int engine = 0, thread = 0, ret;
@@ -472,7 +482,8 @@ static int rt_options(struct tcg_rt *rt, struct opt *o, uint64_t *cache, struct 
 	if (one) {
 		rt->max_insns = 1;
 	}
-	rt->host = engine == 0 ? rt_pick_host() : NULL;
+	rt->host = engine != 1 ? rt_pick_host() : NULL;
+	rt->check = engine == 2 && rt->host;
 	return perf ? rt_perf_map_open(rt, e) : 0;
 }
 

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "tcg-fallback/rt/check.h"
 
 enum { RT_MODE_BITS = 3, RT_MAX_SPACE_ID = (1 << (12 - RT_MODE_BITS)) - 1 };
 
@@ -447,6 +448,9 @@ uint64_t rt_ld_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 	const uint8_t *p;
 
 	rt_check_align(v, addr, info, false);
+	if (unlikely(v->dry)) {
+		return rt_check_ld(v, addr, info);
+	}
 	if (rt_crosses(addr, size)) {
 		if (rmw) {
 			tcg_probe(env, addr, size, true, mode);
@@ -566,6 +570,11 @@ struct rt_slow rt_st_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 	uint8_t *p;
 
 	rt_check_align(v, addr, info, true);
+	if (unlikely(v->dry)) {
+		env->bounce_addr = addr;
+		env->bounce_info = info;
+		return (struct rt_slow){ (uint64_t)(uintptr_t)env->bounce - addr, 1 };
+	}
 	if (rt_crosses(addr, size)) {
 		unsigned first = TCG_PAGE - (addr & (TCG_PAGE - 1));
 
@@ -596,6 +605,10 @@ struct rt_slow rt_st_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 
 void rt_st_commit(struct tcg_env *env)
 {
+	if (unlikely(rt_vcpu_of(env)->dry)) {
+		rt_check_st(rt_vcpu_of(env));
+		return;
+	}
 	rt_st_any(rt_vcpu_of(env), env->bounce_addr, env->bounce, IR_M_SIZE(env->bounce_info),
 		  (env->bounce_info >> 16) & 1);
 }

@@ -368,7 +368,11 @@ unsigned gen_home(struct gen *g, unsigned v)
 		fl_release(g, r);
 	}
 	if (gen_live_after(g, r)) {
-		return NOREG;
+		/* what outlives the `set` has to move anyway: now is as good */
+		if (gen_list_last(g, r) <= g->v[v].want || gen_free_scratch(g) == NOREG) {
+			return NOREG;
+		}
+		gen_evacuate(g, r);
 	}
 	gen_lock(g, r);
 	return r;

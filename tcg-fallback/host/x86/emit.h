@@ -24,7 +24,7 @@
 #include "tcg-fallback/ir/host.h"
 #include "tcg-fallback/ir/ir.h"
 
-enum { ENV = RBP, N_SCRATCH = 3, N_HOMES = 11, MAX_SLOTS = 256 };
+enum { ENV = RBP, N_SCRATCH = 3, N_HOMES = 11, MAX_SLOTS = 96 };
 #define SCRATCH_MASK (1u << R8 | 1u << R9 | 1u << R10)
 /* Homes in registers that C functions may change. */
 #define HOME_VOLATILE                                                                    \
@@ -138,6 +138,7 @@ struct gen {
 	struct {
 		uint16_t q, a0; /* prep: candidates for computing in the home */
 	} cand[16];
+	uint8_t over[MAX_SLOTS]; /* prep: bytes of the slot that are overwritten later */
 	bool same_page;		/* unit does not cross a page */
 };
 

@@ -148,6 +148,7 @@ static void prep_arith(struct gen *g, const struct ir_ins *in, struct val *v)
 static void prep_kill_cands(struct gen *g)
 {
 	memset(g->cand, 0, sizeof(g->cand));
+	memset(g->over, 0, sizeof(g->over));
 }
 
 static unsigned prep_home(const struct ir_ins *in)
@@ -155,11 +156,46 @@ static unsigned prep_home(const struct ir_ins *in)
 	return in->imm < MAX_SLOTS ? x86_host.home[in->imm] : NOREG;
 }
 
+/* The operand that a two-address instruction works on in place, when it is computed in the
+ * unit for this purpose; else 0. */
+static unsigned prep_chain(const struct gen *g, unsigned i, const struct ir_ins *in)
+{
+	unsigned x = in->a;
+
+	switch (in->op) {
+	case IR_add:
+	case IR_and:
+	case IR_or:
+	case IR_xor:
+	case IR_mul:
+		if (g->ins[x].op == IR_get || g->ins[x].op == IR_const) {
+			x = in->b;
+		}
+		break;
+	case IR_sub:
+	case IR_shl:
+	case IR_shr:
+	case IR_sar:
+	case IR_rotl:
+	case IR_rotr:
+	case IR_neg:
+	case IR_not:
+		break;
+	default:
+		return 0;
+	}
+	if (in->type < IR_I32 || g->ins[x].type != in->type || x >= i || g->v[x].hint ||
+	    g->ins[x].op == IR_get || g->ins[x].op == IR_const || g->ins[x].op == IR_trunc) {
+		return 0;
+	}
+	return x;
+}
+
 /* May the result at `i` go into the home that it is wanted in? Passes the wish on through
  * zero-extensions and deposits. */
 static void prep_hint(struct gen *g, unsigned i, const struct ir_ins *in, struct val *v)
 {
-	unsigned r;
+	unsigned r, x;
 
 	if (v->part) {
 		r = v->part - 1u;
@@ -191,7 +227,13 @@ static void prep_hint(struct gen *g, unsigned i, const struct ir_ins *in, struct
 		g->cand[r].a0 = in->a;
 		return;
 	}
-	g->cand[r].q = 0;
+	x = prep_chain(g, i, in);
+	if (x) {
+		g->v[x].hint = v->hint;
+		g->v[x].want = v->want;
+	} else {
+		g->cand[r].q = 0;
+	}
 }
 
 static void prep_touch_a0(struct gen *g, const struct ir_ins *in)
@@ -204,6 +246,22 @@ static void prep_touch_a0(struct gen *g, const struct ir_ins *in)
 			g->cand[r].q = 0;
 		}
 	}
+}
+
+/* A set that is overwritten before anybody can see it. */
+static bool prep_dead_set(struct gen *g, const struct ir_ins *in)
+{
+	unsigned n;
+
+	if (in->imm >= MAX_SLOTS) {
+		return false;
+	}
+	n = in->op == IR_setz ? 32 : ir_type_bytes[in->type];
+	if (g->over[in->imm] >= n) {
+		return true;
+	}
+	g->over[in->imm] = (uint8_t)n;
+	return false;
 }
 
 static void prep_set(struct gen *g, unsigned i, const struct ir_ins *in)
@@ -222,6 +280,9 @@ static void prep_get(struct gen *g, unsigned i, const struct ir_ins *in)
 {
 	unsigned r = prep_home(in);
 
+	if (in->imm < MAX_SLOTS) {
+		g->over[in->imm] = 0;
+	}
 	if (r != NOREG && g->cand[r].a0 != i) {
 		g->cand[r].q = 0;
 	}
@@ -318,6 +379,10 @@ void prep_unit(struct gen *g)
 		prep_hint(g, i, in, v);
 		if (prep_barrier(g, in)) {
 			prep_kill_cands(g);
+		}
+		if ((in->op == IR_set || in->op == IR_setz) && prep_dead_set(g, in)) {
+			v->dead = true;
+			continue;
 		}
 		prep_touch_a0(g, in);
 		if (in->op == IR_get) {
