@@ -97,7 +97,9 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 			     arch_enable(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1) >= 0;
 	r = kvm_cap(k, KVM_CAP_XSAVE2);
 	a->xsave_size = (unsigned)MAX(r, 4096);
-	arch_filter_msrs(k);
+	if (!k->kernel_chip) {
+		arch_filter_msrs(k);
+	}
 	khz = kvm_ioctl_n(k->vm_fd, KVM_GET_TSC_KHZ, 0);
 	if (khz <= 0 || !k->nested_paging) {
 		a->tsc_fixed = !kvm_x86_tsc_probe(!k->nested_paging, &khz);
@@ -113,6 +115,8 @@ void kvm_arch_vm_fini(struct kvm *k)
 {
 	if (k->arch) {
 		free(k->arch->supported);
+		free(k->arch->msi);
+		free(k->arch->routes);
 		free(k->arch);
 		k->arch = NULL;
 	}
@@ -172,6 +176,9 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	}
 	memset(v->arch->xsave, 0, a->xsave_size);
 	arch_vcpu_tsc(v);
+	if (kvm_x86_chip_vcpu_init(v) < 0) {
+		return err_set(e, -EIO, "KVM does not give the state of a local APIC");
+	}
 	return kvm_x86_cpuid_set(v, e);
 }
 
@@ -285,6 +292,13 @@ void kvm_arch_halted(struct kvm_vcpu *v)
 	struct x86_cpu *c = v->c->arch;
 
 	c->nmi_masked = false; /* KVM keeps an NMI back by itself */
+}
+
+void kvm_arch_halt_in_kernel(struct kvm_vcpu *v)
+{
+	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_HALTED };
+
+	(void)kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp);
 }
 
 static void arch_msr_exit(struct kvm_vcpu *v, bool write)

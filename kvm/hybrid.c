@@ -18,6 +18,8 @@
  *
  * Threads: the vCPUs' own. The profiling timer ticks on CPU time of the vCPU thread.
  *
+ * With the kernel's interrupt controllers there are only bursts, of one instruction.
+ *
  * Known gaps: a locked access across two pages within a burst is not atomic against vCPUs
  * in KVM; at the end of a stay, a vCPU that is still in the translator for a moment
  * does not see code that one in KVM changes; with shadow paging a short burst
@@ -102,6 +104,9 @@ static void hybrid_begin_stay(struct kvm_vcpu *v, const char *why)
 	uint64_t now = clock_ns(CLOCK_RT), zero = 0;
 	uint64_t len = atomic_load(&k->stay_ns);
 
+	if (k->kernel_chip) {
+		return; /* the translator can't reach the kernel's APICs */
+	}
 	len = len ? MIN(len * 2, HYBRID_STAY_MAX) : HYBRID_STAY_MIN;
 	if (!atomic_compare_exchange_strong(&k->stay_until, &zero, now + len)) {
 		return; /* another vCPU was first */
@@ -277,7 +282,7 @@ static unsigned hybrid_count(struct kvm_vcpu *v)
 	if (++v->fail_count == HYBRID_CROWD) {
 		hybrid_begin_stay(v, "it fails on too many instructions");
 	}
-	return MAX(v->burst, 1u);
+	return v->k->kernel_chip ? 1 : MAX(v->burst, 1u);
 }
 
 bool kvm_hybrid_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
@@ -299,6 +304,10 @@ bool kvm_hybrid_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
 	if (hybrid_leave(v, &e) < 0) {
 		*why = hybrid_broken(v, &e);
 	}
+	if (*why == VCPU_EXIT_HALT && v->k->kernel_chip) {
+		kvm_arch_halt_in_kernel(v);
+		*why = VCPU_EXIT_KICK;
+	}
 	return true;
 }
 
@@ -308,7 +317,6 @@ int kvm_hybrid_init(struct kvm *k, struct err *e)
 {
 	int r;
 
-	k->nested_paging = kvm_arch_nested_paging();
 	if (!k->fallback || !hv_fallback || !hv_fallback->burst.run) {
 		k->fallback = false;
 		return 0;
@@ -338,8 +346,10 @@ int kvm_hybrid_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	r = hv_fallback->vcpu.init(v->c, e);
 	if (r >= 0) {
 		v->has_fallback = true;
-		hybrid_find_stat(v);
-		hybrid_start_timer(v);
+		if (!v->k->kernel_chip) {
+			hybrid_find_stat(v);
+			hybrid_start_timer(v);
+		}
 	}
 	return r;
 }

@@ -3,7 +3,6 @@
  * irq.c - doorbells that KVM turns into eventfd signals without an exit.
  *
  * Threads: control, or the vCPU thread that moved a BAR.
- * Known gaps: irqfd and MSI routes need the in-kernel interrupt controllers.
  */
 #include "config.h"
 

@@ -6,9 +6,8 @@
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
  *
- * Known gaps: interrupt controllers are the user-space ones (kernel-irqchip=off), so
- * irqfd and MSI routes are not offered; no dirty log; no nested state; no KVM
- * paravirtual features (clock, EOI, steal time).
+ * Known gaps: no split irqchip; no dirty log; no nested state; no asynchronous page
+ * faults.
  */
 #include "config.h"
 
@@ -119,19 +118,21 @@ static int kvm_probe(struct err *e)
 
 static int kvm_options(struct kvm *k, struct opt *o, struct err *e)
 {
-	static const char *const chips[] = { "off", "split", "on", NULL };
-	int chip = 0, r;
+	static const char *const chips[] = { "auto", "off", "split", "on", NULL };
+	int chip = 0, r = 0;
 
 	k->fallback = true;
-	if (!o) {
-		return 0;
+	k->nested_paging = kvm_arch_nested_paging();
+	if (o) {
+		r = opt_get_bool(o, "fallback", true, &k->fallback, e);
+		r = r < 0 ? r : opt_get_enum(o, "kernel-irqchip", chips, 0, &chip, e);
 	}
-	r = opt_get_bool(o, "fallback", true, &k->fallback, e);
-	r = r < 0 ? r : opt_get_enum(o, "kernel-irqchip", chips, 0, &chip, e);
-	if (r >= 0 && chip) {
-		log_info("-accel kvm: kernel-irqchip=%s is not supported yet: the interrupt "
-			 "controllers run in user space", chips[chip]);
+	if (r >= 0 && chip == 2) {
+		log_info("-accel kvm: not supported: kernel-irqchip=split; using on");
 	}
+	/* Without hardware behind KVM the translator will do most of the work, and it needs
+	 * the APICs where it can reach them. */
+	k->kernel_chip = chip ? chip > 1 : k->nested_paging;
 	return r;
 }
 
@@ -250,6 +251,9 @@ const struct hv_ops kvm_hv_ops = {
 		  .state_pull = kvm_state_pull,
 		  .state_push = kvm_state_push,
 		  .request = kvm_vcpu_kick },
-	.irq = { .ioeventfd = kvm_irq_ioeventfd },
+	.irq = { .create_irqchip = kvm_arch_create_irqchip,
+		 .set_gsi = kvm_arch_set_gsi,
+		 .irqfd = kvm_arch_irqfd,
+		 .ioeventfd = kvm_irq_ioeventfd },
 	.query_stats = kvm_query_stats,
 };

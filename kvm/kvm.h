@@ -47,6 +47,7 @@ struct kvm {
 
 	/* hybrid.c */
 	bool fallback;		/* hv_fallback is set up and may be used */
+	bool kernel_chip;	/* APICs, IOAPIC and PIC are the kernel's */
 	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
 	_Atomic uint64_t stay_until; /* ns of CLOCK_RT: all vCPUs run in the translator */
 	_Atomic uint64_t stay_ns;    /* length of the last stay */
@@ -147,6 +148,11 @@ void kvm_arch_halted(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
 void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
 bool kvm_arch_nested_paging(void);
+int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e);
+void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level);
+int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
+/* The translator executed a HLT of a vCPU whose interrupts are the kernel's. */
+void kvm_arch_halt_in_kernel(struct kvm_vcpu *v);
 int kvm_arch_disas(const struct vcpu *c, int *cs_arch, int *cs_mode);
 
 #endif

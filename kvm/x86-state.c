@@ -153,6 +153,7 @@ static int state_pull_sregs(struct kvm_vcpu *v, struct x86_cpu *c)
 			memset(c->pdpte, 0, sizeof(c->pdpte));
 		}
 	}
+	v->arch->apic_base = s.apic_base;
 	if (c->apic_ops && c->apic && c->apic_ops->get_base(c->apic) != s.apic_base) {
 		c->apic_ops->set_base(c->apic, s.apic_base);
 	}
@@ -180,7 +181,7 @@ static int state_push_sregs(struct kvm_vcpu *v, const struct x86_cpu *c, bool fl
 	s.cr8 = c->apic_ops && c->apic ? c->apic_ops->get_tpr(c->apic) : c->cr8;
 	s.efer = c->efer;
 	s.apic_base = c->apic_ops && c->apic ? c->apic_ops->get_base(c->apic) :
-					       0xfee00900u;
+					       v->arch->apic_base;
 	if ((c->cr0 & X86_CR0_PG) && (c->cr4 & X86_CR4_PAE) && !(c->efer & X86_EFER_LMA)) {
 		memcpy(s.pdptrs, c->pdpte, sizeof(c->pdpte));
 		s.flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
@@ -590,9 +591,11 @@ int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 {
 	struct x86_cpu *c = v->c->arch;
-	int r = state_push_sregs(v, c, flush);
+	int r;
 
+	kvm_x86_chip_vcpu_before_push(v);
 	v->arch->ready = false;
+	r = state_push_sregs(v, c, flush);
 	if (r < 0) {
 		return state_failed(e, r, "control registers", true);
 	}
@@ -608,5 +611,6 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	state_msr_io(v, c, true);
 	state_push_tsc(v, c);
 	r = state_push_events(v, c);
+	kvm_x86_chip_vcpu_after_push(v);
 	return r < 0 ? state_failed(e, r, "events", true) : 0;
 }

@@ -27,6 +27,7 @@ struct irqchip_priv {
 	struct lapic_set set;
 	struct role_thread thread;
 	bool own_loop;
+	bool in_hv; /* the hypervisor's chips: nothing of ours is there */
 };
 
 static void *irqchip_timer_thread(void *arg)
@@ -87,6 +88,9 @@ int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e)
 	uint32_t id = ((struct x86_cpu *)v->arch)->apic_id;
 	struct lapic *a;
 
+	if (container_of(c, struct irqchip_priv, pub)->in_hv) {
+		return 0;
+	}
 	if (id > s->max_id || s->by_id[id] || s->n == s->cap) {
 		return err_set(e, -EINVAL, "vCPU %u: APIC id %u is taken or above %u",
 			       v->index, id, s->max_id);
@@ -163,10 +167,44 @@ static void irqchip_make_lines(struct irqchip_x86 *c, unsigned ioapics)
 	}
 }
 
+/* ---- the hypervisor's chips ---- */
+
+static void irqchip_hv_gsi(void *arg, unsigned n, int level)
+{
+	struct irqchip_x86 *c = arg;
+
+	c->vm->hv->irq.set_gsi(c->vm, n, level);
+}
+
+/* 0: the hypervisor has them all; 1: they are ours. */
+static int irqchip_try_hv(struct irqchip_x86 *c, const struct irqchip_x86_cfg *cfg,
+			  struct err *e)
+{
+	const struct hv_ops *hv = c->vm->hv;
+	int r = hv && hv->irq.create_irqchip ? hv->irq.create_irqchip(c->vm, false, e) : 1;
+
+	if (r) {
+		return r;
+	}
+	if (cfg->ioapics > 1) {
+		return err_set(e, -ENOTSUP, "not supported: a second IOAPIC in the kernel: use "
+			       "-accel kvm,kernel-irqchip=off");
+	}
+	c->n_gsi = IRQCHIP_IOAPIC_PINS;
+	for (unsigned i = 0; i < c->n_gsi; i++) {
+		c->gsi[i] = (struct irq){ irqchip_hv_gsi, c, i };
+	}
+	for (unsigned i = 0; cfg->pic && i < IRQCHIP_PIC_LINES; i++) {
+		c->pic_line[i] = (struct irq){ irqchip_hv_gsi, c, HV_GSI_PIC + i };
+	}
+	return 0;
+}
+
 struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_cfg *cfg,
 				       struct err *e)
 {
 	struct irqchip_priv *p = calloc(1, sizeof(*p));
+	int r;
 
 	if (!p) {
 		err_set(e, -ENOMEM, "out of memory for interrupt controllers");
@@ -174,6 +212,11 @@ struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_c
 	}
 	p->pub.vm = vm;
 	p->pub.lapics = &p->set;
+	r = irqchip_try_hv(&p->pub, cfg, e);
+	if (r <= 0) {
+		p->in_hv = r == 0;
+		return r == 0 ? &p->pub : NULL;
+	}
 	if (irqchip_start_loop(p, !cfg->control_loop, e) < 0 ||
 	    irqchip_make_lapics(p, e) < 0 || irqchip_make_chips(p, cfg, e) < 0) {
 		/* The VM can't be built; its devices go with it. */
@@ -208,6 +251,12 @@ void irqchip_x86_free(struct irqchip_x86 *c)
 
 void irqchip_x86_nmi(struct irqchip_x86 *c)
 {
+	if (container_of(c, struct irqchip_priv, pub)->in_hv) {
+		for (unsigned i = 0; i < c->vm->n_vcpus; i++) {
+			vcpu_request(c->vm->vcpus[i], X86_REQ_NMI);
+		}
+		return;
+	}
 	for (unsigned i = 0; i < c->lapics->n; i++) {
 		lapic_nmi_button(c->lapics->all[i]);
 	}

@@ -22,7 +22,8 @@ START_TEST(model_all)
 	uint32_t a[4];
 
 	for (unsigned i = 0; x86_model_name(i); i++) {
-		if (!strcmp(x86_model_name(i), "host") || !strcmp(x86_model_name(i), "base")) {
+		if (!strcmp(x86_model_name(i), "host") ||
+		    !strcmp(x86_model_name(i), "base")) {
 			continue;
 		}
 		rig_up(x86_model_name(i));
@@ -141,11 +142,13 @@ START_TEST(msr_rules)
 	rig_up("max");
 	rig_long(0);
 	ck_assert_int_eq(x86_wrmsr(rig.env, 0xc0000082, BIT64(47)), -EINVAL);
-	ck_assert_int_eq(x86_wrmsr(rig.env, 0xc0000101, UINT64_C(0xffff888000000000)), 0);
+	ck_assert_int_eq(x86_wrmsr(rig.env, 0xc0000101, UINT64_C(0xffff888000000000)),
+	                 0);
 	ck_assert_uint_eq(rig.c->seg[X86_GS].base, UINT64_C(0xffff888000000000));
 	ck_assert_int_eq(x86_wrmsr(rig.env, 0x277, 2), -EINVAL);
 	ck_assert_int_eq(x86_wrmsr(rig.env, 0x277, 0x0007010600070106), 0);
-	ck_assert_int_eq(x86_wrmsr(rig.env, 0xc0000080, 0), -EINVAL); /* LME under paging */
+	ck_assert_int_eq(x86_wrmsr(rig.env, 0xc0000080, 0),
+	                 -EINVAL); /* LME under paging */
 	ck_assert_int_eq(x86_rdmsr(rig.env, 0xdeadbeef, &v), -EINVAL);
 	ck_assert_int_eq(x86_wrmsr(rig.env, 0xdeadbeef, 0), -EINVAL);
 	ck_assert_int_eq(x86_wrmsr(rig.env, 0x401, 1), -EINVAL);
@@ -224,7 +227,8 @@ START_TEST(xsave_faults)
 {
 	xs_up();
 	ck_assert_int_eq(RIG_TRY(helper_xsave(rig.env, XS_A + 8, 7, 1, 0)), X86_EXC_GP);
-	ck_assert_int_eq(RIG_TRY(helper_fxsave(rig.env, XS_A + 8, 1, 0, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_fxsave(rig.env, XS_A + 8, 1, 0, 0)),
+	                 X86_EXC_GP);
 	st_le64(rig_at(XS_B + 512), 8); /* a component XCR0 lacks */
 	ck_assert_int_eq(RIG_TRY(helper_xrstor(rig.env, XS_B, 7, 1, 0)), X86_EXC_GP);
 	st_le64(rig_at(XS_B + 512), 2);
@@ -256,10 +260,10 @@ static bool host_has_xsavec(void)
 	return __get_cpuid_count(0xd, 1, &a, &b, &c, &d) && (a & 2);
 }
 
-/* Loads our image into the host's registers, stores them with the host's instruction and
- * loads that into ours: the same state must come back. */
-__attribute__((target("xsave,xsavec"))) static void host_round(uint8_t *in, uint8_t *out,
-							       unsigned kind)
+/* Loads our image into the host's registers, stores them with the host's instruction
+ * and loads that into ours: the same state must come back. */
+__attribute__((target("xsave,xsavec"))) static void
+host_round(uint8_t *in, uint8_t *out, unsigned kind)
 {
 	static uint8_t keep[8192] __attribute__((aligned(64)));
 
@@ -301,7 +305,8 @@ START_TEST(xsave_host)
 		ck_assert_int_eq(RIG_TRY(helper_xsave(rig.env, XS_B, 7, 1, kind)), -1);
 		memset(out, 0, sizeof(out));
 		host_round(rig_at(XS_B), out, kind);
-		ck_assert_uint_eq(ld_le64(out + 512) & 3, ld_le64(rig_at(XS_B + 512)) & 3);
+		ck_assert_uint_eq(ld_le64(out + 512) & 3,
+		                  ld_le64(rig_at(XS_B + 512)) & 3);
 		ck_assert_uint_eq(ld_le64(out + 520), ld_le64(rig_at(XS_B + 520)));
 		vm_free(rig.vm);
 	}
@@ -312,7 +317,12 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		model_all, model_max, model_options, model_topology, msr_rules, xsave_round,
+		model_all,
+		model_max,
+		model_options,
+		model_topology,
+		msr_rules,
+		xsave_round,
 		xsave_faults,
 #if defined(__x86_64__)
 		xsave_host,

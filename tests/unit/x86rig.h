@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86rig.h - an x86 vCPU on a bench: guest RAM, a run time that walks on each access, and
- * descriptor tables by hand. For tests of the system half of the front end. Include in
- * one file of a program only.
+ * x86rig.h - an x86 vCPU on a bench: guest RAM, a run time that walks on each access,
+ * and descriptor tables by hand. For tests of the system half of the front end. Include
+ * in one file of a program only.
  */
 #ifndef LODGE_TESTS_X86RIG_H
 #define LODGE_TESTS_X86RIG_H
@@ -44,7 +44,8 @@ static uint8_t *rig_host(uint64_t va, enum mmu_access acc, int mode)
 {
 	struct mmu_result r;
 
-	if (x86_walk(rig.env, va, acc, mode ? MMU_MODE_SYSTEM : (int)rig.mode, false, &r) < 0) {
+	if (x86_walk(rig.env, va, acc, mode ? MMU_MODE_SYSTEM : (int)rig.mode, false,
+	             &r) < 0) {
 		tcg_raise(rig.env, true);
 	}
 	r.pa += va & 0xfff;
@@ -60,7 +61,8 @@ void tcg_ld_bytes(struct tcg_env *env, uint64_t addr, void *buf, unsigned len, i
 	}
 }
 
-void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len, int mode)
+void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len,
+                  int mode)
 {
 	(void)env;
 	tcg_probe(env, addr, len, true, mode);
@@ -93,7 +95,8 @@ void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int
 	}
 }
 
-void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int mode)
+void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
+                   int mode)
 {
 	(void)env, (void)addr, (void)len, (void)write, (void)mode;
 	return NULL;
@@ -164,8 +167,9 @@ static inline void rig_up(const char *model)
 	ck_assert(rig.ram != NULL);
 	mr_init_ram(&rig.mr, "rig", rig.ram);
 	mr_add(&rig.vm->mem_root, 0, &rig.mr, 0);
-	rig.mem = aligned_alloc(64, ALIGN_UP(sizeof(struct tcg_env) + sizeof(struct x86_cpu),
-					     (size_t)64));
+	rig.mem = aligned_alloc(
+		64,
+		ALIGN_UP(sizeof(struct tcg_env) + sizeof(struct x86_cpu), (size_t)64));
 	memset(rig.mem, 0, sizeof(struct tcg_env) + sizeof(struct x86_cpu));
 	rig.env = rig.mem;
 	rig.c = tcg_arch_of(rig.env);
@@ -186,17 +190,17 @@ static inline uint8_t *rig_at(uint64_t pa)
 
 /* Runs an expression; gives -1 when it did not raise, else the recorded vector. A
  * tcg_exit_loop gives 0x1000 + reason. */
-#define RIG_TRY(expr)                                                                    \
-	({                                                                               \
-		int rig_j_ = setjmp(rig.env->out), rig_r_ = -1;                          \
-		if (!rig_j_) {                                                           \
-			rig.pc_now = rig.c->rip;                                         \
-			(void)(expr);                                                    \
-		} else {                                                                 \
-			rig_r_ = rig_j_ == 2 ? 0x1000 + rig.exit_reason :                \
-					       rig.c->exc_pending;                       \
-		}                                                                        \
-		rig_r_;                                                                  \
+#define RIG_TRY(expr)                                                                  \
+	({                                                                             \
+		int rig_j_ = setjmp(rig.env->out), rig_r_ = -1;                        \
+		if (!rig_j_) {                                                         \
+			rig.pc_now = rig.c->rip;                                       \
+			(void)(expr);                                                  \
+		} else {                                                               \
+			rig_r_ = rig_j_ == 2 ? 0x1000 + rig.exit_reason                \
+			                     : rig.c->exc_pending;                     \
+		}                                                                      \
+		rig_r_;                                                                \
 	})
 
 /* Delivers what is recorded, as often as it takes; -1 done, 0x1000 + reason left. */
@@ -215,12 +219,30 @@ static inline int rig_deliver(void)
 
 /* ---- tables ---- */
 
-enum { RIG_GDT = 0x1000, RIG_IDT = 0x2000, RIG_TSS = 0x3000, RIG_LDT = 0x3800,
-       RIG_STACK0 = 0x9000, RIG_STACK3 = 0xa000, RIG_PT = 0x100000 };
+enum {
+	RIG_GDT = 0x1000,
+	RIG_IDT = 0x2000,
+	RIG_TSS = 0x3000,
+	RIG_LDT = 0x3800,
+	RIG_STACK0 = 0x9000,
+	RIG_STACK3 = 0xa000,
+	RIG_PT = 0x100000
+};
 /* selectors */
-enum { SEL_CODE0 = 0x08, SEL_DATA0 = 0x10, SEL_CODE3 = 0x18, SEL_DATA3 = 0x20,
-       SEL_CODE64 = 0x28, SEL_CODE64U = 0x30, SEL_TSS = 0x40, SEL_CODE16 = 0x50,
-       SEL_NP = 0x58, SEL_GATE = 0x60, SEL_TSS2 = 0x70, SEL_DATA16 = 0x78 };
+enum {
+	SEL_CODE0 = 0x08,
+	SEL_DATA0 = 0x10,
+	SEL_CODE3 = 0x18,
+	SEL_DATA3 = 0x20,
+	SEL_CODE64 = 0x28,
+	SEL_CODE64U = 0x30,
+	SEL_TSS = 0x40,
+	SEL_CODE16 = 0x50,
+	SEL_NP = 0x58,
+	SEL_GATE = 0x60,
+	SEL_TSS2 = 0x70,
+	SEL_DATA16 = 0x78
+};
 
 static inline void rig_desc(unsigned sel, uint32_t base, uint32_t limit, uint32_t attr)
 {
@@ -228,7 +250,7 @@ static inline void rig_desc(unsigned sel, uint32_t base, uint32_t limit, uint32_
 
 	st_le32(p, (limit & 0xffff) | base << 16);
 	st_le32(p + 4, (base >> 16 & 0xff) | (attr & 0xff) << 8 | (limit & 0xf0000) |
-			       (attr & 0xf000) << 8 | (base & 0xff000000));
+	                       (attr & 0xf000) << 8 | (base & 0xff000000));
 }
 
 static inline void rig_gdt(void)
@@ -275,8 +297,9 @@ static inline void rig_prot32(unsigned cpl)
 			rig_seg(s, (uint16_t)(ds | cpl));
 		}
 	}
-	rig.c->seg[X86_TR] = (struct x86_seg){ .base = RIG_TSS, .limit = 0x67, .attr = 0x8b,
-					       .sel = SEL_TSS };
+	rig.c->seg[X86_TR] = (struct x86_seg){
+		.base = RIG_TSS, .limit = 0x67, .attr = 0x8b, .sel = SEL_TSS
+	};
 	st_le32(rig_at(RIG_TSS + 4), RIG_STACK0);
 	st_le32(rig_at(RIG_TSS + 8), SEL_DATA0);
 	rig.c->reg[X86_RSP] = cpl ? RIG_STACK3 : RIG_STACK0;
@@ -293,7 +316,8 @@ static inline void rig_map64(void)
 	st_le64(rig_at(RIG_PT), (RIG_PT + 0x1000) | all);
 	st_le64(rig_at(RIG_PT + 0x1000), (RIG_PT + 0x2000) | all);
 	for (unsigned i = 0; i < 8; i++) {
-		st_le64(rig_at(RIG_PT + 0x2000 + 8 * i), (uint64_t)i << 21 | all | 0x80);
+		st_le64(rig_at(RIG_PT + 0x2000 + 8 * i),
+		        (uint64_t)i << 21 | all | 0x80);
 	}
 	rig.c->cr3 = RIG_PT;
 	rig.c->cr4 = X86_CR4_PAE;
@@ -314,7 +338,7 @@ static inline void rig_long(unsigned cpl)
 }
 
 static inline void rig_gate32(unsigned vec, uint16_t sel, uint32_t off, unsigned type,
-			      unsigned dpl)
+                              unsigned dpl)
 {
 	uint8_t *p = rig_at(RIG_IDT + 8 * vec);
 
@@ -323,12 +347,13 @@ static inline void rig_gate32(unsigned vec, uint16_t sel, uint32_t off, unsigned
 }
 
 static inline void rig_gate64(unsigned vec, uint16_t sel, uint64_t off, unsigned type,
-			      unsigned dpl, unsigned ist)
+                              unsigned dpl, unsigned ist)
 {
 	uint8_t *p = rig_at(RIG_IDT + 16 * vec);
 
 	st_le32(p, (uint32_t)((off & 0xffff) | (uint32_t)sel << 16));
-	st_le32(p + 4, (uint32_t)((off & 0xffff0000) | 0x8000 | dpl << 13 | type << 8 | ist));
+	st_le32(p + 4,
+	        (uint32_t)((off & 0xffff0000) | 0x8000 | dpl << 13 | type << 8 | ist));
 	st_le64(p + 8, off >> 32);
 }
 

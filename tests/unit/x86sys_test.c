@@ -38,9 +38,11 @@ START_TEST(walk_32)
 	rig.c->cr0 |= X86_CR0_PG;
 	rig.c->cr4 = X86_CR4_PSE;
 	st_le32(rig_at(RIG_PT + 4 * 1), (RIG_PT + 0x1000) | 7);
-	st_le32(rig_at(RIG_PT + 0x1000 + 4 * 2), 0x7000 | 1);	 /* supervisor, read-only */
+	st_le32(rig_at(RIG_PT + 0x1000 + 4 * 2),
+	        0x7000 | 1); /* supervisor, read-only */
 	st_le32(rig_at(RIG_PT + 0x1000 + 4 * 3), 0x8000 | 7);
-	st_le32(rig_at(RIG_PT + 4 * 2), 0x00400000 | 0x87 | 1 << 13); /* 4 MiB at 4 GiB + 4 MiB */
+	st_le32(rig_at(RIG_PT + 4 * 2),
+	        0x00400000 | 0x87 | 1 << 13); /* 4 MiB at 4 GiB + 4 MiB */
 	ck_assert_int_eq(walk(0x402123, MMU_READ, X86_MMU_SUP, &r), 0);
 	ck_assert_uint_eq(r.pa, 0x7000);
 	ck_assert_uint_eq(r.page_bits, 12);
@@ -77,7 +79,8 @@ START_TEST(walk_pae)
 	st_le64(rig_at(RIG_PT + 0x1000), (RIG_PT + 0x2000) | 7);
 	st_le64(rig_at(RIG_PT + 0x1008), 0x400000 | 0x87 | BIT64(63));
 	st_le64(rig_at(RIG_PT + 0x2000 + 8 * 5), 0x9000 | 7);
-	st_le64(rig_at(RIG_PT + 0x2000 + 8 * 6), UINT64_C(0x0100000000009007)); /* reserved */
+	st_le64(rig_at(RIG_PT + 0x2000 + 8 * 6),
+	        UINT64_C(0x0100000000009007)); /* reserved */
 	rig.c->cr4 = X86_CR4_PAE;
 	ck_assert_int_eq(x86_set_cr3(rig.env, RIG_PT), 0);
 	ck_assert_int_eq(x86_set_cr0(rig.env, rig.c->cr0 | X86_CR0_PG), 0);
@@ -102,10 +105,10 @@ START_TEST(walk_long)
 
 	rig_up("max");
 	rig_long(0);
-	st_le64(rig_at(RIG_PT + 0x1008), 0x40000000 | 0x83);		 /* 1 GiB, supervisor */
+	st_le64(rig_at(RIG_PT + 0x1008), 0x40000000 | 0x83); /* 1 GiB, supervisor */
 	st_le64(rig_at(RIG_PT + 0x1010), (RIG_PT + 0x3000) | 7);
 	st_le64(rig_at(RIG_PT + 0x3000), (RIG_PT + 0x4000) | 7);
-	st_le64(rig_at(RIG_PT + 0x4000), 0x6000 | 0x107);		 /* global, user */
+	st_le64(rig_at(RIG_PT + 0x4000), 0x6000 | 0x107); /* global, user */
 	st_le64(rig_at(RIG_PT + 0x4008), 0x7000 | 7 | BIT64(63));
 	rig.c->cr4 |= X86_CR4_PGE;
 	ck_assert_int_eq(walk(0x7fffffff, MMU_WRITE, X86_MMU_SUP, &r), 0);
@@ -138,10 +141,12 @@ START_TEST(walk_long)
 	/* probing records nothing and sets nothing */
 	rig.c->exc_pending = -1;
 	st_le64(rig_at(RIG_PT + 0x4018), 0x6000 | 7);
-	ck_assert_int_eq(x86_walk(rig.env, 0x80003000, MMU_WRITE, X86_MMU_USER, true, &r), 0);
+	ck_assert_int_eq(
+		x86_walk(rig.env, 0x80003000, MMU_WRITE, X86_MMU_USER, true, &r), 0);
 	ck_assert_uint_eq(ld_le64(rig_at(RIG_PT + 0x4018)), 0x6007);
-	ck_assert_int_eq(x86_walk(rig.env, 0x80009000, MMU_READ, X86_MMU_USER, true, &r),
-			 -EFAULT);
+	ck_assert_int_eq(
+		x86_walk(rig.env, 0x80009000, MMU_READ, X86_MMU_USER, true, &r),
+		-EFAULT);
 	ck_assert_int_eq(rig.c->exc_pending, -1);
 }
 END_TEST
@@ -155,7 +160,8 @@ START_TEST(walk_la57)
 	st_le64(rig_at(RIG_PT + 0x8000 + 8 * 255), RIG_PT | 7);
 	rig.c->cr3 = RIG_PT + 0x8000;
 	rig.c->cr4 |= X86_CR4_LA57;
-	ck_assert_int_eq(walk((UINT64_C(255) << 48) | 0x201234, MMU_READ, X86_MMU_USER, &r), 0);
+	ck_assert_int_eq(
+		walk((UINT64_C(255) << 48) | 0x201234, MMU_READ, X86_MMU_USER, &r), 0);
 	ck_assert_uint_eq(r.pa, 0x201000);
 	ck_assert_int_eq(walk(UINT64_C(1) << 56, MMU_READ, X86_MMU_USER, &r), -EFAULT);
 	ck_assert_int_eq(rig.c->exc_pending, X86_EXC_GP);
@@ -180,7 +186,7 @@ START_TEST(exc_real_mode)
 	st_le32(rig_at(4 * 0x21), 0x12345678);
 	x86_mode_changed(rig.env);
 	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x21, 0x8102, 0, 0)),
-			 0x1000 + TCG_EXIT_NEXT);
+	                 0x1000 + TCG_EXIT_NEXT);
 	ck_assert_uint_eq(rig.c->seg[X86_CS].sel, 0x1234);
 	ck_assert_uint_eq(rig.c->rip, 0x12340 + 0x5678);
 	ck_assert_uint_eq(rig.c->reg[X86_RSP], 0x6ffa);
@@ -193,7 +199,8 @@ START_TEST(exc_real_mode)
 	ck_assert(rig.c->eflags & X86_IF);
 	/* past the table's end: #GP, then double fault, then shutdown */
 	rig.c->idt.limit = 3;
-	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x21, 0x8102, 0, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x21, 0x8102, 0, 0)),
+	                 X86_EXC_GP);
 	ck_assert_int_eq(rig_deliver(), 0x1000 + TCG_EXIT_SHUTDOWN);
 }
 END_TEST
@@ -206,7 +213,7 @@ START_TEST(exc_prot_inner)
 	rig_gate32(0x81, SEL_CODE0, 0x6000, 14, 0);
 	rig.c->eflags |= X86_IF | X86_TF;
 	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x80, 0x5002, 0, 0)),
-			 0x1000 + TCG_EXIT_NEXT);
+	                 0x1000 + TCG_EXIT_NEXT);
 	ck_assert_uint_eq(x86_cpl(rig.c), 0);
 	ck_assert_uint_eq(rig.c->rip, 0x6000);
 	ck_assert_uint_eq(rig.c->reg[X86_RSP], RIG_STACK0 - 20);
@@ -227,7 +234,8 @@ START_TEST(exc_prot_inner)
 	ck_assert_uint_eq(rig.mode, X86_MMU_USER);
 	/* DPL 0 gate from ring 3 */
 	rig_gate32(X86_EXC_GP, SEL_CODE0, 0x6100, 14, 0);
-	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x81, 0x5004, 0, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x81, 0x5004, 0, 0)),
+	                 X86_EXC_GP);
 	ck_assert_uint_eq(rig.c->exc_err, 0x81 * 8 + 2);
 	ck_assert_int_eq(rig_deliver(), -1);
 	ck_assert_uint_eq(rig.c->rip, 0x6100);
@@ -241,7 +249,8 @@ START_TEST(exc_double_and_triple)
 {
 	rig_up("max");
 	rig_prot32(0);
-	/* #GP whose gate is not present: #NP + EXT while delivering a contributory one: #DF */
+	/* #GP whose gate is not present: #NP + EXT while delivering a contributory one:
+	 * #DF */
 	rig_gate32(X86_EXC_DF, SEL_CODE0, 0x6800, 14, 0);
 	x86_record(rig.c, X86_EXC_GP, 0x10);
 	ck_assert_int_eq(rig_deliver(), -1);
@@ -268,8 +277,8 @@ START_TEST(exc_vm86)
 	/* enter VM86 by IRET */
 	rig.c->reg[X86_RSP] = RIG_STACK0 - 36;
 	for (unsigned i = 0; i < 9; i++) {
-		static const uint32_t f[] = { 0x10, 0x700, X86_VM | 2, 0x400, 0x300, 0x11, 0x22,
-					      0x33, 0x44 };
+		static const uint32_t f[] = { 0x10, 0x700, X86_VM | 2, 0x400, 0x300,
+			                      0x11, 0x22,  0x33,       0x44 };
 
 		st_le32(rig_at(RIG_STACK0 - 36 + 4 * i), f[i]);
 	}
@@ -280,7 +289,8 @@ START_TEST(exc_vm86)
 	ck_assert_uint_eq(rig.c->seg[X86_GS].sel, 0x44);
 	ck_assert_uint_eq(rig.c->seg[X86_DS].base, 0x220);
 	/* INT n with IOPL < 3: to the monitor */
-	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x10, 0x7012, 0, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_int_n(rig.env, 0x10, 0x7012, 0, 0)),
+	                 X86_EXC_GP);
 	ck_assert_int_eq(rig_deliver(), -1);
 	ck_assert(!x86_vm86(rig.c));
 	ck_assert_uint_eq(rig.c->reg[X86_RSP], RIG_STACK0 - 40);
@@ -371,22 +381,28 @@ START_TEST(seg_loads)
 	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_DS, 0, 0, 0)), -1);
 	ck_assert(rig.c->hflags & XH_CHK(X86_DS));
 	ck_assert_int_eq(RIG_TRY(helper_seg_check(rig.env, X86_DS, 0, 4 | 4 << 16, 0)),
-			 X86_EXC_GP);
-	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_DS, SEL_DATA3 | 3, 0, 0)), -1);
+	                 X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_DS, SEL_DATA3 | 3, 0, 0)),
+	                 -1);
 	ck_assert(!(rig.c->hflags & XH_CHK(X86_DS)));
 	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_DS, SEL_DATA0 | 3, 0, 0)),
-			 X86_EXC_GP);
+	                 X86_EXC_GP);
 	ck_assert_uint_eq(rig.c->exc_err, SEL_DATA0);
-	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_SS, 0, 1, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_SS, 0, 1, 0)),
+	                 X86_EXC_GP);
 	ck_assert_uint_eq(rig.c->exc_err, 0);
 	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_SS, SEL_DATA0, 1, 0)),
-			 X86_EXC_GP);
-	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_ES, 0x1f8, 0, 0)), X86_EXC_GP);
+	                 X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_ES, 0x1f8, 0, 0)),
+	                 X86_EXC_GP);
 	ck_assert_uint_eq(rig.c->exc_err, 0x1f8);
 	rig_prot32(0);
-	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_ES, SEL_NP, 0, 0)), X86_EXC_NP);
-	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_SS, SEL_NP, 1, 0)), X86_EXC_SS);
-	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_SS, SEL_DATA0, 1, 0)), -1);
+	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_ES, SEL_NP, 0, 0)),
+	                 X86_EXC_NP);
+	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_SS, SEL_NP, 1, 0)),
+	                 X86_EXC_SS);
+	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_SS, SEL_DATA0, 1, 0)),
+	                 -1);
 	ck_assert(rig.c->int_shadow && (rig.c->hflags & XH_SHADOW));
 }
 END_TEST
@@ -401,7 +417,8 @@ START_TEST(seg_far)
 	rig.c->reg[X86_RSP] = RIG_STACK3 - 8;
 	st_le32(rig_at(RIG_STACK3 - 8), 0x1111);
 	st_le32(rig_at(RIG_STACK3 - 4), 0x2222);
-	ck_assert_int_eq(RIG_TRY(helper_far_call(rig.env, SEL_GATE | 3, 0, 4, 0x5007)), -1);
+	ck_assert_int_eq(RIG_TRY(helper_far_call(rig.env, SEL_GATE | 3, 0, 4, 0x5007)),
+	                 -1);
 	ck_assert_uint_eq(x86_cpl(rig.c), 0);
 	ck_assert_uint_eq(rig.c->rip, 0x6000);
 	ck_assert_uint_eq(rig.c->reg[X86_RSP], RIG_STACK0 - 24);
@@ -410,15 +427,18 @@ START_TEST(seg_far)
 	ck_assert_uint_eq((uint32_t)stk(8), 0x1111);
 	ck_assert_uint_eq((uint32_t)stk(12), 0x2222);
 	ck_assert_uint_eq((uint32_t)stk(16), RIG_STACK3 - 8);
-	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_ES, SEL_DATA0, 0, 0)), -1);
+	ck_assert_int_eq(RIG_TRY(helper_load_seg(rig.env, X86_ES, SEL_DATA0, 0, 0)),
+	                 -1);
 	ck_assert_int_eq(RIG_TRY(helper_far_ret(rig.env, 4, 8, 0, 0)), -1);
 	ck_assert_uint_eq(x86_cpl(rig.c), 3);
 	ck_assert_uint_eq(rig.c->reg[X86_RSP], RIG_STACK3);
 	ck_assert_uint_eq(rig.c->seg[X86_ES].sel, 0); /* too privileged: nulled */
 	/* direct jumps */
-	ck_assert_int_eq(RIG_TRY(helper_far_jmp(rig.env, SEL_CODE0, 0, 4, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_far_jmp(rig.env, SEL_CODE0, 0, 4, 0)),
+	                 X86_EXC_GP);
 	ck_assert_int_eq(RIG_TRY(helper_far_jmp(rig.env, 0, 0, 4, 0)), X86_EXC_GP);
-	ck_assert_int_eq(RIG_TRY(helper_far_jmp(rig.env, SEL_CODE3 | 3, 0x1234, 4, 0)), -1);
+	ck_assert_int_eq(RIG_TRY(helper_far_jmp(rig.env, SEL_CODE3 | 3, 0x1234, 4, 0)),
+	                 -1);
 	ck_assert_uint_eq(rig.c->rip, 0x1234);
 }
 END_TEST
@@ -431,16 +451,21 @@ START_TEST(seg_enter_long_mode)
 	st_le64(rig_at(RIG_PT + 0x1000), 0x87);
 	rig.c->cr3 = RIG_PT;
 	ck_assert_int_eq(x86_wrmsr(rig.env, 0xc0000080, X86_EFER_LME), 0);
-	ck_assert_int_eq(RIG_TRY(helper_write_cr(rig.env, 0, rig.c->cr0 | X86_CR0_PG, 0, 0)),
-			 X86_EXC_GP); /* PAE is off */
+	ck_assert_int_eq(
+		RIG_TRY(helper_write_cr(rig.env, 0, rig.c->cr0 | X86_CR0_PG, 0, 0)),
+		X86_EXC_GP); /* PAE is off */
 	ck_assert_int_eq(RIG_TRY(helper_write_cr(rig.env, 4, X86_CR4_PAE, 0, 0)), -1);
-	ck_assert_int_eq(RIG_TRY(helper_write_cr(rig.env, 0, rig.c->cr0 | X86_CR0_PG, 0, 0)), -1);
+	ck_assert_int_eq(
+		RIG_TRY(helper_write_cr(rig.env, 0, rig.c->cr0 | X86_CR0_PG, 0, 0)),
+		-1);
 	ck_assert(rig.c->efer & X86_EFER_LMA);
 	ck_assert_uint_eq(XH_CODE(rig.c->hflags), XH_CODE32);
-	ck_assert_int_eq(RIG_TRY(helper_far_jmp(rig.env, SEL_CODE64, 0x5000, 4, 0)), -1);
+	ck_assert_int_eq(RIG_TRY(helper_far_jmp(rig.env, SEL_CODE64, 0x5000, 4, 0)),
+	                 -1);
 	ck_assert_uint_eq(XH_CODE(rig.c->hflags), XH_CODE64);
 	/* 64-bit code can't turn paging off, nor PAE */
-	ck_assert_int_eq(RIG_TRY(helper_write_cr(rig.env, 0, X86_CR0_PE, 0, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_write_cr(rig.env, 0, X86_CR0_PE, 0, 0)),
+	                 X86_EXC_GP);
 	ck_assert_int_eq(RIG_TRY(helper_write_cr(rig.env, 4, 0, 0, 0)), X86_EXC_GP);
 	/* PCID only with CR3[11:0] = 0 */
 	ck_assert_int_eq(x86_set_cr4(rig.env, X86_CR4_PAE | X86_CR4_PCIDE), 0);
@@ -512,7 +537,8 @@ START_TEST(seg_task_switch)
 	ck_assert(!(rig.c->eflags & X86_NT));
 	ck_assert_uint_eq(rig_at(RIG_GDT + SEL_TSS2)[5], 0x89);
 	/* a task that is busy can't be called */
-	ck_assert_int_eq(RIG_TRY(helper_far_call(rig.env, SEL_TSS, 0, 4, 0)), X86_EXC_GP);
+	ck_assert_int_eq(RIG_TRY(helper_far_call(rig.env, SEL_TSS, 0, 4, 0)),
+	                 X86_EXC_GP);
 }
 END_TEST
 
@@ -540,7 +566,8 @@ START_TEST(flags_lazy)
 		uint32_t want;
 	} t[] = {
 		{ CC_OP_ADD, 0x100, 1, X86_CF | X86_ZF | X86_PF | X86_AF }, /* ff + 1 */
-		{ CC_OP_ADD | 2 << 8, 0x80000000, 1, X86_OF | X86_SF | X86_PF | X86_AF },
+		{ CC_OP_ADD | 2 << 8, 0x80000000, 1,
+		  X86_OF | X86_SF | X86_PF | X86_AF },
 		{ CC_OP_SUB | 3 << 8, 0, 1, X86_CF | X86_SF | X86_PF | X86_AF },
 		{ CC_OP_SUB | 1 << 8, 0x8000, 1, X86_OF | X86_PF | X86_AF },
 		{ CC_OP_LOGIC | 2 << 8, 0, 0, X86_ZF | X86_PF },
@@ -553,8 +580,9 @@ START_TEST(flags_lazy)
 		rig.c->cc_op = t[i].op;
 		rig.c->cc_a = t[i].a;
 		rig.c->cc_b = t[i].b;
-		ck_assert_msg((x86_get_rflags(rig.c) & X86_ARITH) == t[i].want, "case %u: %llx", i,
-			      (unsigned long long)x86_get_rflags(rig.c));
+		ck_assert_msg((x86_get_rflags(rig.c) & X86_ARITH) == t[i].want,
+		              "case %u: %llx", i,
+		              (unsigned long long)x86_get_rflags(rig.c));
 	}
 }
 END_TEST
@@ -562,10 +590,15 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		walk_none, walk_32, walk_pae, walk_long, walk_la57, exc_real_mode,
-		exc_prot_inner, exc_double_and_triple, exc_vm86, exc_long_mode, exc_interrupt,
-		seg_loads, seg_far, seg_enter_long_mode, seg_syscall, seg_task_switch,
-		io_bitmap, flags_lazy,
+		walk_none,      walk_32,
+		walk_pae,       walk_long,
+		walk_la57,      exc_real_mode,
+		exc_prot_inner, exc_double_and_triple,
+		exc_vm86,       exc_long_mode,
+		exc_interrupt,  seg_loads,
+		seg_far,        seg_enter_long_mode,
+		seg_syscall,    seg_task_switch,
+		io_bitmap,      flags_lazy,
 	};
 
 	return unit_main(unit_suite("x86sys", tests, ARRAY_LEN(tests)));

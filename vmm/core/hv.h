@@ -23,6 +23,8 @@ struct opt;
 
 #define SIG_KICK SIGUSR1
 
+enum { HV_GSI_PIC = 32 };
+
 enum vcpu_exit {
 	VCPU_EXIT_KICK,	    /* somebody called vcpu_kick; look at the requests */
 	VCPU_EXIT_HALT,	    /* HLT/WFI: sleep until vcpu_has_work */
@@ -51,6 +53,9 @@ struct hv_ops {
 	} vcpu;
 
 	struct { /* NULL members: the board uses the user-space chips */
+		/* 0: the hypervisor's chips are there, and vm->msi is set; 1: use the
+		 * user-space ones all the same. set_gsi: HV_GSI_PIC + n is input n of the PIC
+		 * alone. */
 		int (*create_irqchip)(struct vm *vm, bool split, struct err *e);
 		void (*set_gsi)(struct vm *vm, unsigned gsi, int level);
 		const struct msi_ops *msi;

@@ -3,15 +3,15 @@
  * exc.c - exceptions and interrupts: recording, double faults, delivery through the
  * real-mode vector table and the IDT of protected and long mode.
  *
- * Spec: SDM vol. 3A chapter 6 (6.12, 6.14), table 6-5 (double fault classes); vol. 2A INT
- * n; 20.3 (VM86 redirection). AMD APM vol. 2 chapter 8 where the SDM is silent.
+ * Spec: SDM vol. 3A chapter 6 (6.12, 6.14), table 6-5 (double fault classes); vol. 2A
+ * INT n; 20.3 (VM86 redirection). AMD APM vol. 2 chapter 8 where the SDM is silent.
  *
  * Every check comes before the first change of registers, so that a fault in
  * mid-delivery finds the interrupted state whole.
  *
  * Threads: the vCPU's own.
- * Known gaps: no SMM, no machine checks from outside; stack-limit checks of 16-bit stacks
- * look at the lowest byte pushed only.
+ * Known gaps: no SMM, no machine checks from outside; stack-limit checks of 16-bit
+ * stacks look at the lowest byte pushed only.
  */
 #include "config.h"
 
@@ -29,7 +29,8 @@ static bool exc_contributory(int v)
 
 static bool exc_has_code(int v)
 {
-	return v == X86_EXC_DF || (v >= X86_EXC_TS && v <= X86_EXC_PF) || v == X86_EXC_AC;
+	return v == X86_EXC_DF || (v >= X86_EXC_TS && v <= X86_EXC_PF) ||
+	       v == X86_EXC_AC;
 }
 
 void x86_record(struct x86_cpu *c, int vec, uint32_t err)
@@ -41,7 +42,7 @@ void x86_record(struct x86_cpu *c, int vec, uint32_t err)
 	if (first == X86_EXC_DF && bad) {
 		vec = X86_EXC_TRIPLE;
 	} else if ((exc_contributory(first) && exc_contributory(vec)) ||
-		   (first == X86_EXC_PF && bad)) {
+	           (first == X86_EXC_PF && bad)) {
 		vec = X86_EXC_DF;
 		err = 0;
 	}
@@ -75,7 +76,7 @@ struct exc_ctx {
 	bool has_err;
 	uint32_t err, ext; /* ext: bit 0 of the error codes of faults on the way */
 	uint64_t next_ip;
-	uint64_t rflags;   /* image to push */
+	uint64_t rflags; /* image to push */
 };
 
 static void __noreturn exc_gate_fault(struct exc_ctx *x, enum x86_exc vec)
@@ -158,8 +159,8 @@ static unsigned exc_gate_code(struct exc_ctx *x, uint16_t sel, struct x86_desc *
 }
 
 /* The inner stack segment from the TSS, checked; fills s. */
-static void exc_inner_stack(struct exc_ctx *x, unsigned cpl, struct x86_stk *s, uint16_t *sel,
-			    struct x86_desc *d)
+static void exc_inner_stack(struct exc_ctx *x, unsigned cpl, struct x86_stk *s,
+                            uint16_t *sel, struct x86_desc *d)
 {
 	uint32_t esp;
 
@@ -174,9 +175,11 @@ static void exc_inner_stack(struct exc_ctx *x, unsigned cpl, struct x86_stk *s, 
 	if (!(d->hi & 0x8000)) {
 		exc_sel_fault(x, X86_EXC_SS, *sel);
 	}
-	*s = (struct x86_stk){ .env = x->env, .base = x86_desc_base(d), .sp = esp,
-			       .mask = d->hi & 0x400000 ? 0xffffffff : 0xffff,
-			       .mode = cpl < 3 };
+	*s = (struct x86_stk){ .env = x->env,
+		               .base = x86_desc_base(d),
+		               .sp = esp,
+		               .mask = d->hi & 0x400000 ? 0xffffffff : 0xffff,
+		               .mode = cpl < 3 };
 }
 
 static void exc_push_frame(struct exc_ctx *x, struct x86_stk *s, unsigned size)
@@ -189,8 +192,9 @@ static void exc_push_frame(struct exc_ctx *x, struct x86_stk *s, unsigned size)
 	}
 }
 
-static void exc_prot_inner(struct exc_ctx *x, const struct x86_desc *cs, uint16_t cs_sel,
-			   unsigned cpl, unsigned size, uint32_t off, bool clear_if)
+static void exc_prot_inner(struct exc_ctx *x, const struct x86_desc *cs,
+                           uint16_t cs_sel, unsigned cpl, unsigned size, uint32_t off,
+                           bool clear_if)
 {
 	static const uint8_t order[] = { X86_GS, X86_FS, X86_DS, X86_ES };
 	struct x86_cpu *c = x->c;
@@ -255,8 +259,8 @@ static void exc_prot(struct exc_ctx *x)
 		exc_gate_fault(x, X86_EXC_NP);
 	}
 	if (type == 5) {
-		x86_task_switch(x->env, sel, X86_TASK_GATE, x->next_ip, x->has_err, x->err,
-				x->ext);
+		x86_task_switch(x->env, sel, X86_TASK_GATE, x->next_ip, x->has_err,
+		                x->err, x->ext);
 		return;
 	}
 	size = type & 8 ? 4 : 2;
@@ -359,8 +363,8 @@ static void exc_long(struct exc_ctx *x)
 
 /* ---- entry points ---- */
 
-/* Faults set RF in the image, so that the handler's IRET does not stop at the break point
- * again; traps, interrupts and code break points leave it as it is. */
+/* Faults set RF in the image, so that the handler's IRET does not stop at the break
+ * point again; traps, interrupts and code break points leave it as it is. */
 static bool exc_sets_rf(int vec, enum x86_int_kind kind)
 {
 	return kind == X86_INT_EXC && vec != X86_EXC_DB && vec != X86_EXC_BP &&
@@ -369,19 +373,28 @@ static bool exc_sets_rf(int vec, enum x86_int_kind kind)
 }
 
 void x86_interrupt(struct tcg_env *env, int vec, enum x86_int_kind kind, bool has_err,
-		   uint32_t err, uint64_t next_ip)
+                   uint32_t err, uint64_t next_ip)
 {
 	struct x86_cpu *c = x86_of(env);
-	struct exc_ctx x = { .env = env, .c = c, .vec = vec, .kind = kind, .has_err = has_err,
-			     .err = err, .ext = kind != X86_INT_SOFT, .next_ip = next_ip };
+	struct exc_ctx x = { .env = env,
+		             .c = c,
+		             .vec = vec,
+		             .kind = kind,
+		             .has_err = has_err,
+		             .err = err,
+		             .ext = kind != X86_INT_SOFT,
+		             .next_ip = next_ip };
 
-	log_d(LOG_INT, "x86 %u: %s %02x error %x at %04x:%016llx cpl %u cr2 %016llx rsp %016llx\n",
+	log_d(LOG_INT,
+	      "x86 %u: %s %02x error %x at %04x:%016llx cpl %u cr2 %016llx rsp "
+	      "%016llx\n",
 	      c->vcpu->index,
-	      kind == X86_INT_HARD ? "irq" :
-	      kind == X86_INT_EXC  ? "exc" :
-				     "int",
-	      (unsigned)vec, err, c->seg[X86_CS].sel, (unsigned long long)x86_ip(c), x86_cpl(c),
-	      (unsigned long long)c->cr2, (unsigned long long)c->reg[X86_RSP]);
+	      kind == X86_INT_HARD  ? "irq"
+	      : kind == X86_INT_EXC ? "exc"
+	                            : "int",
+	      (unsigned)vec, err, c->seg[X86_CS].sel, (unsigned long long)x86_ip(c),
+	      x86_cpl(c), (unsigned long long)c->cr2,
+	      (unsigned long long)c->reg[X86_RSP]);
 	x.rflags = x86_get_rflags(c);
 	if (exc_sets_rf(vec, kind)) {
 		x.rflags |= X86_RF;
@@ -460,7 +473,8 @@ static bool exc_sipi(struct tcg_env *env)
 		return false;
 	}
 	x86_startup(c, c->apic_ops->sipi_vector(c->apic));
-	log_d(LOG_INT, "x86 %u: starts at %llx\n", c->vcpu->index, (unsigned long long)c->rip);
+	log_d(LOG_INT, "x86 %u: starts at %llx\n", c->vcpu->index,
+	      (unsigned long long)c->rip);
 	x86_mode_changed(env);
 	return true;
 }

@@ -67,7 +67,8 @@ static void guest_settle(void *arch)
 
 static int guest_disas_mode(uint64_t key)
 {
-	static const int modes[] = { 1 << 1, 1 << 2, 1 << 3, 1 << 3 }; /* capstone's 16/32/64 */
+	static const int modes[] = { 1 << 1, 1 << 2, 1 << 3,
+		                     1 << 3 }; /* capstone's 16/32/64 */
 
 	return modes[XH_CODE(key)];
 }

@@ -10,7 +10,9 @@
  * through the address space and keeps its bits.
  *
  * Threads: the vCPU's own.
- * Known gaps: protection keys for supervisor pages (PKS), shadow stacks.
+ * Known gaps: protection keys for supervisor pages (PKS), shadow stacks; a
+ * non-canonical stack address gives #GP(0), not #SS(0), because a walk does not know
+ * the segment.
  */
 #include "config.h"
 
@@ -23,22 +25,22 @@
 #include "core/vm.h"
 #include "tcg-fallback/guest/x86/x86-sys.h"
 
-#define PTE_P	BIT64(0)
-#define PTE_RW	BIT64(1)
-#define PTE_US	BIT64(2)
-#define PTE_A	BIT64(5)
-#define PTE_D	BIT64(6)
-#define PTE_PS	BIT64(7)
-#define PTE_G	BIT64(8)
-#define PTE_NX	BIT64(63)
+#define PTE_P    BIT64(0)
+#define PTE_RW   BIT64(1)
+#define PTE_US   BIT64(2)
+#define PTE_A    BIT64(5)
+#define PTE_D    BIT64(6)
+#define PTE_PS   BIT64(7)
+#define PTE_G    BIT64(8)
+#define PTE_NX   BIT64(63)
 #define PTE_MASK UINT64_C(0x000ffffffffff000)
 
-#define PF_P	BIT(0)
-#define PF_W	BIT(1)
-#define PF_U	BIT(2)
-#define PF_RSVD BIT(3)
-#define PF_I	BIT(4)
-#define PF_PK	BIT(5)
+#define PF_P     BIT(0)
+#define PF_W     BIT(1)
+#define PF_U     BIT(2)
+#define PF_RSVD  BIT(3)
+#define PF_I     BIT(4)
+#define PF_PK    BIT(5)
 
 enum { MMU_MAX_LEVELS = 5 };
 
@@ -59,7 +61,7 @@ struct mmu_walk {
 	unsigned n;
 	struct mmu_entry e[MMU_MAX_LEVELS];
 	uint64_t us, rw, nx; /* accumulated: nonzero = allowed (nx: forbidden) */
-	uint32_t fault;	     /* error code bits beyond W/U/I */
+	uint32_t fault;      /* error code bits beyond W/U/I */
 };
 
 uint64_t x86_mmu_space(const struct x86_cpu *c)
@@ -77,8 +79,8 @@ uint64_t x86_mmu_space(const struct x86_cpu *c)
 
 static const struct flat_range *mmu_ram(struct x86_cpu *c, uint64_t pa)
 {
-	const struct flat *f = atomic_load_explicit(&c->vcpu->vm->mem.flat,
-						    memory_order_acquire);
+	const struct flat *f =
+		atomic_load_explicit(&c->vcpu->vm->mem.flat, memory_order_acquire);
 	const struct flat_range *r = f ? flat_find(f, pa) : NULL;
 
 	return r && r->host && r->size - (pa - r->start) >= 8 ? r : NULL;
@@ -93,11 +95,12 @@ static uint64_t mmu_read(struct x86_cpu *c, uint64_t pa, bool is32)
 	}
 	/* Other vCPUs write these; a naturally aligned load is one access. */
 	if (is32) {
-		return atomic_load_explicit((_Atomic uint32_t *)(r->host + (pa - r->start)),
-					    memory_order_relaxed);
+		return atomic_load_explicit(
+			(_Atomic uint32_t *)(r->host + (pa - r->start)),
+			memory_order_relaxed);
 	}
 	return atomic_load_explicit((_Atomic uint64_t *)(r->host + (pa - r->start)),
-				    memory_order_relaxed);
+	                            memory_order_relaxed);
 }
 
 /* Sets bits; false when the entry changed meanwhile: the walk begins anew. */
@@ -195,8 +198,8 @@ static bool mmu_levels_32(struct mmu_walk *w, uint64_t *pa, unsigned *bits)
 	return true;
 }
 
-static bool mmu_levels_64(struct mmu_walk *w, unsigned top, uint64_t table, uint64_t *pa,
-			  unsigned *bits)
+static bool mmu_levels_64(struct mmu_walk *w, unsigned top, uint64_t table,
+                          uint64_t *pa, unsigned *bits)
 {
 	struct x86_cpu *c = w->c;
 	uint64_t rsvd = mmu_reserved(c);
@@ -209,8 +212,8 @@ static bool mmu_levels_64(struct mmu_walk *w, unsigned top, uint64_t table, uint
 		bool can_ps = l == 2 || (l == 3 && x86_cpu_has(c, X86F_PDPE1GB));
 		uint64_t e;
 
-		if (!mmu_step(w, (table & PTE_MASK) + ((w->va >> shift) & 0x1ff) * 8, false,
-			      rsvd)) {
+		if (!mmu_step(w, (table & PTE_MASK) + ((w->va >> shift) & 0x1ff) * 8,
+		              false, rsvd)) {
 			return false;
 		}
 		e = w->e[w->n - 1].val;
@@ -305,7 +308,8 @@ static int mmu_fault(struct mmu_walk *w)
 	err |= w->acc == MMU_WRITE ? PF_W : 0;
 	err |= w->user ? PF_U : 0;
 	if (w->acc == MMU_EXEC &&
-	    ((c->cr4 & X86_CR4_SMEP) || ((c->cr4 & X86_CR4_PAE) && (c->efer & X86_EFER_NXE)))) {
+	    ((c->cr4 & X86_CR4_SMEP) ||
+	     ((c->cr4 & X86_CR4_PAE) && (c->efer & X86_EFER_NXE)))) {
 		err |= PF_I;
 	}
 	log_d(LOG_MMU, "x86: page fault at %016llx error %x rip %016llx\n",
@@ -320,7 +324,8 @@ static int mmu_linear(struct mmu_walk *w)
 {
 	struct x86_cpu *c = w->c;
 
-	/* Implicit accesses (descriptor tables) from compatibility mode are full addresses. */
+	/* Implicit accesses (descriptor tables) from compatibility mode are full
+	 * addresses. */
 	if (!x86_lma(c)) {
 		w->va &= 0xffffffff;
 	} else if (!x86_canonical(c, w->va)) {
@@ -332,8 +337,8 @@ static int mmu_linear(struct mmu_walk *w)
 	return 0;
 }
 
-int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode, bool probe,
-	     struct mmu_result *r)
+int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode,
+             bool probe, struct mmu_result *r)
 {
 	struct x86_cpu *c = x86_of(env);
 	struct mmu_walk w = { .c = c, .va = va, .acc = acc, .probe = probe };
@@ -344,13 +349,17 @@ int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode, bo
 		return -EFAULT;
 	}
 	if (!(c->cr0 & X86_CR0_PG)) {
-		*r = (struct mmu_result){ .pa = w.va & 0xfffff000 & ~(uint64_t)c->a20_mask_off,
-					  .page_bits = 12, .r = true, .w = true, .x = true };
+		*r = (struct mmu_result){ .pa = w.va & 0xfffff000 &
+			                        ~(uint64_t)c->a20_mask_off,
+			                  .page_bits = 12,
+			                  .r = true,
+			                  .w = true,
+			                  .x = true };
 		return 0;
 	}
 	w.user = mode == X86_MMU_USER;
 	w.smap_on = (c->cr4 & X86_CR4_SMAP) &&
-		    (mode == X86_MMU_SUP_SMAP || mode == MMU_MODE_SYSTEM);
+	            (mode == X86_MMU_SUP_SMAP || mode == MMU_MODE_SYSTEM);
 	for (unsigned tries = 0; tries < 64; tries++) {
 		uint64_t leaf = PTE_A | (acc == MMU_WRITE ? PTE_D : 0);
 		bool ok = true;
@@ -374,7 +383,7 @@ int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode, bo
 			continue;
 		}
 		r->pa = (pa | (w.va & (BIT64(bits) - 1) & ~(uint64_t)0xfff)) &
-			~(uint64_t)c->a20_mask_off;
+		        ~(uint64_t)c->a20_mask_off;
 		r->page_bits = bits;
 		r->global = (w.e[w.n - 1].val & PTE_G) && (c->cr4 & X86_CR4_PGE);
 		/* Writing is allowed without a walk only once D is set. */
@@ -389,8 +398,9 @@ int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode, bo
 int x86_load_pdptes(struct tcg_env *env, uint64_t cr3)
 {
 	struct x86_cpu *c = x86_of(env);
-	uint64_t e[4], rsvd = UINT64_C(0x1e6) | (PTE_MASK & ~(BIT64(c->phys_bits) - 1)) |
-			      UINT64_C(0xfff0000000000000);
+	uint64_t e[4], rsvd = UINT64_C(0x1e6) |
+	                      (PTE_MASK & ~(BIT64(c->phys_bits) - 1)) |
+	                      UINT64_C(0xfff0000000000000);
 
 	for (unsigned i = 0; i < 4; i++) {
 		e[i] = mmu_read(c, (cr3 & 0xffffffe0) + 8 * i, false);

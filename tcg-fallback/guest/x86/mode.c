@@ -22,7 +22,8 @@ static uint32_t cc_zs(uint64_t r, unsigned bits)
 {
 	uint64_t m = bits == 64 ? ~UINT64_C(0) : BIT64(bits) - 1;
 
-	return ((r & m) ? 0 : X86_ZF) | ((r >> (bits - 1)) & 1 ? X86_SF : 0) | cc_parity(r);
+	return ((r & m) ? 0 : X86_ZF) | ((r >> (bits - 1)) & 1 ? X86_SF : 0) |
+	       cc_parity(r);
 }
 
 void x86_cc_pack(struct x86_cpu *c)
@@ -46,16 +47,12 @@ void x86_cc_pack(struct x86_cpu *c)
 		    ((a ^ b ^ r) & 0x10 ? X86_AF : 0) |
 		    (((a ^ b) & (a ^ r)) >> (bits - 1) & 1 ? X86_OF : 0);
 		break;
-	case CC_OP_LOGIC:
-		f = cc_zs(a, bits);
-		break;
+	case CC_OP_LOGIC: f = cc_zs(a, bits); break;
 	case CC_OP_SHL:
 		f = cc_zs(a, bits) | (b & 1 ? X86_CF : 0) |
 		    ((a >> (bits - 1) & 1) != (b & 1) ? X86_OF : 0);
 		break;
-	default:
-		f = (uint32_t)a & X86_ARITH;
-		break;
+	default: f = (uint32_t)a & X86_ARITH; break;
 	}
 	c->cc_op = CC_OP_FLAGS;
 	c->cc_a = f;

@@ -63,23 +63,23 @@ enum {
 	MSR_X2APIC = 0x800,
 	MSR_XSS = 0xda0,
 };
-#define MSR_EFER	   0xc0000080u
-#define MSR_STAR	   0xc0000081u
-#define MSR_LSTAR	   0xc0000082u
-#define MSR_CSTAR	   0xc0000083u
-#define MSR_FMASK	   0xc0000084u
-#define MSR_FS_BASE	   0xc0000100u
-#define MSR_GS_BASE	   0xc0000101u
+#define MSR_EFER           0xc0000080u
+#define MSR_STAR           0xc0000081u
+#define MSR_LSTAR          0xc0000082u
+#define MSR_CSTAR          0xc0000083u
+#define MSR_FMASK          0xc0000084u
+#define MSR_FS_BASE        0xc0000100u
+#define MSR_GS_BASE        0xc0000101u
 #define MSR_KERNEL_GS_BASE 0xc0000102u
-#define MSR_TSC_AUX	   0xc0000103u
-#define MSR_AMD_SYSCFG	   0xc0010010u
-#define MSR_AMD_HWCR	   0xc0010015u
-#define MSR_AMD_PATCH	   0xc001008bu
+#define MSR_TSC_AUX        0xc0000103u
+#define MSR_AMD_SYSCFG     0xc0010010u
+#define MSR_AMD_HWCR       0xc0010015u
+#define MSR_AMD_PATCH      0xc001008bu
 #define MSR_AMD_VIRT_SSBD  0xc001011fu
-#define MSR_AMD_LS_CFG	   0xc0011020u
-#define MSR_AMD_DE_CFG	   0xc0011029u
+#define MSR_AMD_LS_CFG     0xc0011020u
+#define MSR_AMD_DE_CFG     0xc0011029u
 
-#define MSR_EFER_FFXSR	   BIT(14)
+#define MSR_EFER_FFXSR     BIT(14)
 #define MSR_EFER_AUTO_IBRS BIT(21)
 
 static bool msr_is_intel(const struct x86_cpu *c)
@@ -134,8 +134,9 @@ static uint64_t *msr_slot(struct x86_cpu *c, uint32_t msr)
 		return mtrr ? &c->mtrr_phys[msr - MSR_MTRR_PHYS] : NULL;
 	}
 	if (msr >= MSR_MC0 && msr < MSR_MC0 + 4 * ARRAY_LEN(c->mc_bank)) {
-		return x86_cpu_has(c, X86F_MCA) ? &c->mc_bank[(msr - MSR_MC0) / 4][msr & 3] :
-						  NULL;
+		return x86_cpu_has(c, X86F_MCA)
+		               ? &c->mc_bank[(msr - MSR_MC0) / 4][msr & 3]
+		               : NULL;
 	}
 	switch (msr) {
 	case MSR_SYSENTER_CS: return &c->sysenter_cs;
@@ -167,8 +168,8 @@ static uint64_t *msr_slot(struct x86_cpu *c, uint32_t msr)
 static bool msr_needs_canonical(uint32_t msr)
 {
 	return msr == MSR_LSTAR || msr == MSR_CSTAR || msr == MSR_FS_BASE ||
-	       msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE || msr == MSR_SYSENTER_ESP ||
-	       msr == MSR_SYSENTER_EIP;
+	       msr == MSR_GS_BASE || msr == MSR_KERNEL_GS_BASE ||
+	       msr == MSR_SYSENTER_ESP || msr == MSR_SYSENTER_EIP;
 }
 
 /* Is v a legal value for the plain register? Trims what the register does not keep. */
@@ -239,8 +240,9 @@ static int msr_unknown(struct x86_cpu *c, const char *what, uint32_t msr, uint64
 	static struct log_limit limit;
 
 	if (log_on(LOG_UNIMP)) {
-		log_guest_at(&limit, "x86: %s of unknown MSR 0x%x (value 0x%llx) at 0x%llx", what,
-			     msr, (unsigned long long)v, (unsigned long long)c->rip);
+		log_guest_at(
+			&limit, "x86: %s of unknown MSR 0x%x (value 0x%llx) at 0x%llx",
+			what, msr, (unsigned long long)v, (unsigned long long)c->rip);
 	}
 	return -EINVAL;
 }
@@ -258,43 +260,33 @@ static int msr_read_fixed(const struct x86_cpu *c, uint32_t msr, uint64_t *v)
 	case MSR_ENERGY_PERF_BIAS:
 	case MSR_AMD_SYSCFG:
 	case MSR_AMD_LS_CFG:
-	case MSR_AMD_VIRT_SSBD:
-		return 0;
+	case MSR_AMD_VIRT_SSBD: return 0;
 	case MSR_FEATURE_CONTROL:
 		*v = 1; /* locked, nothing enabled */
 		return 0;
 	case MSR_BIOS_SIGN_ID:
 		*v = msr_is_intel(c) ? UINT64_C(0x100000000) : 0x01000065;
 		return 0;
-	case MSR_AMD_PATCH:
-		*v = 0x01000065;
-		return 0;
+	case MSR_AMD_PATCH: *v = 0x01000065; return 0;
 	case MSR_AMD_HWCR:
 		*v = BIT(24); /* TscFreqSel */
 		return 0;
 	case MSR_AMD_DE_CFG:
 		*v = BIT(1); /* LFENCE serialises */
 		return 0;
-	case MSR_PLATFORM_INFO:
-		*v = (c->tsc_khz / 100000) << 8;
-		return 0;
-	case MSR_PERF_STATUS:
-		*v = UINT64_C(0x0000000400000000) | 1000;
-		return 0;
+	case MSR_PLATFORM_INFO: *v = (c->tsc_khz / 100000) << 8; return 0;
+	case MSR_PERF_STATUS: *v = UINT64_C(0x0000000400000000) | 1000; return 0;
 	case MSR_MTRRCAP:
 		if (!x86_cpu_has(c, X86F_MTRR)) {
 			return -EINVAL;
 		}
 		*v = 8 | BIT(8) | BIT(10);
 		return 0;
-	case MSR_MCG_CAP:
-		*v = x86_cpu_has(c, X86F_MCA) ? 10 | BIT(8) : 0;
-		return 0;
+	case MSR_MCG_CAP: *v = x86_cpu_has(c, X86F_MCA) ? 10 | BIT(8) : 0; return 0;
 	case MSR_ARCH_CAP:
 		*v = c->features[XF_ARCH_CAP];
 		return x86_cpu_has(c, X86F_ARCH_CAP) ? 0 : -EINVAL;
-	default:
-		return -EINVAL;
+	default: return -EINVAL;
 	}
 }
 
@@ -308,40 +300,40 @@ int x86_rdmsr(struct tcg_env *env, uint32_t msr, uint64_t *v)
 		return 0;
 	}
 	switch (msr) {
-	case MSR_TSC:
-		*v = x86_tsc(c);
-		return 0;
+	case MSR_TSC: *v = x86_tsc(c); return 0;
 	case MSR_TSC_ADJUST:
 		*v = (uint64_t)c->tsc_adjust;
 		return x86_cpu_has(c, X86F_TSC_ADJUST) ? 0 : -EINVAL;
 	case MSR_TSC_AUX:
 		*v = c->tsc_aux;
-		return x86_cpu_has(c, X86F_RDTSCP) || x86_cpu_has(c, X86F_RDPID) ? 0 : -EINVAL;
+		return x86_cpu_has(c, X86F_RDTSCP) || x86_cpu_has(c, X86F_RDPID)
+		               ? 0
+		               : -EINVAL;
 	case MSR_EFER:
 		*v = c->efer;
 		return x86_cpu_has(c, X86F_NX) || x86_cpu_has(c, X86F_LM) ? 0 : -EINVAL;
 	case MSR_SPEC_CTRL:
 		*v = c->spec_ctrl;
-		return x86_cpu_has(c, X86F_SPEC_CTRL) || x86_cpu_has(c, X86F_AMD_IBRS) ||
-				       x86_cpu_has(c, X86F_AMD_STIBP) ||
-				       x86_cpu_has(c, X86F_AMD_SSBD) ?
-			       0 :
-			       -EINVAL;
-	case MSR_XSS:
-		*v = c->xss;
-		return x86_cpu_has(c, X86F_XSAVES) ? 0 : -EINVAL;
+		return x86_cpu_has(c, X86F_SPEC_CTRL) ||
+		                       x86_cpu_has(c, X86F_AMD_IBRS) ||
+		                       x86_cpu_has(c, X86F_AMD_STIBP) ||
+		                       x86_cpu_has(c, X86F_AMD_SSBD)
+		               ? 0
+		               : -EINVAL;
+	case MSR_XSS: *v = c->xss; return x86_cpu_has(c, X86F_XSAVES) ? 0 : -EINVAL;
 	case MSR_APIC_BASE:
 		if (!c->apic_ops || !c->apic) {
 			return -EINVAL;
 		}
 		*v = c->apic_ops->get_base(c->apic);
 		return 0;
-	default:
-		break;
+	default: break;
 	}
-	if ((msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) || msr == MSR_TSC_DEADLINE) {
-		return c->apic_ops && c->apic ? c->apic_ops->x2apic_read(c->apic, msr, v) :
-						-EINVAL;
+	if ((msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) ||
+	    msr == MSR_TSC_DEADLINE) {
+		return c->apic_ops && c->apic
+		               ? c->apic_ops->x2apic_read(c->apic, msr, v)
+		               : -EINVAL;
 	}
 	if (msr_read_fixed(c, msr, v) < 0) {
 		return msr_unknown(c, "read", msr, 0);
@@ -384,15 +376,12 @@ static bool msr_ignores_write(const struct x86_cpu *c, uint32_t msr, uint64_t v)
 	case MSR_AMD_HWCR:
 	case MSR_AMD_SYSCFG:
 	case MSR_AMD_VIRT_SSBD:
-	case MSR_MISC_FEATURES:
-		return true;
+	case MSR_MISC_FEATURES: return true;
 	case MSR_PRED_CMD:
 		return !(v & ~UINT64_C(0x81)) &&
 		       (x86_cpu_has(c, X86F_SPEC_CTRL) || x86_cpu_has(c, X86F_IBPB));
-	case MSR_FLUSH_CMD:
-		return false;
-	default:
-		return false;
+	case MSR_FLUSH_CMD: return false;
+	default: return false;
 	}
 }
 
@@ -405,9 +394,7 @@ int x86_wrmsr(struct tcg_env *env, uint32_t msr, uint64_t v)
 		return msr_write_slot(c, msr, slot, v);
 	}
 	switch (msr) {
-	case MSR_TSC:
-		msr_set_tsc(c, v);
-		return 0;
+	case MSR_TSC: msr_set_tsc(c, v); return 0;
 	case MSR_TSC_ADJUST:
 		if (!x86_cpu_has(c, X86F_TSC_ADJUST)) {
 			return -EINVAL;
@@ -421,26 +408,26 @@ int x86_wrmsr(struct tcg_env *env, uint32_t msr, uint64_t v)
 		}
 		c->tsc_aux = v;
 		return 0;
-	case MSR_EFER:
-		return msr_write_efer(env, v);
+	case MSR_EFER: return msr_write_efer(env, v);
 	case MSR_SPEC_CTRL:
 		if ((v & ~UINT64_C(0x487)) || (!x86_cpu_has(c, X86F_SPEC_CTRL) &&
-					       !x86_cpu_has(c, X86F_AMD_IBRS) &&
-					       !x86_cpu_has(c, X86F_AMD_SSBD))) {
+		                               !x86_cpu_has(c, X86F_AMD_IBRS) &&
+		                               !x86_cpu_has(c, X86F_AMD_SSBD))) {
 			return -EINVAL;
 		}
 		c->spec_ctrl = v;
 		return 0;
-	case MSR_XSS:
-		return v || !x86_cpu_has(c, X86F_XSAVES) ? -EINVAL : 0;
+	case MSR_XSS: return v || !x86_cpu_has(c, X86F_XSAVES) ? -EINVAL : 0;
 	case MSR_APIC_BASE:
-		return c->apic_ops && c->apic ? c->apic_ops->set_base(c->apic, v) : -EINVAL;
-	default:
-		break;
+		return c->apic_ops && c->apic ? c->apic_ops->set_base(c->apic, v)
+		                              : -EINVAL;
+	default: break;
 	}
-	if ((msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) || msr == MSR_TSC_DEADLINE) {
-		return c->apic_ops && c->apic ? c->apic_ops->x2apic_write(c->apic, msr, v) :
-						-EINVAL;
+	if ((msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) ||
+	    msr == MSR_TSC_DEADLINE) {
+		return c->apic_ops && c->apic
+		               ? c->apic_ops->x2apic_write(c->apic, msr, v)
+		               : -EINVAL;
 	}
 	return msr_ignores_write(c, msr, v) ? 0 : msr_unknown(c, "write", msr, v);
 }
@@ -458,7 +445,8 @@ static void msr_put_pair(struct x86_cpu *c, uint64_t v)
 	c->reg[X86_RDX] = v >> 32;
 }
 
-uint64_t helper_rdmsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_rdmsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t v = 0;
@@ -472,7 +460,8 @@ uint64_t helper_rdmsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, 
 	return 0;
 }
 
-uint64_t helper_wrmsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_wrmsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t v = (uint32_t)c->reg[X86_RAX] | c->reg[X86_RDX] << 32;
@@ -487,7 +476,8 @@ uint64_t helper_wrmsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, 
 
 /* ---- time, identification, chance ---- */
 
-uint64_t helper_rdtsc(struct tcg_env *env, uint64_t p, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_rdtsc(struct tcg_env *env, uint64_t p, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -502,13 +492,15 @@ uint64_t helper_rdtsc(struct tcg_env *env, uint64_t p, uint64_t b, uint64_t cc, 
 	return 0;
 }
 
-uint64_t helper_rdpmc(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_rdpmc(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	(void)a, (void)b, (void)cc, (void)d;
 	x86_gp(env, 0); /* no counters */
 }
 
-uint64_t helper_cpuid(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_cpuid(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint32_t out[4];
@@ -523,7 +515,8 @@ uint64_t helper_cpuid(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, 
 }
 
 /* A pool from the host's generator: one system call for 32 numbers. */
-uint64_t helper_rdrand(struct tcg_env *env, uint64_t size, uint64_t seed, uint64_t cc, uint64_t d)
+uint64_t helper_rdrand(struct tcg_env *env, uint64_t size, uint64_t seed, uint64_t cc,
+                       uint64_t d)
 {
 	static __thread uint64_t pool[32];
 	static __thread unsigned left;
@@ -545,7 +538,7 @@ uint64_t helper_rdrand(struct tcg_env *env, uint64_t size, uint64_t seed, uint64
 }
 
 uint64_t helper_check_fsgsbase(struct tcg_env *env, uint64_t v, uint64_t b, uint64_t cc,
-			       uint64_t d)
+                               uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 

@@ -68,13 +68,17 @@ void x86_desc_set_busy(struct tcg_env *env, struct x86_desc *d, bool busy)
 
 /* ---- plain loads, no checks ---- */
 
-void x86_seg_from_desc(struct x86_cpu *c, unsigned seg, uint16_t sel, const struct x86_desc *d)
+void x86_seg_from_desc(struct x86_cpu *c, unsigned seg, uint16_t sel,
+                       const struct x86_desc *d)
 {
-	c->seg[seg] = (struct x86_seg){ .base = x86_desc_base(d), .limit = x86_desc_limit(d),
-					.attr = x86_desc_attr(d), .sel = sel };
+	c->seg[seg] = (struct x86_seg){ .base = x86_desc_base(d),
+		                        .limit = x86_desc_limit(d),
+		                        .attr = x86_desc_attr(d),
+		                        .sel = sel };
 }
 
-/* Real mode keeps limit and attributes ("unreal mode"), but CS becomes writable data. */
+/* Real mode keeps limit and attributes ("unreal mode"), but CS becomes writable data.
+ */
 void x86_seg_real(struct x86_cpu *c, unsigned seg, uint16_t sel)
 {
 	struct x86_seg *s = &c->seg[seg];
@@ -86,8 +90,9 @@ void x86_seg_real(struct x86_cpu *c, unsigned seg, uint16_t sel)
 
 void x86_seg_vm86(struct x86_cpu *c, unsigned seg, uint16_t sel)
 {
-	c->seg[seg] = (struct x86_seg){ .base = (uint64_t)sel << 4, .limit = 0xffff,
-					.attr = 0xf3, .sel = sel };
+	c->seg[seg] = (struct x86_seg){
+		.base = (uint64_t)sel << 4, .limit = 0xffff, .attr = 0xf3, .sel = sel
+	};
 }
 
 /* SS keeps its DPL: it is the CPL. */
@@ -105,7 +110,8 @@ void x86_set_cpl(struct x86_cpu *c, unsigned cpl)
 	c->seg[X86_SS].attr = (c->seg[X86_SS].attr & ~0x60u) | cpl << 5;
 }
 
-void x86_cs_load(struct x86_cpu *c, uint16_t sel, const struct x86_desc *d, unsigned cpl)
+void x86_cs_load(struct x86_cpu *c, uint16_t sel, const struct x86_desc *d,
+                 unsigned cpl)
 {
 	x86_seg_from_desc(c, X86_CS, (uint16_t)((sel & ~3u) | cpl), d);
 	c->seg[X86_CS].attr |= 1;
@@ -151,7 +157,8 @@ uint64_t x86_pop(struct x86_stk *s, unsigned size)
 	return v;
 }
 
-void x86_tss_stack(struct tcg_env *env, unsigned dpl, uint16_t *ss, uint32_t *esp, uint32_t ext)
+void x86_tss_stack(struct tcg_env *env, unsigned dpl, uint16_t *ss, uint32_t *esp,
+                   uint32_t ext)
 {
 	struct x86_cpu *c = x86_of(env);
 	const struct x86_seg *tr = &c->seg[X86_TR];
@@ -190,8 +197,8 @@ static void seg_load_ss(struct tcg_env *env, uint16_t sel)
 		x86_seg_null(c, X86_SS, sel);
 		return;
 	}
-	if (!x86_desc_read(env, sel, &d) || (sel & 3) != cpl || ((d.hi >> 13) & 3) != cpl ||
-	    (d.hi & 0x1a00) != 0x1200) {
+	if (!x86_desc_read(env, sel, &d) || (sel & 3) != cpl ||
+	    ((d.hi >> 13) & 3) != cpl || (d.hi & 0x1a00) != 0x1200) {
 		seg_fault(env, X86_EXC_GP, sel);
 	}
 	if (!(d.hi & 0x8000)) {
@@ -228,8 +235,8 @@ static void seg_load_data(struct tcg_env *env, unsigned seg, uint16_t sel)
 	x86_seg_from_desc(c, seg, sel, &d);
 }
 
-uint64_t helper_load_seg(struct tcg_env *env, uint64_t seg, uint64_t sel, uint64_t shadow,
-			 uint64_t d)
+uint64_t helper_load_seg(struct tcg_env *env, uint64_t seg, uint64_t sel,
+                         uint64_t shadow, uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -252,7 +259,7 @@ uint64_t helper_load_seg(struct tcg_env *env, uint64_t seg, uint64_t sel, uint64
 
 /* Limit, type and presence, for segments that are not flat. */
 uint64_t helper_seg_check(struct tcg_env *env, uint64_t seg, uint64_t off, uint64_t how,
-			  uint64_t d)
+                          uint64_t d)
 {
 	const struct x86_seg *s = &x86_of(env)->seg[seg];
 	bool pm = x86_prot(x86_of(env)), write = how >> 8 & 1, bad = false;

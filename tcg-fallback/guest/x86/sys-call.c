@@ -2,8 +2,8 @@
 /*
  * sys-call.c - SYSCALL, SYSRET, SYSENTER, SYSEXIT.
  *
- * Spec: SDM vol. 2B of each. 32-bit SYSCALL/SYSRET outside long mode are AMD's (APM vol. 3).
- * Threads: the vCPU's own.
+ * Spec: SDM vol. 2B of each. 32-bit SYSCALL/SYSRET outside long mode are AMD's (APM
+ * vol. 3). Threads: the vCPU's own.
  */
 #include "config.h"
 
@@ -15,28 +15,35 @@
 #define FLAT_CODE64 0xaf9bu /* G, L */
 #define FLAT_DATA   0xcf93u
 
-static void call_flat(struct x86_cpu *c, unsigned seg, uint16_t sel, uint32_t attr, unsigned dpl)
+static void call_flat(struct x86_cpu *c, unsigned seg, uint16_t sel, uint32_t attr,
+                      unsigned dpl)
 {
 	/* attr is written as in a descriptor: the limit nibble is no attribute */
-	c->seg[seg] = (struct x86_seg){ .base = 0, .limit = 0xffffffff,
-					.attr = (attr & 0xf0ff) | dpl << 5, .sel = sel };
+	c->seg[seg] = (struct x86_seg){ .base = 0,
+		                        .limit = 0xffffffff,
+		                        .attr = (attr & 0xf0ff) | dpl << 5,
+		                        .sel = sel };
 }
 
-uint64_t helper_syscall(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_syscall(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t cc,
+                        uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint16_t sel = (uint16_t)((c->star >> 32) & 0xfffc);
-	bool amd_legacy = !x86_lma(c) && x86_pe(c) && c->n_cpuid && c->cpuid[0].ebx == 0x68747541;
+	bool amd_legacy =
+		!x86_lma(c) && x86_pe(c) && c->n_cpuid && c->cpuid[0].ebx == 0x68747541;
 
 	(void)b, (void)cc, (void)d;
 	if (!(c->efer & X86_EFER_SCE) || (!x86_lma(c) && !amd_legacy) ||
-	    (x86_lma(c) && !x86_code64(c) && !(c->n_cpuid && c->cpuid[0].ebx == 0x68747541))) {
+	    (x86_lma(c) && !x86_code64(c) &&
+	     !(c->n_cpuid && c->cpuid[0].ebx == 0x68747541))) {
 		x86_ud(env);
 	}
 	if (x86_lma(c)) {
 		bool from64 = x86_code64(c);
 
-		c->reg[X86_RCX] = from64 ? next : (uint32_t)(next - c->seg[X86_CS].base);
+		c->reg[X86_RCX] =
+			from64 ? next : (uint32_t)(next - c->seg[X86_CS].base);
 		c->reg[X86_R11] = x86_get_rflags(c) & ~(uint64_t)X86_RF;
 		call_flat(c, X86_CS, sel, FLAT_CODE64, 0);
 		call_flat(c, X86_SS, (uint16_t)(sel + 8), FLAT_DATA, 0);
@@ -54,12 +61,13 @@ uint64_t helper_syscall(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t
 	return 0;
 }
 
-uint64_t helper_sysret(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_sysret(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t cc,
+                       uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint16_t sel = (uint16_t)((c->star >> 48) & 0xfffc);
-	const uint64_t keep = X86_ARITH | X86_TF | X86_IF | X86_DF | X86_IOPL | X86_NT | X86_AC |
-			      X86_VIF | X86_VIP | X86_ID;
+	const uint64_t keep = X86_ARITH | X86_TF | X86_IF | X86_DF | X86_IOPL | X86_NT |
+	                      X86_AC | X86_VIF | X86_VIP | X86_ID;
 
 	(void)b, (void)cc, (void)d;
 	if (!(c->efer & X86_EFER_SCE) || !x86_pe(c)) {
@@ -92,7 +100,8 @@ uint64_t helper_sysret(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t 
 	return 0;
 }
 
-uint64_t helper_sysenter(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_sysenter(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                         uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint16_t sel = (uint16_t)(c->sysenter_cs & 0xfffc);
@@ -112,7 +121,8 @@ uint64_t helper_sysenter(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c
 	return 0;
 }
 
-uint64_t helper_sysexit(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_sysexit(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t cc,
+                        uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint16_t sel = (uint16_t)(c->sysenter_cs & 0xfffc);

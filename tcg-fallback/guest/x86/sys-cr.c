@@ -2,9 +2,9 @@
 /*
  * sys-cr.c - control and debug registers, TLB invalidation, flag instructions.
  *
- * Spec: SDM vol. 3A 2.5 (control registers), 4.10 (TLB invalidation, PCIDs), 9.8.5 (entering
- * long mode); vol. 2 MOV CR, MOV DR, INVPCID, CLI, STI, PUSHF, POPF.
- * Threads: the vCPU's own.
+ * Spec: SDM vol. 3A 2.5 (control registers), 4.10 (TLB invalidation, PCIDs), 9.8.5
+ * (entering long mode); vol. 2 MOV CR, MOV DR, INVPCID, CLI, STI, PUSHF, POPF. Threads:
+ * the vCPU's own.
  */
 #include "config.h"
 
@@ -28,9 +28,9 @@ static void cr_need_cpl0(struct tcg_env *env)
 int x86_set_cr0(struct tcg_env *env, uint64_t v)
 {
 	struct x86_cpu *c = x86_of(env);
-	const uint64_t known = X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS | X86_CR0_NE |
-			       X86_CR0_WP | X86_CR0_AM | X86_CR0_NW | X86_CR0_CD |
-			       X86_CR0_PG;
+	const uint64_t known = X86_CR0_PE | X86_CR0_MP | X86_CR0_EM | X86_CR0_TS |
+	                       X86_CR0_NE | X86_CR0_WP | X86_CR0_AM | X86_CR0_NW |
+	                       X86_CR0_CD | X86_CR0_PG;
 	uint64_t was = c->cr0, diff;
 
 	if (v >> 32) {
@@ -48,7 +48,8 @@ int x86_set_cr0(struct tcg_env *env, uint64_t v)
 	if ((v & X86_CR0_PG) && !(was & X86_CR0_PG)) {
 		if (c->efer & X86_EFER_LME) {
 			/* LMA with a CS.L of compatibility code only */
-			if (!(c->cr4 & X86_CR4_PAE) || (c->seg[X86_CS].attr & X86_SEG_L)) {
+			if (!(c->cr4 & X86_CR4_PAE) ||
+			    (c->seg[X86_CS].attr & X86_SEG_L)) {
 				return -EINVAL;
 			}
 			c->efer |= X86_EFER_LMA;
@@ -103,14 +104,22 @@ static uint64_t cr4_allowed(const struct x86_cpu *c)
 		uint32_t bit;
 		uint16_t feature;
 	} by[] = {
-		{ X86_CR4_VME | X86_CR4_PVI, X86F_VME }, { X86_CR4_TSD, X86F_TSC },
-		{ X86_CR4_DE, X86F_DE },		 { X86_CR4_PSE, X86F_PSE },
-		{ X86_CR4_PAE, X86F_PAE },		 { X86_CR4_MCE, X86F_MCE },
-		{ X86_CR4_PGE, X86F_PGE },		 { X86_CR4_OSFXSR, X86F_FXSR },
-		{ X86_CR4_OSXMMEXCPT, X86F_SSE },	 { X86_CR4_UMIP, X86F_UMIP },
-		{ X86_CR4_LA57, X86F_LA57 },		 { X86_CR4_FSGSBASE, X86F_FSGSBASE },
-		{ X86_CR4_PCIDE, X86F_PCID },		 { X86_CR4_OSXSAVE, X86F_XSAVE },
-		{ X86_CR4_SMEP, X86F_SMEP },		 { X86_CR4_SMAP, X86F_SMAP },
+		{ X86_CR4_VME | X86_CR4_PVI, X86F_VME },
+		{ X86_CR4_TSD, X86F_TSC },
+		{ X86_CR4_DE, X86F_DE },
+		{ X86_CR4_PSE, X86F_PSE },
+		{ X86_CR4_PAE, X86F_PAE },
+		{ X86_CR4_MCE, X86F_MCE },
+		{ X86_CR4_PGE, X86F_PGE },
+		{ X86_CR4_OSFXSR, X86F_FXSR },
+		{ X86_CR4_OSXMMEXCPT, X86F_SSE },
+		{ X86_CR4_UMIP, X86F_UMIP },
+		{ X86_CR4_LA57, X86F_LA57 },
+		{ X86_CR4_FSGSBASE, X86F_FSGSBASE },
+		{ X86_CR4_PCIDE, X86F_PCID },
+		{ X86_CR4_OSXSAVE, X86F_XSAVE },
+		{ X86_CR4_SMEP, X86F_SMEP },
+		{ X86_CR4_SMAP, X86F_SMAP },
 		{ X86_CR4_PKE, X86F_PKU },
 	};
 	uint64_t m = X86_CR4_PCE;
@@ -125,7 +134,7 @@ int x86_set_cr4(struct tcg_env *env, uint64_t v)
 {
 	struct x86_cpu *c = x86_of(env);
 	const uint64_t mmu = X86_CR4_PSE | X86_CR4_PAE | X86_CR4_PGE | X86_CR4_PCIDE |
-			     X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_LA57;
+	                     X86_CR4_SMEP | X86_CR4_SMAP | X86_CR4_PKE | X86_CR4_LA57;
 	uint64_t was = c->cr4, diff = v ^ was;
 
 	if (v & ~cr4_allowed(c)) {
@@ -151,7 +160,8 @@ int x86_set_cr4(struct tcg_env *env, uint64_t v)
 	return 0;
 }
 
-uint64_t helper_read_cr(struct tcg_env *env, uint64_t n, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_read_cr(struct tcg_env *env, uint64_t n, uint64_t b, uint64_t cc,
+                        uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -167,7 +177,8 @@ uint64_t helper_read_cr(struct tcg_env *env, uint64_t n, uint64_t b, uint64_t cc
 	}
 }
 
-uint64_t helper_write_cr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t cc, uint64_t d)
+uint64_t helper_write_cr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t cc,
+                         uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	int r = 0;
@@ -175,18 +186,10 @@ uint64_t helper_write_cr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t c
 	(void)cc, (void)d;
 	cr_need_cpl0(env);
 	switch (n) {
-	case 0:
-		r = x86_set_cr0(env, v);
-		break;
-	case 2:
-		c->cr2 = v;
-		break;
-	case 3:
-		r = x86_set_cr3(env, v);
-		break;
-	case 4:
-		r = x86_set_cr4(env, v);
-		break;
+	case 0: r = x86_set_cr0(env, v); break;
+	case 2: c->cr2 = v; break;
+	case 3: r = x86_set_cr3(env, v); break;
+	case 4: r = x86_set_cr4(env, v); break;
 	case 8:
 		if (v > 15) {
 			r = -EINVAL;
@@ -196,8 +199,7 @@ uint64_t helper_write_cr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t c
 			c->cr8 = v;
 		}
 		break;
-	default:
-		x86_ud(env);
+	default: x86_ud(env);
 	}
 	if (r < 0) {
 		x86_gp(env, 0);
@@ -205,7 +207,8 @@ uint64_t helper_write_cr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t c
 	return 0;
 }
 
-uint64_t helper_smsw(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_smsw(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -216,7 +219,8 @@ uint64_t helper_smsw(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, u
 	return c->cr0;
 }
 
-uint64_t helper_lmsw(struct tcg_env *env, uint64_t v, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_lmsw(struct tcg_env *env, uint64_t v, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -229,7 +233,8 @@ uint64_t helper_lmsw(struct tcg_env *env, uint64_t v, uint64_t b, uint64_t cc, u
 	return 0;
 }
 
-uint64_t helper_clts(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_clts(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -241,7 +246,8 @@ uint64_t helper_clts(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, u
 
 /* ---- debug registers ---- */
 
-/* DR4/5 alias 6/7 unless CR4.DE. General detect comes before the privilege is used up. */
+/* DR4/5 alias 6/7 unless CR4.DE. General detect comes before the privilege is used up.
+ */
 static unsigned cr_dr_index(struct tcg_env *env, uint64_t n)
 {
 	struct x86_cpu *c = x86_of(env);
@@ -264,13 +270,15 @@ static unsigned cr_dr_index(struct tcg_env *env, uint64_t n)
 	return (unsigned)n;
 }
 
-uint64_t helper_read_dr(struct tcg_env *env, uint64_t n, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_read_dr(struct tcg_env *env, uint64_t n, uint64_t b, uint64_t cc,
+                        uint64_t d)
 {
 	(void)b, (void)cc, (void)d;
 	return x86_of(env)->dr[cr_dr_index(env, n)];
 }
 
-uint64_t helper_write_dr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t cc, uint64_t d)
+uint64_t helper_write_dr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t cc,
+                         uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	unsigned i = cr_dr_index(env, n);
@@ -291,7 +299,8 @@ uint64_t helper_write_dr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t c
 
 /* ---- TLB ---- */
 
-uint64_t helper_invlpg(struct tcg_env *env, uint64_t addr, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_invlpg(struct tcg_env *env, uint64_t addr, uint64_t b, uint64_t cc,
+                       uint64_t d)
 {
 	(void)b, (void)cc, (void)d;
 	cr_need_cpl0(env);
@@ -299,7 +308,8 @@ uint64_t helper_invlpg(struct tcg_env *env, uint64_t addr, uint64_t b, uint64_t 
 	return 0;
 }
 
-uint64_t helper_invpcid(struct tcg_env *env, uint64_t type, uint64_t addr, uint64_t cc, uint64_t d)
+uint64_t helper_invpcid(struct tcg_env *env, uint64_t type, uint64_t addr, uint64_t cc,
+                        uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t lo, va;
@@ -316,15 +326,16 @@ uint64_t helper_invpcid(struct tcg_env *env, uint64_t type, uint64_t addr, uint6
 	if (type == 0) {
 		tcg_flush_page(env, va);
 	} else if (type == 1) {
-		tcg_flush_space(env, c->cr4 & X86_CR4_PCIDE ? BIT64(63) | (lo & 0xfff) :
-							      c->cr3 & CR_PA_MASK);
+		tcg_flush_space(env, c->cr4 & X86_CR4_PCIDE ? BIT64(63) | (lo & 0xfff)
+		                                            : c->cr3 & CR_PA_MASK);
 	} else {
 		tcg_flush_all(env);
 	}
 	return 0;
 }
 
-uint64_t helper_wbinvd(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_wbinvd(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                       uint64_t d)
 {
 	(void)env, (void)a, (void)b, (void)cc, (void)d;
 	return 0;
@@ -337,7 +348,8 @@ static bool cr_irq_waits(const struct x86_cpu *c)
 	return atomic_load_explicit(&c->vcpu->requests, memory_order_acquire) != 0;
 }
 
-uint64_t helper_cli(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_cli(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                    uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	unsigned iopl = x86_iopl(c), cpl = x86_cpl(c);
@@ -345,8 +357,8 @@ uint64_t helper_cli(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, ui
 	(void)a, (void)b, (void)cc, (void)d;
 	if (!x86_pe(c) || cpl <= iopl) {
 		c->eflags &= ~X86_IF;
-	} else if ((c->eflags & X86_VM) ? c->cr4 & X86_CR4_VME :
-					  cpl == 3 && (c->cr4 & X86_CR4_PVI)) {
+	} else if ((c->eflags & X86_VM) ? c->cr4 & X86_CR4_VME
+	                                : cpl == 3 && (c->cr4 & X86_CR4_PVI)) {
 		c->eflags &= ~X86_VIF;
 	} else {
 		x86_gp(env, 0);
@@ -354,7 +366,8 @@ uint64_t helper_cli(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, ui
 	return 0;
 }
 
-uint64_t helper_sti(struct tcg_env *env, uint64_t always, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_sti(struct tcg_env *env, uint64_t always, uint64_t b, uint64_t cc,
+                    uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	unsigned iopl = x86_iopl(c), cpl = x86_cpl(c);
@@ -363,9 +376,9 @@ uint64_t helper_sti(struct tcg_env *env, uint64_t always, uint64_t b, uint64_t c
 	(void)b, (void)cc, (void)d;
 	if (!x86_pe(c) || cpl <= iopl) {
 		c->eflags |= X86_IF;
-	} else if (((c->eflags & X86_VM) ? c->cr4 & X86_CR4_VME :
-					   cpl == 3 && (c->cr4 & X86_CR4_PVI)) &&
-		   !(c->eflags & X86_VIP)) {
+	} else if (((c->eflags & X86_VM) ? c->cr4 & X86_CR4_VME
+	                                 : cpl == 3 && (c->cr4 & X86_CR4_PVI)) &&
+	           !(c->eflags & X86_VIP)) {
 		c->eflags |= X86_VIF;
 		return 0;
 	} else {
@@ -379,7 +392,8 @@ uint64_t helper_sti(struct tcg_env *env, uint64_t always, uint64_t b, uint64_t c
 	return 0;
 }
 
-uint64_t helper_pushf(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_pushf(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t f = x86_get_rflags(c) & ~(uint64_t)(X86_RF | X86_VM);
@@ -406,7 +420,8 @@ static void cr_popf_vme(struct tcg_env *env, uint64_t v)
 	c->eflags = (c->eflags & ~X86_VIF) | (v & X86_IF ? X86_VIF : 0);
 }
 
-uint64_t helper_popf(struct tcg_env *env, uint64_t v, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_popf(struct tcg_env *env, uint64_t v, uint64_t size, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t mask = X86_ARITH | X86_TF | X86_DF | X86_NT | X86_AC | X86_ID;
@@ -421,7 +436,8 @@ uint64_t helper_popf(struct tcg_env *env, uint64_t v, uint64_t size, uint64_t cc
 		cr_popf_vme(env, v);
 	} else {
 		mask |= !x86_pe(c) || cpl <= x86_iopl(c) ? X86_IF : 0;
-		mask |= !x86_pe(c) || (cpl == 0 && !(c->eflags & X86_VM)) ? X86_IOPL : 0;
+		mask |= !x86_pe(c) || (cpl == 0 && !(c->eflags & X86_VM)) ? X86_IOPL
+		                                                          : 0;
 		mask &= size == 2 ? 0xffff : ~UINT64_C(0);
 		x86_put_rflags(c, v, mask);
 		if (size != 2) {
@@ -453,14 +469,16 @@ static void cr_set_ac(struct tcg_env *env, bool on)
 	}
 }
 
-uint64_t helper_clac(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_clac(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	(void)a, (void)b, (void)cc, (void)d;
 	cr_set_ac(env, false);
 	return 0;
 }
 
-uint64_t helper_stac(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_stac(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	(void)a, (void)b, (void)cc, (void)d;
 	cr_set_ac(env, true);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * sys-desc.c - descriptor tables and their inspection: LGDT LIDT SGDT SIDT LLDT LTR SLDT STR
- * LAR LSL VERR VERW.
+ * sys-desc.c - descriptor tables and their inspection: LGDT LIDT SGDT SIDT LLDT LTR
+ * SLDT STR LAR LSL VERR VERW.
  *
  * Spec: SDM vol. 2A/2B of each; vol. 3A 2.5 (UMIP).
  * The front end has refused real and VM86 mode (#UD) and CPL > 0 (#GP) where the
@@ -40,8 +40,8 @@ static void desc_umip(struct tcg_env *env)
 
 /* ---- GDTR, IDTR ---- */
 
-static void desc_table_read(struct tcg_env *env, uint64_t addr, unsigned size, uint64_t *base,
-			    uint16_t *limit)
+static void desc_table_read(struct tcg_env *env, uint64_t addr, unsigned size,
+                            uint64_t *base, uint16_t *limit)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint16_t l;
@@ -60,7 +60,8 @@ static void desc_table_read(struct tcg_env *env, uint64_t addr, unsigned size, u
 	*base = b;
 }
 
-uint64_t helper_lgdt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_lgdt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -69,7 +70,8 @@ uint64_t helper_lgdt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t
 	return 0;
 }
 
-uint64_t helper_lidt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_lidt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -78,8 +80,8 @@ uint64_t helper_lidt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t
 	return 0;
 }
 
-static void desc_table_write(struct tcg_env *env, uint64_t addr, unsigned size, uint64_t base,
-			     uint16_t limit)
+static void desc_table_write(struct tcg_env *env, uint64_t addr, unsigned size,
+                             uint64_t base, uint16_t limit)
 {
 	uint8_t b[10];
 
@@ -89,7 +91,8 @@ static void desc_table_write(struct tcg_env *env, uint64_t addr, unsigned size, 
 	tcg_st_bytes(env, addr, b, size == 8 ? 10 : 6, 0);
 }
 
-uint64_t helper_sgdt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_sgdt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -98,7 +101,8 @@ uint64_t helper_sgdt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t
 	return 0;
 }
 
-uint64_t helper_sidt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_sidt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -111,7 +115,7 @@ uint64_t helper_sidt(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t
 
 /* System descriptor of the GDT with its upper half in long mode. */
 static void desc_system(struct tcg_env *env, uint16_t sel, bool tss, struct x86_desc *d,
-			uint64_t *base)
+                        uint64_t *base)
 {
 	struct x86_cpu *c = x86_of(env);
 	unsigned type;
@@ -143,7 +147,8 @@ static void desc_system(struct tcg_env *env, uint16_t sel, bool tss, struct x86_
 	}
 }
 
-uint64_t helper_lldt(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_lldt(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	struct x86_desc ld;
@@ -162,7 +167,8 @@ uint64_t helper_lldt(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
 	return 0;
 }
 
-uint64_t helper_ltr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_ltr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
+                    uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	struct x86_desc td;
@@ -181,7 +187,8 @@ uint64_t helper_ltr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, 
 	return 0;
 }
 
-uint64_t helper_sldt(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_sldt(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	(void)a, (void)b, (void)cc, (void)d;
 	desc_need_prot(env);
@@ -189,7 +196,8 @@ uint64_t helper_sldt(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, u
 	return x86_of(env)->seg[X86_LDTR].sel;
 }
 
-uint64_t helper_str(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_str(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                    uint64_t d)
 {
 	(void)a, (void)b, (void)cc, (void)d;
 	desc_need_prot(env);
@@ -214,7 +222,8 @@ static bool desc_visible(struct tcg_env *env, uint16_t sel, struct x86_desc *d)
 	return dpl >= cpl && dpl >= (sel & 3u);
 }
 
-uint64_t helper_lar(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_lar(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
+                    uint64_t d)
 {
 	/* system types LAR accepts: legacy; long mode */
 	const uint32_t legacy = 0x1a3e, lng = 0x1a04;
@@ -234,7 +243,8 @@ uint64_t helper_lar(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, 
 	return (ds.hi & 0x00ffff00) | BIT64(32);
 }
 
-uint64_t helper_lsl(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_lsl(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
+                    uint64_t d)
 {
 	const uint32_t legacy = 0x0a0e, lng = 0x0a04;
 	struct x86_desc ds;
@@ -253,7 +263,8 @@ uint64_t helper_lsl(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, 
 	return x86_desc_limit(&ds) | BIT64(32);
 }
 
-uint64_t helper_verr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_verr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_desc ds;
 
@@ -262,7 +273,8 @@ uint64_t helper_verr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
 	       (ds.hi & 0xa00) != 0x800;
 }
 
-uint64_t helper_verw(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_verw(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
+                     uint64_t d)
 {
 	struct x86_desc ds;
 

@@ -3,8 +3,8 @@
  * sys-far.c - far JMP, CALL and RET: real mode, code segments, call gates with stack
  * switch; the outward half of IRET.
  *
- * Spec: SDM vol. 2A CALL, JMP, IRET, vol. 2B RET (pseudocode order of checks); vol. 3A 5.8.
- * Threads: the vCPU's own.
+ * Spec: SDM vol. 2A CALL, JMP, IRET, vol. 2B RET (pseudocode order of checks); vol.
+ * 3A 5.8. Threads: the vCPU's own.
  */
 #include "config.h"
 
@@ -103,15 +103,15 @@ struct far_gate {
 };
 
 /* A gate or TSS that JMP/CALL names: 0 = call gate in *g; else the task selector. */
-static uint16_t far_system(struct tcg_env *env, uint16_t sel, const struct x86_desc *d, bool jmp,
-			   struct far_gate *g)
+static uint16_t far_system(struct tcg_env *env, uint16_t sel, const struct x86_desc *d,
+                           bool jmp, struct far_gate *g)
 {
 	struct x86_cpu *c = x86_of(env);
 	unsigned type = (d->hi >> 8) & 15, dpl = (d->hi >> 13) & 3, cpl = x86_cpl(c);
 	bool lma = x86_lma(c);
 
-	if (type != GATE_CALL32 &&
-	    (lma || (type != GATE_CALL16 && type != GATE_TASK && type != 1 && type != 9))) {
+	if (type != GATE_CALL32 && (lma || (type != GATE_CALL16 && type != GATE_TASK &&
+	                                    type != 1 && type != 9))) {
 		far_fault(env, X86_EXC_GP, sel);
 	}
 	if (dpl < cpl || dpl < (sel & 3u)) {
@@ -165,8 +165,8 @@ static uint16_t far_system(struct tcg_env *env, uint16_t sel, const struct x86_d
 }
 
 /* Inner stack of a legacy call gate, checked. */
-static void far_gate_stack(struct tcg_env *env, unsigned dpl, struct x86_stk *s, uint16_t *sel,
-			   struct x86_desc *d)
+static void far_gate_stack(struct tcg_env *env, unsigned dpl, struct x86_stk *s,
+                           uint16_t *sel, struct x86_desc *d)
 {
 	uint32_t esp;
 
@@ -174,19 +174,22 @@ static void far_gate_stack(struct tcg_env *env, unsigned dpl, struct x86_stk *s,
 	if (!(*sel & 0xfffc)) {
 		x86_raise(env, X86_EXC_TS, 0);
 	}
-	if (!x86_desc_read(env, *sel, d) || (*sel & 3) != dpl || ((d->hi >> 13) & 3) != dpl ||
-	    (d->hi & 0x1a00) != 0x1200) {
+	if (!x86_desc_read(env, *sel, d) || (*sel & 3) != dpl ||
+	    ((d->hi >> 13) & 3) != dpl || (d->hi & 0x1a00) != 0x1200) {
 		far_fault(env, X86_EXC_TS, *sel);
 	}
 	if (!(d->hi & 0x8000)) {
 		far_fault(env, X86_EXC_SS, *sel);
 	}
-	*s = (struct x86_stk){ .env = env, .base = x86_desc_base(d), .sp = esp,
-			       .mask = d->hi & 0x400000 ? 0xffffffff : 0xffff, .mode = dpl < 3 };
+	*s = (struct x86_stk){ .env = env,
+		               .base = x86_desc_base(d),
+		               .sp = esp,
+		               .mask = d->hi & 0x400000 ? 0xffffffff : 0xffff,
+		               .mode = dpl < 3 };
 }
 
 static void far_call_inner(struct tcg_env *env, struct far_gate *g, unsigned dpl,
-			   uint64_t next_ip)
+                           uint64_t next_ip)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t params[32];
@@ -205,7 +208,9 @@ static void far_call_inner(struct tcg_env *env, struct far_gate *g, unsigned dpl
 		if (!x86_canonical(c, rsp)) {
 			x86_raise(env, X86_EXC_SS, 0);
 		}
-		s = (struct x86_stk){ .env = env, .sp = rsp, .mask = ~UINT64_C(0), .mode = 1 };
+		s = (struct x86_stk){
+			.env = env, .sp = rsp, .mask = ~UINT64_C(0), .mode = 1
+		};
 	} else {
 		far_gate_stack(env, dpl, &s, &ss_sel, &ss);
 	}
@@ -261,8 +266,8 @@ static void far_call_gate(struct tcg_env *env, struct far_gate *g, uint64_t next
 
 /* ---- JMP, CALL ---- */
 
-uint64_t helper_far_jmp(struct tcg_env *env, uint64_t sel64, uint64_t off, uint64_t size,
-			uint64_t next)
+uint64_t helper_far_jmp(struct tcg_env *env, uint64_t sel64, uint64_t off,
+                        uint64_t size, uint64_t next)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint16_t sel = (uint16_t)sel64, task;
@@ -287,7 +292,8 @@ uint64_t helper_far_jmp(struct tcg_env *env, uint64_t sel64, uint64_t off, uint6
 	}
 	task = far_system(env, sel, &d, true, &g);
 	if (task) {
-		x86_task_switch(env, task, X86_TASK_JMP, far_next_ip(c, next), false, 0, 0);
+		x86_task_switch(env, task, X86_TASK_JMP, far_next_ip(c, next), false, 0,
+		                0);
 		return 0;
 	}
 	far_check_ip(env, &g.code, g.ip);
@@ -298,8 +304,8 @@ uint64_t helper_far_jmp(struct tcg_env *env, uint64_t sel64, uint64_t off, uint6
 	return 0;
 }
 
-uint64_t helper_far_call(struct tcg_env *env, uint64_t sel64, uint64_t off, uint64_t size,
-			 uint64_t next)
+uint64_t helper_far_call(struct tcg_env *env, uint64_t sel64, uint64_t off,
+                         uint64_t size, uint64_t next)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t next_ip = far_next_ip(c, next);
@@ -342,7 +348,8 @@ uint64_t helper_far_call(struct tcg_env *env, uint64_t sel64, uint64_t off, uint
 
 /* ---- RET, IRET ---- */
 
-/* After a fall in privilege: data segments that the outer level may not use become null. */
+/* After a fall in privilege: data segments that the outer level may not use become
+ * null. */
 static void far_drop_segs(struct x86_cpu *c, unsigned cpl)
 {
 	static const uint8_t segs[] = { X86_ES, X86_DS, X86_FS, X86_GS };
@@ -356,7 +363,8 @@ static void far_drop_segs(struct x86_cpu *c, unsigned cpl)
 	}
 }
 
-static void far_ret_code(struct tcg_env *env, const struct x86_far_ret *r, struct x86_desc *d)
+static void far_ret_code(struct tcg_env *env, const struct x86_far_ret *r,
+                         struct x86_desc *d)
 {
 	unsigned cpl = x86_cpl(x86_of(env)), rpl = r->cs & 3, dpl;
 
@@ -379,7 +387,7 @@ static void far_ret_code(struct tcg_env *env, const struct x86_far_ret *r, struc
 
 /* The outer stack segment; true when it is a descriptor in *d, false: null, allowed. */
 static bool far_ret_stack(struct tcg_env *env, uint16_t ss, unsigned rpl, bool to64,
-			  struct x86_desc *d)
+                          struct x86_desc *d)
 {
 	if (!(ss & 0xfffc)) {
 		if (!to64 || rpl == 3) {
@@ -387,8 +395,8 @@ static bool far_ret_stack(struct tcg_env *env, uint16_t ss, unsigned rpl, bool t
 		}
 		return false;
 	}
-	if ((ss & 3u) != rpl || !x86_desc_read(env, ss, d) || (d->hi & 0x1a00) != 0x1200 ||
-	    ((d->hi >> 13) & 3) != rpl) {
+	if ((ss & 3u) != rpl || !x86_desc_read(env, ss, d) ||
+	    (d->hi & 0x1a00) != 0x1200 || ((d->hi >> 13) & 3) != rpl) {
 		far_fault(env, X86_EXC_GP, ss);
 	}
 	if (!(d->hi & 0x8000)) {
@@ -440,10 +448,12 @@ void x86_far_return(struct tcg_env *env, struct x86_stk *s, const struct x86_far
 		c->reg[X86_RSP] = (c->reg[X86_RSP] & ~UINT64_C(0xffff)) | (sp & 0xffff);
 	}
 	if (!r->iret) {
-		uint64_t m = to64 ? ~UINT64_C(0) :
-			     c->seg[X86_SS].attr & X86_SEG_DB ? 0xffffffff : 0xffff;
+		uint64_t m = to64                               ? ~UINT64_C(0)
+		             : c->seg[X86_SS].attr & X86_SEG_DB ? 0xffffffff
+		                                                : 0xffff;
 
-		c->reg[X86_RSP] = (c->reg[X86_RSP] & ~m) | ((c->reg[X86_RSP] + r->release) & m);
+		c->reg[X86_RSP] =
+			(c->reg[X86_RSP] & ~m) | ((c->reg[X86_RSP] + r->release) & m);
 	}
 	x86_set_ip(c, ip);
 	if (outer) {
@@ -451,8 +461,8 @@ void x86_far_return(struct tcg_env *env, struct x86_stk *s, const struct x86_far
 	}
 }
 
-uint64_t helper_far_ret(struct tcg_env *env, uint64_t size, uint64_t release, uint64_t b,
-			uint64_t d)
+uint64_t helper_far_ret(struct tcg_env *env, uint64_t size, uint64_t release,
+                        uint64_t b, uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	struct x86_far_ret r = { .size = (unsigned)size, .release = (unsigned)release };

@@ -5,8 +5,8 @@
  * Spec: SDM vol. 2A INT n, IRET; vol. 3B 17.2 (debug registers), 20.3.3 (VM86
  * software interrupts).
  * Threads: the vCPU's own.
- * Known gaps: data break points are kept in DR0-3 but do not fire; after an IRET that set RF
- * the break point of the instruction behind the resumed one is missed.
+ * Known gaps: data break points are kept in DR0-3 but do not fire; after an IRET that
+ * set RF the break point of the instruction behind the resumed one is missed.
  */
 #include "config.h"
 
@@ -44,7 +44,8 @@ bool x86_code_bp_at(const struct x86_cpu *c, uint64_t pc)
 	return int_code_bp(c, pc) != 0;
 }
 
-uint64_t helper_single_step(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_single_step(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                            uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	bool resume = c->eflags & X86_RF;
@@ -64,7 +65,8 @@ uint64_t helper_single_step(struct tcg_env *env, uint64_t a, uint64_t b, uint64_
 
 /* ---- software interrupts ---- */
 
-uint64_t helper_raise(struct tcg_env *env, uint64_t vec, uint64_t err, uint64_t b, uint64_t d)
+uint64_t helper_raise(struct tcg_env *env, uint64_t vec, uint64_t err, uint64_t b,
+                      uint64_t d)
 {
 	(void)b, (void)d;
 	x86_raise(env, (enum x86_exc)(vec & 31), (uint32_t)err);
@@ -116,7 +118,8 @@ static void int_vm86(struct tcg_env *env, unsigned vec, uint64_t next_ip)
 	x86_mode_changed(env);
 }
 
-uint64_t helper_int_n(struct tcg_env *env, uint64_t vec, uint64_t next, uint64_t kind, uint64_t d)
+uint64_t helper_int_n(struct tcg_env *env, uint64_t vec, uint64_t next, uint64_t kind,
+                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t ip = int_arch_ip(c, next);
@@ -134,7 +137,8 @@ uint64_t helper_int_n(struct tcg_env *env, uint64_t vec, uint64_t next, uint64_t
 			x86_gp(env, 0);
 		}
 	}
-	x86_interrupt(env, (int)vec, kind == 3 ? X86_INT_INT1 : X86_INT_SOFT, false, 0, ip);
+	x86_interrupt(env, (int)vec, kind == 3 ? X86_INT_INT1 : X86_INT_SOFT, false, 0,
+	              ip);
 	tcg_exit_loop(env, TCG_EXIT_NEXT);
 }
 
@@ -194,8 +198,8 @@ static void int_iret_real(struct tcg_env *env, unsigned size)
 	int_iret_done(env);
 }
 
-static void int_iret_to_vm86(struct tcg_env *env, struct x86_stk *s, uint64_t ip, uint16_t cs,
-			     uint64_t fl)
+static void int_iret_to_vm86(struct tcg_env *env, struct x86_stk *s, uint64_t ip,
+                             uint16_t cs, uint64_t fl)
 {
 	static const uint8_t order[] = { X86_ES, X86_DS, X86_FS, X86_GS };
 	struct x86_cpu *c = x86_of(env);
@@ -256,7 +260,8 @@ static void int_iret_prot(struct tcg_env *env, unsigned size)
 	int_iret_done(env);
 }
 
-uint64_t helper_iret(struct tcg_env *env, uint64_t size, uint64_t next, uint64_t b, uint64_t d)
+uint64_t helper_iret(struct tcg_env *env, uint64_t size, uint64_t next, uint64_t b,
+                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 

@@ -42,7 +42,8 @@ static struct aspace *io_space(struct tcg_env *env)
 	return &x86_of(env)->vcpu->vm->io;
 }
 
-uint64_t helper_in(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_in(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t cc,
+                   uint64_t d)
 {
 	(void)cc, (void)d;
 	port &= 0xffff;
@@ -50,7 +51,8 @@ uint64_t helper_in(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t c
 	return aspace_read(io_space(env), port, (unsigned)size);
 }
 
-uint64_t helper_out(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t v, uint64_t d)
+uint64_t helper_out(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t v,
+                    uint64_t d)
 {
 	(void)d;
 	port &= 0xffff;
@@ -59,7 +61,8 @@ uint64_t helper_out(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t 
 	return 0;
 }
 
-uint64_t helper_ins(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_ins(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc,
+                    uint64_t d)
 {
 	unsigned port = x86_of(env)->reg[X86_RDX] & 0xffff;
 
@@ -67,11 +70,13 @@ uint64_t helper_ins(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t 
 	io_check(env, port, (unsigned)size);
 	/* A page fault after the read would lose what the port gave. */
 	tcg_probe(env, addr, (unsigned)size, true, 0);
-	tcg_st(env, addr, aspace_read(io_space(env), port, (unsigned)size), (unsigned)size, 0);
+	tcg_st(env, addr, aspace_read(io_space(env), port, (unsigned)size),
+	       (unsigned)size, 0);
 	return 0;
 }
 
-uint64_t helper_outs(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc, uint64_t d)
+uint64_t helper_outs(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t cc,
+                     uint64_t d)
 {
 	unsigned port = x86_of(env)->reg[X86_RDX] & 0xffff;
 	uint64_t v;
@@ -85,7 +90,8 @@ uint64_t helper_outs(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t
 
 /* ---- waiting ---- */
 
-uint64_t helper_hlt(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_hlt(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t cc,
+                    uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -99,7 +105,8 @@ uint64_t helper_hlt(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t cc,
 	return 0;
 }
 
-uint64_t helper_monitor(struct tcg_env *env, uint64_t addr, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_monitor(struct tcg_env *env, uint64_t addr, uint64_t b, uint64_t cc,
+                        uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -114,7 +121,8 @@ uint64_t helper_monitor(struct tcg_env *env, uint64_t addr, uint64_t b, uint64_t
 	return 0;
 }
 
-uint64_t helper_mwait(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_mwait(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -126,7 +134,8 @@ uint64_t helper_mwait(struct tcg_env *env, uint64_t next, uint64_t b, uint64_t c
 	return 0;
 }
 
-uint64_t helper_pause(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_pause(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                      uint64_t d)
 {
 	(void)env, (void)a, (void)b, (void)cc, (void)d;
 #if defined(__x86_64__)

@@ -2,13 +2,13 @@
 /*
  * sys-task.c - hardware task switches, 16- and 32-bit TSS.
  *
- * Spec: SDM vol. 3A 7.3 (steps and order of checks), tables 7-1 and 7-2, figures 7-2 and
- * 7-10. Protected mode only: long mode has none.
+ * Spec: SDM vol. 3A 7.3 (steps and order of checks), tables 7-1 and 7-2, figures 7-2
+ * and 7-10. Protected mode only: long mode has none.
  *
  * Threads: the vCPU's own.
  * Known gaps: faults found after the new task's registers are loaded (bad segments)
- * are delivered in the new task, as on a processor, but segments that were not reached are
- * null instead of "not yet loaded".
+ * are delivered in the new task, as on a processor, but segments that were not reached
+ * are null instead of "not yet loaded".
  */
 #include "config.h"
 
@@ -26,7 +26,8 @@ struct task_image {
 	bool trap;
 };
 
-static void __noreturn task_fault(struct tcg_env *env, enum x86_exc vec, uint16_t sel, uint32_t ext)
+static void __noreturn task_fault(struct tcg_env *env, enum x86_exc vec, uint16_t sel,
+                                  uint32_t ext)
 {
 	x86_raise(env, vec, (sel & 0xfffcu) | ext);
 }
@@ -62,7 +63,8 @@ static void task_save(struct tcg_env *env, bool big, uint32_t eip, uint32_t efla
 	tcg_st_bytes(env, tss + 0x0e, b, 28, 1);
 }
 
-static void task_load_image(struct tcg_env *env, uint64_t tss, bool big, struct task_image *t)
+static void task_load_image(struct tcg_env *env, uint64_t tss, bool big,
+                            struct task_image *t)
 {
 	uint8_t b[TSS32_LEN];
 
@@ -112,7 +114,8 @@ static void task_load_ldt(struct tcg_env *env, uint16_t sel)
 	x86_seg_from_desc(c, X86_LDTR, sel, &d);
 }
 
-static void __noreturn task_seg_fault(struct tcg_env *env, enum x86_exc vec, uint16_t sel)
+static void __noreturn task_seg_fault(struct tcg_env *env, enum x86_exc vec,
+                                      uint16_t sel)
 {
 	x86_mode_changed(env);
 	x86_record(x86_of(env), (int)vec, sel & 0xfffcu);
@@ -167,8 +170,8 @@ static void task_load_data(struct tcg_env *env, const struct task_image *t)
 		}
 		if (!x86_desc_read(env, sel, &d) || !(d.hi & 0x1000) ||
 		    (d.hi & 0xa00) == 0x800 ||
-		    ((d.hi & 0xc00) != 0xc00 &&
-		     (((d.hi >> 13) & 3) < x86_cpl(c) || ((d.hi >> 13) & 3) < (sel & 3u)))) {
+		    ((d.hi & 0xc00) != 0xc00 && (((d.hi >> 13) & 3) < x86_cpl(c) ||
+		                                 ((d.hi >> 13) & 3) < (sel & 3u)))) {
 			task_seg_fault(env, X86_EXC_TS, sel);
 		}
 		if (!(d.hi & 0x8000)) {
@@ -203,8 +206,8 @@ static void task_load_segs(struct tcg_env *env, const struct task_image *t)
 
 /* ---- the switch ---- */
 
-static void task_check(struct tcg_env *env, uint16_t sel, enum x86_task_why why, uint32_t ext,
-		       struct x86_desc *d)
+static void task_check(struct tcg_env *env, uint16_t sel, enum x86_task_why why,
+                       uint32_t ext, struct x86_desc *d)
 {
 	enum x86_exc vec = why == X86_TASK_IRET ? X86_EXC_TS : X86_EXC_GP;
 	unsigned type, want = why == X86_TASK_IRET ? 3 : 1;
@@ -247,8 +250,8 @@ static void task_push_error(struct tcg_env *env, bool big, uint32_t err)
 	x86_stk_commit(c, &s);
 }
 
-void x86_task_switch(struct tcg_env *env, uint16_t sel, enum x86_task_why why, uint64_t next_ip,
-		     bool has_err, uint32_t err, uint32_t ext)
+void x86_task_switch(struct tcg_env *env, uint16_t sel, enum x86_task_why why,
+                     uint64_t next_ip, bool has_err, uint32_t err, uint32_t ext)
 {
 	struct x86_cpu *c = x86_of(env);
 	bool nest = why == X86_TASK_CALL || why == X86_TASK_GATE;
@@ -287,7 +290,8 @@ void x86_task_switch(struct tcg_env *env, uint16_t sel, enum x86_task_why why, u
 			task_seg_fault(env, X86_EXC_TS, sel);
 		}
 	}
-	x86_put_rflags(c, big ? t.eflags : t.eflags & 0xffff, big ? ~UINT64_C(0) : 0xffff);
+	x86_put_rflags(c, big ? t.eflags : t.eflags & 0xffff,
+	               big ? ~UINT64_C(0) : 0xffff);
 	for (unsigned i = 0; i < 8; i++) {
 		c->reg[i] = t.reg[i];
 	}

@@ -20,7 +20,7 @@
 #include "tcg-fallback/guest/x86/x86-sys.h"
 
 enum { XS_HDR = 512, XS_HDR_LEN = 64, XS_MAX = 2696 };
-#define XS_COMPACT BIT64(63)
+#define XS_COMPACT    BIT64(63)
 #define XS_MXCSR_MASK 0xffffu
 
 uint64_t x86_xcr0_supported(const struct x86_cpu *c)
@@ -75,7 +75,8 @@ static void xs_get_x87(struct x86_cpu *c, const uint8_t *img, bool rexw)
 	uint8_t full[512];
 	uint32_t mxcsr = c->mxcsr;
 
-	/* Only the x87 part comes from the image; vectors go round through the helper. */
+	/* Only the x87 part comes from the image; vectors go round through the helper.
+	 */
 	x86_to_fxsave(c, full);
 	memcpy(full, img, 24);
 	memcpy(full + 32, img + 32, 128);
@@ -108,7 +109,8 @@ static void xs_set_mxcsr(struct x86_cpu *c, uint32_t v)
 	x86_update_hflags(c);
 }
 
-uint64_t helper_fxsave(struct tcg_env *env, uint64_t addr, uint64_t rexw, uint64_t cc, uint64_t d)
+uint64_t helper_fxsave(struct tcg_env *env, uint64_t addr, uint64_t rexw, uint64_t cc,
+                       uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint8_t img[512], full[512];
@@ -132,7 +134,8 @@ uint64_t helper_fxsave(struct tcg_env *env, uint64_t addr, uint64_t rexw, uint64
 	return 0;
 }
 
-uint64_t helper_fxrstor(struct tcg_env *env, uint64_t addr, uint64_t rexw, uint64_t cc, uint64_t d)
+uint64_t helper_fxrstor(struct tcg_env *env, uint64_t addr, uint64_t rexw, uint64_t cc,
+                        uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint8_t img[512];
@@ -215,7 +218,7 @@ static void xs_get_component(struct x86_cpu *c, unsigned i, const uint8_t *p)
 }
 
 uint64_t helper_xsave(struct tcg_env *env, uint64_t addr, uint64_t mask, uint64_t rexw,
-		      uint64_t kind)
+                      uint64_t kind)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t rfbm = mask & c->xcr0, inuse, save, xstate_bv;
@@ -235,8 +238,9 @@ uint64_t helper_xsave(struct tcg_env *env, uint64_t addr, uint64_t mask, uint64_
 		inuse |= X86_XCR0_SSE; /* 13.10: MXCSR counts with SSE for XSAVEC */
 	}
 	save = opt ? rfbm & inuse : rfbm;
-	tcg_probe(env, addr, compact ? x86_xsave_compact_size(rfbm) : x86_xsave_size(rfbm), true,
-		  0);
+	tcg_probe(env, addr,
+	          compact ? x86_xsave_compact_size(rfbm) : x86_xsave_size(rfbm), true,
+	          0);
 	x86_to_fxsave(c, full);
 	if (save & X86_XCR0_X87) {
 		uint8_t img[160];
@@ -259,7 +263,7 @@ uint64_t helper_xsave(struct tcg_env *env, uint64_t addr, uint64_t mask, uint64_
 		if (save >> i & 1) {
 			xs_put_component(c, i, buf);
 			tcg_st_bytes(env, addr + (compact ? at : off), buf,
-				     i == 2 ? 16 * xs_n_vec(c) : size, 0);
+			             i == 2 ? 16 * xs_n_vec(c) : size, 0);
 		}
 		at += size;
 	}
@@ -292,12 +296,13 @@ static void xs_check_header(struct tcg_env *env, const uint8_t *hdr, bool superv
 	}
 }
 
-static void xs_restore_legacy(struct tcg_env *env, uint64_t addr, uint64_t load, uint64_t init,
-			      uint64_t rfbm, bool rexw, bool compact)
+static void xs_restore_legacy(struct tcg_env *env, uint64_t addr, uint64_t load,
+                              uint64_t init, uint64_t rfbm, bool rexw, bool compact)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint8_t img[512];
-	bool mxcsr = compact ? load & X86_XCR0_SSE : rfbm & (X86_XCR0_SSE | X86_XCR0_AVX);
+	bool mxcsr =
+		compact ? load & X86_XCR0_SSE : rfbm & (X86_XCR0_SSE | X86_XCR0_AVX);
 
 	tcg_ld_bytes(env, addr, img, 416, 0);
 	if (mxcsr && (ld_le32(img + 24) & ~XS_MXCSR_MASK)) {
@@ -323,7 +328,7 @@ static void xs_restore_legacy(struct tcg_env *env, uint64_t addr, uint64_t load,
 }
 
 uint64_t helper_xrstor(struct tcg_env *env, uint64_t addr, uint64_t mask, uint64_t rexw,
-		       uint64_t kind)
+                       uint64_t kind)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t rfbm = mask & c->xcr0, bv, comp, load, init;
@@ -342,8 +347,10 @@ uint64_t helper_xrstor(struct tcg_env *env, uint64_t addr, uint64_t mask, uint64
 	compact = comp & XS_COMPACT;
 	load = rfbm & bv;
 	init = rfbm & ~bv;
-	/* Everything is read before anything changes: a fault leaves the state whole. */
-	len = compact ? x86_xsave_compact_size(comp & ~XS_COMPACT) : x86_xsave_size(load);
+	/* Everything is read before anything changes: a fault leaves the state whole.
+	 */
+	len = compact ? x86_xsave_compact_size(comp & ~XS_COMPACT)
+	              : x86_xsave_size(load);
 	len = MIN(len, (uint32_t)XS_MAX);
 	tcg_ld_bytes(env, addr + at, buf + at, len - at, 0);
 	xs_restore_legacy(env, addr, load, init, rfbm, rexw, compact);
@@ -368,7 +375,8 @@ uint64_t helper_xrstor(struct tcg_env *env, uint64_t addr, uint64_t mask, uint64
 
 /* ---- XCR0 ---- */
 
-uint64_t helper_xgetbv(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_xgetbv(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                       uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint32_t n = (uint32_t)c->reg[X86_RCX];
@@ -388,7 +396,8 @@ uint64_t helper_xgetbv(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
 	return 0;
 }
 
-uint64_t helper_xsetbv(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_xsetbv(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                       uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint64_t v = (uint32_t)c->reg[X86_RAX] | c->reg[X86_RDX] << 32;
@@ -398,7 +407,8 @@ uint64_t helper_xsetbv(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
 		x86_ud(env);
 	}
 	if (x86_cpl(c) != 0 || (uint32_t)c->reg[X86_RCX] != 0 || !(v & X86_XCR0_X87) ||
-	    (v & ~x86_xcr0_supported(c)) || ((v & X86_XCR0_AVX) && !(v & X86_XCR0_SSE))) {
+	    (v & ~x86_xcr0_supported(c)) ||
+	    ((v & X86_XCR0_AVX) && !(v & X86_XCR0_SSE))) {
 		x86_gp(env, 0);
 	}
 	c->xcr0 = v;
@@ -408,7 +418,8 @@ uint64_t helper_xsetbv(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
 
 /* ---- MXCSR, PKRU ---- */
 
-uint64_t helper_ldmxcsr(struct tcg_env *env, uint64_t v, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_ldmxcsr(struct tcg_env *env, uint64_t v, uint64_t b, uint64_t cc,
+                        uint64_t d)
 {
 	(void)b, (void)cc, (void)d;
 	if (v & 0xffffffff & ~XS_MXCSR_MASK) {
@@ -418,13 +429,15 @@ uint64_t helper_ldmxcsr(struct tcg_env *env, uint64_t v, uint64_t b, uint64_t cc
 	return 0;
 }
 
-uint64_t helper_stmxcsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_stmxcsr(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                        uint64_t d)
 {
 	(void)a, (void)b, (void)cc, (void)d;
 	return x86_of(env)->mxcsr;
 }
 
-uint64_t helper_rdpkru(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_rdpkru(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                       uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 
@@ -440,7 +453,8 @@ uint64_t helper_rdpkru(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
 	return 0;
 }
 
-uint64_t helper_wrpkru(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc, uint64_t d)
+uint64_t helper_wrpkru(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                       uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
 

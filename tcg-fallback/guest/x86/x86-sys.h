@@ -5,10 +5,11 @@
  *
  * Conventions
  *   - x86_cpu.rip is linear (see cpu/x86.h). A helper that may fault and one that
- *     transfers control gets the *architectural* next ip as an argument where it needs it.
- *   - x86_fault*() are for helpers that run in the middle of a unit: they restore the pc of
- *     the current instruction, pack the flags, record the exception and leave. They never
- *     return.
+ *     transfers control gets the *architectural* next ip as an argument where it needs
+ * it.
+ *   - x86_fault*() are for helpers that run in the middle of a unit: they restore the
+ * pc of the current instruction, pack the flags, record the exception and leave. They
+ * never return.
  *   - x86_record() only records (page walks, the deliver path); the run time leaves.
  *   - A helper that changes the mode (CPL, CR0, CS.L, AC with SMAP...) calls
  *     x86_mode_changed(): it recomputes hflags and the MMU context. Helpers that
@@ -30,8 +31,8 @@
 #include "tcg-fallback/ir/guest.h"
 
 /* ---- faults ---- */
-/* Combines with what is being delivered: double and triple faults. Whether the vector has
- * an error code is known here. */
+/* Combines with what is being delivered: double and triple faults. Whether the vector
+ * has an error code is known here. */
 void x86_record(struct x86_cpu *c, int vec, uint32_t err);
 /* x86_raise() (x86-guest.h): fault at the current instruction. */
 static inline void __noreturn x86_gp(struct tcg_env *env, uint32_t err)
@@ -42,7 +43,8 @@ static inline void __noreturn x86_ud(struct tcg_env *env)
 {
 	x86_raise(env, X86_EXC_UD, 0);
 }
-/* Trap-like: c->rip is already the next instruction (single step, data break points). */
+/* Trap-like: c->rip is already the next instruction (single step, data break points).
+ */
 void x86_trap_db(struct tcg_env *env, uint64_t dr6_bits) __noreturn;
 
 /* ---- modes ---- */
@@ -103,24 +105,25 @@ bool x86_desc_read(struct tcg_env *env, uint16_t sel, struct x86_desc *d);
 void x86_desc_set_accessed(struct tcg_env *env, struct x86_desc *d);
 void x86_desc_set_busy(struct tcg_env *env, struct x86_desc *d, bool busy);
 void x86_seg_from_desc(struct x86_cpu *c, unsigned seg, uint16_t sel,
-		       const struct x86_desc *d);
+                       const struct x86_desc *d);
 void x86_seg_real(struct x86_cpu *c, unsigned seg, uint16_t sel);
 void x86_seg_vm86(struct x86_cpu *c, unsigned seg, uint16_t sel);
 void x86_seg_null(struct x86_cpu *c, unsigned seg, uint16_t sel);
 /* Loads CS with this CPL; updates SS.DPL-derived CPL. */
-void x86_cs_load(struct x86_cpu *c, uint16_t sel, const struct x86_desc *d, unsigned cpl);
+void x86_cs_load(struct x86_cpu *c, uint16_t sel, const struct x86_desc *d,
+                 unsigned cpl);
 /* Reads the stack of privilege `dpl` from the TSS (16/32-bit forms). */
 void x86_tss_stack(struct tcg_env *env, unsigned dpl, uint16_t *ss, uint32_t *esp,
-		   uint32_t ext);
+                   uint32_t ext);
 void x86_set_cpl(struct x86_cpu *c, unsigned cpl);
 
 /* Task switch (SDM vol. 3A, 7.3). */
 enum x86_task_why { X86_TASK_JMP, X86_TASK_CALL, X86_TASK_IRET, X86_TASK_GATE };
 void x86_task_switch(struct tcg_env *env, uint16_t sel, enum x86_task_why why,
-		     uint64_t next_ip, bool has_err, uint32_t err, uint32_t ext);
+                     uint64_t next_ip, bool has_err, uint32_t err, uint32_t ext);
 
-/* Stack window for pushes and pops in helpers: nothing is committed until the caller writes
- * SP back. `mode` as for tcg_ld: 1 = implicit supervisor. */
+/* Stack window for pushes and pops in helpers: nothing is committed until the caller
+ * writes SP back. `mode` as for tcg_ld: 1 = implicit supervisor. */
 struct x86_stk {
 	struct tcg_env *env;
 	uint64_t base, sp, mask;
@@ -134,28 +137,30 @@ static inline void x86_stk_commit(struct x86_cpu *c, const struct x86_stk *s)
 	c->reg[X86_RSP] = (c->reg[X86_RSP] & ~s->mask) | (s->sp & s->mask);
 }
 
-/* RETF and IRET in protected mode, from the point where ip and cs (and flags) are popped:
- * checks CS, switches to the outer stack if the privilege falls, loads everything. */
+/* RETF and IRET in protected mode, from the point where ip and cs (and flags) are
+ * popped: checks CS, switches to the outer stack if the privilege falls, loads
+ * everything. */
 struct x86_far_ret {
 	uint64_t ip;
 	uint16_t cs;
 	unsigned size, release; /* release: RETF's immediate */
 	bool iret;
 };
-void x86_far_return(struct tcg_env *env, struct x86_stk *s, const struct x86_far_ret *r);
+void x86_far_return(struct tcg_env *env, struct x86_stk *s,
+                    const struct x86_far_ret *r);
 
 /* ---- exc.c ---- */
 enum x86_int_kind { X86_INT_EXC, X86_INT_HARD, X86_INT_SOFT, X86_INT_INT1 };
 /* The whole of delivery through IVT/IDT. next_ip: pushed return ip (architectural). */
 void x86_interrupt(struct tcg_env *env, int vec, enum x86_int_kind kind, bool has_err,
-		   uint32_t err, uint64_t next_ip);
+                   uint32_t err, uint64_t next_ip);
 void x86_deliver(struct tcg_env *env);
 bool x86_take_interrupt(struct tcg_env *env);
 bool x86_interrupt_ready(struct tcg_env *env);
 
 /* ---- mmu.c ---- */
-int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode, bool probe,
-	     struct mmu_result *r);
+int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode,
+             bool probe, struct mmu_result *r);
 /* A new CR3 under PAE paging outside long mode: loads the PDPTEs; -EINVAL: #GP(0). */
 int x86_load_pdptes(struct tcg_env *env, uint64_t cr3);
 uint64_t x86_mmu_space(const struct x86_cpu *c);

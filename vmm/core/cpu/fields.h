@@ -9,13 +9,20 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum cpu_field_type { CPU_F_BOOL, CPU_F_U8, CPU_F_U16, CPU_F_U32, CPU_F_U64, CPU_F_BYTES };
+enum cpu_field_type {
+	CPU_F_BOOL,
+	CPU_F_U8,
+	CPU_F_U16,
+	CPU_F_U32,
+	CPU_F_U64,
+	CPU_F_BYTES
+};
 
 struct cpu_field {
 	const char *name;
 	enum cpu_field_type type;
 	uint32_t offset, count; /* count: elements (BYTES: bytes) */
-	uint64_t max;		/* highest legal value; 0 = any */
+	uint64_t max;           /* highest legal value; 0 = any */
 };
 
 #endif

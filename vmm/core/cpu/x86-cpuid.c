@@ -16,8 +16,8 @@
 #include "core/cpu/x86-model.h"
 #include "core/vm.h"
 
-#define CPUID_SUB	   BIT(0) /* sub-leaf is significant */
-#define CPUID_CRYSTAL_HZ   1000000000u /* also what the local APIC timer counts */
+#define CPUID_SUB        BIT(0)      /* sub-leaf is significant */
+#define CPUID_CRYSTAL_HZ 1000000000u /* also what the local APIC timer counts */
 
 /* ---- XSAVE layout (standard format; SDM vol. 1, 13.4.3) ---- */
 
@@ -82,10 +82,11 @@ uint32_t x86_apic_id_of(const struct vm *vm, unsigned index)
 /* ---- building ---- */
 
 static struct x86_cpuid *cpuid_add(struct x86_cpu *c, uint32_t leaf, uint32_t sub,
-				   uint32_t flags)
+                                   uint32_t flags)
 {
 	static struct x86_cpuid spare; /* table full: our bug, harmless */
-	struct x86_cpuid *e = c->n_cpuid < X86_CPUID_MAX ? &c->cpuid[c->n_cpuid++] : &spare;
+	struct x86_cpuid *e =
+		c->n_cpuid < X86_CPUID_MAX ? &c->cpuid[c->n_cpuid++] : &spare;
 
 	*e = (struct x86_cpuid){ .leaf = leaf, .sub = sub, .flags = flags };
 	return e;
@@ -98,10 +99,11 @@ static uint32_t cpuid_word(const struct x86_cpu *c, enum x86_fword w)
 
 static uint32_t cpuid_signature(const struct x86_ident *id)
 {
-	unsigned fam = MIN(id->family, 15u), ext = id->family > 15 ? id->family - 15 : 0;
+	unsigned fam = MIN(id->family, 15u),
+		 ext = id->family > 15 ? id->family - 15 : 0;
 
-	return id->stepping | (id->model & 15) << 4 | fam << 8 | (id->model >> 4) << 16 |
-	       ext << 20;
+	return id->stepping | (id->model & 15) << 4 | fam << 8 |
+	       (id->model >> 4) << 16 | ext << 20;
 }
 
 static void cpuid_vendor(struct x86_cpuid *e, const char *v)
@@ -113,15 +115,14 @@ static void cpuid_vendor(struct x86_cpuid *e, const char *v)
 
 /* Leaf 4 / 0x8000001d entry. */
 static void cpuid_cache(struct x86_cpu *c, uint32_t leaf, unsigned sub, unsigned type,
-			unsigned level, uint32_t kib, unsigned ways, unsigned sharing)
+                        unsigned level, uint32_t kib, unsigned ways, unsigned sharing)
 {
 	struct x86_cpuid *e = cpuid_add(c, leaf, sub, CPUID_SUB);
 
 	if (!type) {
 		return;
 	}
-	e->eax = type | level << 5 | BIT(8) |
-		 ((1u << cpuid_bits(sharing)) - 1) << 14;
+	e->eax = type | level << 5 | BIT(8) | ((1u << cpuid_bits(sharing)) - 1) << 14;
 	if (leaf == 4) {
 		e->eax |= ((1u << cpuid_bits(c->topo_cores)) - 1) << 26;
 	}
@@ -153,9 +154,10 @@ static void cpuid_basic(struct x86_cpu *c, const struct x86_ident *id)
 	e->eax = cpuid_signature(id);
 	e->ebx = c->apic_id << 24 | 8 << 8;
 	if (all > 1) {
-		e->ebx |= MIN(1u << (cpuid_bits(c->topo_cores) + cpuid_bits(c->topo_threads)),
-			      255u)
-			  << 16;
+		e->ebx |= MIN(1u << (cpuid_bits(c->topo_cores) +
+		                     cpuid_bits(c->topo_threads)),
+		              255u)
+		          << 16;
 	}
 	e->ecx = cpuid_word(c, XF_1_ECX);
 	e->edx = cpuid_word(c, XF_1_EDX);
@@ -210,8 +212,8 @@ static void cpuid_xsave(struct x86_cpu *c)
 }
 
 /*
- * khz = crystal * num / den as near as it can be with crystal kHz * num below 2^32, because
- * kernels compute it in 32 bits.
+ * khz = crystal * num / den as near as it can be with crystal kHz * num below 2^32,
+ * because kernels compute it in 32 bits.
  */
 static void cpuid_ratio(uint64_t khz, uint32_t *num, uint32_t *den)
 {
@@ -262,7 +264,7 @@ static void cpuid_amd(struct x86_cpu *c, const struct x86_ident *id)
 		e = cpuid_add(c, 0x8000001e, 0, 0);
 		e->eax = c->apic_id;
 		e->ebx = c->apic_id >> cpuid_bits(c->topo_threads) |
-			 (c->topo_threads - 1u) << 8;
+		         (c->topo_threads - 1u) << 8;
 		e->ecx = c->apic_id >> cpuid_bits(all);
 	}
 	if (id->xlevel >= 0x80000021) {
@@ -337,7 +339,8 @@ void x86_cpuid_build(struct x86_cpu *c, const struct x86_ident *id)
 
 /* ---- look-up ---- */
 
-static const struct x86_cpuid *cpuid_find(const struct x86_cpu *c, uint32_t leaf, uint32_t sub)
+static const struct x86_cpuid *cpuid_find(const struct x86_cpu *c, uint32_t leaf,
+                                          uint32_t sub)
 {
 	for (unsigned i = 0; i < c->n_cpuid; i++) {
 		const struct x86_cpuid *e = &c->cpuid[i];
@@ -356,13 +359,15 @@ static uint32_t cpuid_limit(const struct x86_cpu *c, uint32_t leaf)
 	return base ? base->eax : 0;
 }
 
-static void cpuid_dynamic(struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
+static void cpuid_dynamic(struct x86_cpu *c, uint32_t leaf, uint32_t sub,
+                          uint32_t out[4])
 {
 	switch (leaf) {
 	case 1:
 		out[2] &= ~BIT(27);
 		out[2] |= c->cr4 & X86_CR4_OSXSAVE ? BIT(27) : 0;
-		if (c->apic_ops && c->apic && !(c->apic_ops->get_base(c->apic) & BIT(11))) {
+		if (c->apic_ops && c->apic &&
+		    !(c->apic_ops->get_base(c->apic) & BIT(11))) {
 			out[3] &= ~BIT(9);
 		}
 		break;
@@ -387,12 +392,12 @@ static void cpuid_dynamic(struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32
 		break;
 	case 0x80000001:
 		/* Intel: SYSCALL shows only in 64-bit mode. */
-		if (!x86_code64(c) && c->n_cpuid && c->cpuid[0].ebx == ld_le32("Genu")) {
+		if (!x86_code64(c) && c->n_cpuid &&
+		    c->cpuid[0].ebx == ld_le32("Genu")) {
 			out[3] &= ~BIT(11);
 		}
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -401,7 +406,8 @@ void x86_cpuid(struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 	const struct x86_cpuid *e;
 
 	if (leaf > cpuid_limit(c, leaf)) {
-		/* Outside: data of the highest basic leaf. Hypervisor range: nothing there. */
+		/* Outside: data of the highest basic leaf. Hypervisor range: nothing
+		 * there. */
 		if ((leaf >> 28) == 4 && cpuid_find(c, 0x40000000, 0)) {
 			memset(out, 0, 16);
 			return;

@@ -10,17 +10,32 @@
 #include "core/cpu/x86-internal.h"
 #include "core/cpu/x86.h"
 
-#define F(t, m)	      { #m, t, offsetof(struct x86_cpu, m), 1, 0 }
-#define FMAX(t, m, x) { #m, t, offsetof(struct x86_cpu, m), 1, x }
-#define FN(t, m, n)   { #m, t, offsetof(struct x86_cpu, m), n, 0 }
-#define SEG(n, i)                                                                        \
-	{ n ".base", CPU_F_U64, offsetof(struct x86_cpu, seg[i].base), 1, 0 },           \
-	{ n ".limit", CPU_F_U32, offsetof(struct x86_cpu, seg[i].limit), 1, 0 },         \
-	{ n ".attr", CPU_F_U32, offsetof(struct x86_cpu, seg[i].attr), 1, 0xffff },      \
-	{ n ".sel", CPU_F_U16, offsetof(struct x86_cpu, seg[i].sel), 1, 0 }
-#define FPR(i)                                                                           \
-	{ "fpr" #i ".mant", CPU_F_U64, offsetof(struct x86_cpu, fpr[i].mant), 1, 0 },    \
-	{ "fpr" #i ".exp", CPU_F_U16, offsetof(struct x86_cpu, fpr[i].exp), 1, 0 }
+#define F(t, m)                                                                        \
+	{                                                                              \
+#m, t, offsetof(struct x86_cpu, m), 1, 0                               \
+	}
+#define FMAX(t, m, x)                                                                  \
+	{                                                                              \
+#m, t, offsetof(struct x86_cpu, m), 1, x                               \
+	}
+#define FN(t, m, n)                                                                    \
+	{                                                                              \
+#m, t, offsetof(struct x86_cpu, m), n, 0                               \
+	}
+#define SEG(n, i)                                                                      \
+	{ n ".base", CPU_F_U64, offsetof(struct x86_cpu, seg[i].base), 1, 0 },         \
+		{ n ".limit", CPU_F_U32, offsetof(struct x86_cpu, seg[i].limit), 1,    \
+		  0 },                                                                 \
+		{ n ".attr", CPU_F_U32, offsetof(struct x86_cpu, seg[i].attr), 1,      \
+		  0xffff },                                                            \
+	{                                                                              \
+		n ".sel", CPU_F_U16, offsetof(struct x86_cpu, seg[i].sel), 1, 0        \
+	}
+#define FPR(i)                                                                         \
+	{ "fpr" #i ".mant", CPU_F_U64, offsetof(struct x86_cpu, fpr[i].mant), 1, 0 },  \
+	{                                                                              \
+		"fpr" #i ".exp", CPU_F_U16, offsetof(struct x86_cpu, fpr[i].exp), 1, 0 \
+	}
 
 /* clang-format off */
 const struct cpu_field x86_fields[] = {

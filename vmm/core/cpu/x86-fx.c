@@ -19,7 +19,8 @@ void x86_to_fxsave(const struct x86_cpu *c, void *img512)
 
 	memset(p, 0, 512);
 	st_le16(p, c->fpcw);
-	st_le16(p + 2, (uint16_t)((c->fpsw & ~0x3800u) | (unsigned)(c->fptop & 7) << 11));
+	st_le16(p + 2,
+	        (uint16_t)((c->fpsw & ~0x3800u) | (unsigned)(c->fptop & 7) << 11));
 	p[4] = (uint8_t)~c->fptag;
 	st_le16(p + 6, c->fpop & 0x7ff);
 	st_le64(p + 8, c->fpip);

@@ -20,16 +20,16 @@ enum x86_fword {
 	XF_7_EBX,
 	XF_7_ECX,
 	XF_7_EDX,
-	XF_81_EDX,   /* 0x80000001 */
+	XF_81_EDX, /* 0x80000001 */
 	XF_81_ECX,
-	XF_D1_EAX,   /* 0xd.1 */
-	XF_71_EAX,   /* 7.1 */
-	XF_88_EBX,   /* 0x80000008 */
-	XF_87_EDX,   /* 0x80000007 */
+	XF_D1_EAX, /* 0xd.1 */
+	XF_71_EAX, /* 7.1 */
+	XF_88_EBX, /* 0x80000008 */
+	XF_87_EDX, /* 0x80000007 */
 	XF_6_EAX,
 	XF_821_EAX,  /* 0x80000021 */
 	XF_ARCH_CAP, /* IA32_ARCH_CAPABILITIES */
-	XF_HV,	     /* pseudo: hypervisor-related switches */
+	XF_HV,       /* pseudo: hypervisor-related switches */
 	XF_72_EDX,   /* 7.2 */
 	XF_N
 };
@@ -173,13 +173,13 @@ const uint64_t *x86_model_supported(void);
 
 struct x86_model {
 	const char *name, *base; /* base: model whose features come first */
-	const char *vendor;	 /* 12 characters */
+	const char *vendor;      /* 12 characters */
 	uint8_t family, model, stepping;
 	uint32_t level, xlevel;
-	const char *id;		 /* brand string */
-	const char *add, *del;	 /* feature lists */
-	bool host;		 /* "host": the accelerator must offer it */
-	bool max;		 /* everything supported */
+	const char *id;        /* brand string */
+	const char *add, *del; /* feature lists */
+	bool host;             /* "host": the accelerator must offer it */
+	bool max;              /* everything supported */
 };
 extern const struct x86_model x86_models[];
 extern const unsigned x86_n_models;
@@ -194,13 +194,14 @@ struct x86_ident {
 	unsigned sockets;
 };
 void x86_cpuid_build(struct x86_cpu *c, const struct x86_ident *id);
-/* Bytes of the standard-format XSAVE area that `xcr0` needs; and a component's place. */
+/* Bytes of the standard-format XSAVE area that `xcr0` needs; and a component's place.
+ */
 uint32_t x86_xsave_size(uint64_t xcr0);
 uint32_t x86_xsave_compact_size(uint64_t mask);
 void x86_xsave_component(unsigned i, uint32_t *size, uint32_t *off);
-#define X86_XCR0_X87 BIT64(0)
-#define X86_XCR0_SSE BIT64(1)
-#define X86_XCR0_AVX BIT64(2)
+#define X86_XCR0_X87  BIT64(0)
+#define X86_XCR0_SSE  BIT64(1)
+#define X86_XCR0_AVX  BIT64(2)
 #define X86_XCR0_PKRU BIT64(9)
 
 /* x86-set-model.c */

@@ -16,16 +16,16 @@
 #include "base/compiler.h"
 #include "core/cpu/x86-model.h"
 
-#define INTEL "GenuineIntel"
-#define AMD   "AuthenticAMD"
+#define INTEL   "GenuineIntel"
+#define AMD     "AuthenticAMD"
 
 #define PENTIUM "fpu vme de pse tsc msr mce cx8 mmx "
-#define X86_64_V1                                                                        \
-	PENTIUM "pae apic sep mtrr pge mca cmov pat pse36 clflush fxsr sse sse2 "        \
+#define X86_64_V1                                                                      \
+	PENTIUM "pae apic sep mtrr pge mca cmov pat pse36 clflush fxsr sse sse2 "      \
 		"syscall nx lm "
 #define X86_64_V2 "pni ssse3 cx16 sse4.1 sse4.2 popcnt lahf-lm "
 #define X86_64_V3 "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave "
-#define AVX512	  "avx512f avx512dq avx512cd avx512bw avx512vl "
+#define AVX512    "avx512f avx512dq avx512cd avx512bw avx512vl "
 
 /* clang-format off */
 const struct x86_model x86_models[] = {

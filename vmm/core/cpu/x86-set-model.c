@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "base/compiler.h"
 #include "base/log.h"
@@ -48,10 +51,24 @@ struct model_build {
 
 /* Properties of other hosts' command lines that mean nothing here. */
 static const char *const model_ignored[] = {
-	"check", "migratable", "pmu", "l3-cache", "host-cache-info", "cpu-pm", "lmce",
-	"full-cpuid-auto-level", "fill-mtrr-mask", "kvm", "host-phys-bits",
-	"host-phys-bits-limit", "min-level", "min-xlevel", "kvm-no-smi-migration",
-	"legacy-cache", "vmware-cpuid-freq", "x-force-features",
+	"check",
+	"migratable",
+	"pmu",
+	"l3-cache",
+	"host-cache-info",
+	"cpu-pm",
+	"lmce",
+	"full-cpuid-auto-level",
+	"fill-mtrr-mask",
+	"kvm",
+	"host-phys-bits",
+	"host-phys-bits-limit",
+	"min-level",
+	"min-xlevel",
+	"kvm-no-smi-migration",
+	"legacy-cache",
+	"vmware-cpuid-freq",
+	"x-force-features",
 };
 
 /* ---- "did you mean" ---- */
@@ -92,7 +109,8 @@ static void model_near_try(struct model_near *s, const char *want, const char *h
 	    (model_distance(want, have) > 2 && !prefix)) {
 		return;
 	}
-	snprintf(s->text + used, sizeof(s->text) - used, "%s%s", s->n ? ", " : "", have);
+	snprintf(s->text + used, sizeof(s->text) - used, "%s%s", s->n ? ", " : "",
+	         have);
 	s->n++;
 }
 
@@ -103,8 +121,8 @@ static int model_unknown(const char *name, struct err *e)
 	for (unsigned i = 0; x86_model_name(i); i++) {
 		model_near_try(&s, name, x86_model_name(i));
 	}
-	return err_set(e, -EINVAL, "-cpu %s: no such model%s%s; '-cpu help' lists all", name,
-		       s.n ? "; near: " : "", s.text);
+	return err_set(e, -EINVAL, "-cpu %s: no such model%s%s; '-cpu help' lists all",
+	               name, s.n ? "; near: " : "", s.text);
 }
 
 static int model_unknown_feature(const char *name, struct err *e)
@@ -118,7 +136,7 @@ static int model_unknown_feature(const char *name, struct err *e)
 		}
 	}
 	return err_set(e, -EINVAL, "-cpu: no such feature or property '%s'%s%s", name,
-		       s.n ? "; near: " : "", s.text);
+	               s.n ? "; near: " : "", s.text);
 }
 
 /* ---- features ---- */
@@ -154,19 +172,21 @@ static void model_immunity(struct model_build *b)
 	/* The TSC is CLOCK_VM: constant, in step on all vCPUs, and it migrates. */
 	x86_feature_set(w, X86F_INVTSC, b->id.xlevel >= 0x80000007);
 	if (!strcmp(b->id.vendor, "GenuineIntel") && b->id.level >= 7) {
-		x86_feature_add_list(w, "spec-ctrl stibp ssbd arch-capabilities rdctl-no ibrs-all "
-					"skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no taa-no "
-					"sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no "
-					"rfds-no its-no bhi-ctrl mcdt-no");
+		x86_feature_add_list(
+			w, "spec-ctrl stibp ssbd arch-capabilities rdctl-no ibrs-all "
+			   "skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no taa-no "
+			   "sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no "
+			   "rfds-no its-no bhi-ctrl mcdt-no");
 	} else if (b->id.level >= 7) {
-		x86_feature_add_list(w, "ibpb ibrs amd-stibp amd-ssbd amd-no-ssb btc-no auto-ibrs "
-					"srso-no lfence-always-serializing");
+		x86_feature_add_list(
+			w, "ibpb ibrs amd-stibp amd-ssbd amd-no-ssb btc-no auto-ibrs "
+			   "srso-no lfence-always-serializing");
 		b->id.xlevel = MAX(b->id.xlevel, 0x80000021u);
 	}
 }
 
-static int model_feature_put(struct model_build *b, const char *name, size_t len, bool on,
-			     struct err *e)
+static int model_feature_put(struct model_build *b, const char *name, size_t len,
+                             bool on, struct err *e)
 {
 	int f = x86_feature_find(name, len);
 
@@ -194,27 +214,29 @@ static bool model_is_ignored(const char *k)
 
 /* Reads a number property; 1 when the key is that property. */
 static int model_number(struct opt *o, const char *key, const char *name, uint64_t max,
-			uint64_t *out, struct err *e)
+                        uint64_t *out, struct err *e)
 {
 	if (strcmp(key, name)) {
 		return 0;
 	}
 	if (opt_scalar_u64(o, out) < 0 || *out > max) {
-		return err_set(e, -EINVAL, "-cpu: %s=%s is not a number up to %llu", name,
-			       opt_str(o), (unsigned long long)max);
+		return err_set(e, -EINVAL, "-cpu: %s=%s is not a number up to %llu",
+		               name, opt_str(o), (unsigned long long)max);
 	}
 	return 1;
 }
 
-static int model_property(struct model_build *b, const char *k, struct opt *o, struct err *e)
+static int model_property(struct model_build *b, const char *k, struct opt *o,
+                          struct err *e)
 {
 	uint64_t v;
 	int r;
 
 	if (!strcmp(k, "vendor")) {
 		if (strlen(opt_str(o)) != 12) {
-			return err_set(e, -EINVAL, "-cpu: vendor=%s must have 12 characters",
-				       opt_str(o));
+			return err_set(e, -EINVAL,
+			               "-cpu: vendor=%s must have 12 characters",
+			               opt_str(o));
 		}
 		memcpy(b->id.vendor, opt_str(o), 13);
 		return 1;
@@ -225,7 +247,8 @@ static int model_property(struct model_build *b, const char *k, struct opt *o, s
 	}
 	if (!strcmp(k, "enforce")) {
 		if (opt_scalar_bool(o, &b->enforce) < 0) {
-			return err_set(e, -EINVAL, "-cpu: enforce=%s: use on or off", opt_str(o));
+			return err_set(e, -EINVAL, "-cpu: enforce=%s: use on or off",
+			               opt_str(o));
 		}
 		return 1;
 	}
@@ -244,9 +267,10 @@ static int model_property(struct model_build *b, const char *k, struct opt *o, s
 			return err_set(e, -EINVAL, "-cpu: phys-bits must be 32..52");
 		}
 		b->c->phys_bits = r > 0 && v ? (uint8_t)v : b->c->phys_bits;
-	} else if ((r = model_number(o, k, "tsc-freq", UINT64_C(100000000000), &v, e)) != 0 ||
-		   (r = model_number(o, k, "tsc-frequency", UINT64_C(100000000000), &v, e)) !=
-			   0) {
+	} else if ((r = model_number(o, k, "tsc-freq", UINT64_C(100000000000), &v,
+	                             e)) != 0 ||
+	           (r = model_number(o, k, "tsc-frequency", UINT64_C(100000000000), &v,
+	                             e)) != 0) {
 		if (r > 0 && v < 1000000) {
 			return err_set(e, -EINVAL, "-cpu: tsc-frequency below 1 MHz");
 		}
@@ -267,18 +291,22 @@ static int model_options(struct model_build *b, struct opt *opts, struct err *e)
 
 			/* a key with a dot ("sse4.1") is one member, not a path */
 			o = o ? o : opt_at(opts, i);
-			if (sign != (pass == 1) || !strcmp(k, "model") || model_is_ignored(k)) {
+			if (sign != (pass == 1) || !strcmp(k, "model") ||
+			    model_is_ignored(k)) {
 				continue;
 			}
 			if (sign) {
-				r = model_feature_put(b, k + 1, strlen(k + 1), *k == '+', e);
+				r = model_feature_put(b, k + 1, strlen(k + 1),
+				                      *k == '+', e);
 				if (r < 0) {
 					return r;
 				}
 				continue;
 			}
 			if (!strncmp(k, "hv-", 3) || !strncmp(k, "hv_", 3)) {
-				log_warn("-cpu %s: not supported: Hyper-V enlightenments", k);
+				log_warn("-cpu %s: not supported: Hyper-V "
+				         "enlightenments",
+				         k);
 				continue;
 			}
 			r = model_property(b, k, o, e);
@@ -292,8 +320,8 @@ static int model_options(struct model_build *b, struct opt *opts, struct err *e)
 				return model_unknown_feature(k, e);
 			}
 			if (opt_scalar_bool(o, &on) < 0) {
-				return err_set(e, -EINVAL, "-cpu: %s=%s: use on or off", k,
-					       opt_str(o));
+				return err_set(e, -EINVAL, "-cpu: %s=%s: use on or off",
+				               k, opt_str(o));
 			}
 			r = model_feature_put(b, k, strlen(k), on, e);
 			if (r < 0) {
@@ -320,19 +348,19 @@ static int model_limit(struct model_build *b, unsigned index, struct err *e)
 		b->c->features[f / 64] &= ~bit;
 		/* A generic model losing SVM or MONITOR is nobody's surprise. */
 		quiet = quiet && !(b->asked[f / 64] & bit) &&
-			(f == X86F_SVM || f == X86F_MONITOR || f == MODEL_OSVW ||
-			 f == MODEL_PERFCTR);
+		        (f == X86F_SVM || f == X86F_MONITOR || f == MODEL_OSVW ||
+		         f == MODEL_PERFCTR);
 		if (n + 40 < sizeof(text)) {
-			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s", n ? ", " : "",
-					      x86_feature_name(f, buf));
+			n += (size_t)snprintf(text + n, sizeof(text) - n, "%s%s",
+			                      n ? ", " : "", x86_feature_name(f, buf));
 		}
 	}
 	if (!n) {
 		return 0;
 	}
 	if (b->enforce) {
-		return err_set(e, -ENOTSUP, "-cpu %s: this accelerator lacks: %s", b->m->name,
-			       text);
+		return err_set(e, -ENOTSUP, "-cpu %s: this accelerator lacks: %s",
+		               b->m->name, text);
 	}
 	if (!quiet && index == 0) {
 		log_warn("-cpu %s: this accelerator lacks: %s", b->m->name, text);
@@ -344,15 +372,15 @@ static int model_limit(struct model_build *b, unsigned index, struct err *e)
 static void model_depend(struct x86_cpu *c)
 {
 	static const uint16_t needs[][2] = {
-		{ X86F_AVX, X86F_XSAVE },	{ X86F_AVX2, X86F_AVX },
-		{ X86F_FMA, X86F_AVX },		{ X86F_F16C, X86F_AVX },
-		{ X86F_PKU, X86F_XSAVE },	{ X86F_XSAVEOPT, X86F_XSAVE },
-		{ X86F_XSAVEC, X86F_XSAVE },	{ X86F_XGETBV1, X86F_XSAVE },
-		{ X86F_XSAVES, X86F_XSAVEC },	{ X86F_SSE, X86F_FXSR },
-		{ X86F_SSE2, X86F_SSE },	{ X86F_XSAVE, X86F_FXSR },
-		{ X86F_PCID, X86F_LM },		{ X86F_LA57, X86F_LM },
-		{ X86F_X2APIC, X86F_APIC },	{ X86F_TSC_DEADLINE, X86F_APIC },
-		{ X86F_LAHF_LM, X86F_LM },	{ X86F_PSE36, X86F_PSE },
+		{ X86F_AVX, X86F_XSAVE },     { X86F_AVX2, X86F_AVX },
+		{ X86F_FMA, X86F_AVX },       { X86F_F16C, X86F_AVX },
+		{ X86F_PKU, X86F_XSAVE },     { X86F_XSAVEOPT, X86F_XSAVE },
+		{ X86F_XSAVEC, X86F_XSAVE },  { X86F_XGETBV1, X86F_XSAVE },
+		{ X86F_XSAVES, X86F_XSAVEC }, { X86F_SSE, X86F_FXSR },
+		{ X86F_SSE2, X86F_SSE },      { X86F_XSAVE, X86F_FXSR },
+		{ X86F_PCID, X86F_LM },       { X86F_LA57, X86F_LM },
+		{ X86F_X2APIC, X86F_APIC },   { X86F_TSC_DEADLINE, X86F_APIC },
+		{ X86F_LAHF_LM, X86F_LM },    { X86F_PSE36, X86F_PSE },
 	};
 
 	for (unsigned round = 0; round < 3; round++) {
@@ -367,7 +395,8 @@ static void model_depend(struct x86_cpu *c)
 	}
 }
 
-static void model_topology(struct x86_cpu *c, const struct vcpu *v, struct model_build *b)
+static void model_topology(struct x86_cpu *c, const struct vcpu *v,
+                           struct model_build *b)
 {
 	unsigned per;
 
@@ -378,7 +407,36 @@ static void model_topology(struct x86_cpu *c, const struct vcpu *v, struct model
 	c->apic_id = v->vm ? x86_apic_id_of(v->vm, v->index) : 0;
 	x86_feature_set(c->features, X86F_HT, per > 1);
 	x86_feature_set(c->features, X86F_CMP_LEGACY,
-			per > 1 && !strcmp(b->id.vendor, "AuthenticAMD"));
+	                per > 1 && !strcmp(b->id.vendor, "AuthenticAMD"));
+}
+
+/* A guest that runs on the processor itself shall know which one it is: it works around that
+ * one's errata, and around no other's. */
+static void model_host_ident(struct x86_ident *id)
+{
+#ifdef __x86_64__
+	uint32_t r[4], brand[12];
+
+	__cpuid(0, r[0], r[1], r[2], r[3]);
+	memcpy(id->vendor, &r[1], 4);
+	memcpy(id->vendor + 4, &r[3], 4);
+	memcpy(id->vendor + 8, &r[2], 4);
+	id->vendor[12] = 0;
+	__cpuid(1, r[0], r[1], r[2], r[3]);
+	id->stepping = r[0] & 15;
+	id->model = (r[0] >> 4 & 15) | (r[0] >> 12 & 0xf0);
+	id->family = (r[0] >> 8 & 15) + ((r[0] >> 8 & 15) == 15 ? r[0] >> 20 & 0xff : 0);
+	__cpuid(0x80000000, r[0], r[1], r[2], r[3]);
+	if (r[0] >= 0x80000004) {
+		for (unsigned i = 0; i < 3; i++) {
+			__cpuid(0x80000002 + i, brand[4 * i], brand[4 * i + 1], brand[4 * i + 2],
+			        brand[4 * i + 3]);
+		}
+		snprintf(id->id, sizeof(id->id), "%.47s", (char *)brand);
+	}
+#else
+	(void)id;
+#endif
 }
 
 int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
@@ -396,7 +454,8 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	}
 	if (b.m->host && b.tcg) {
 		return err_set(e, -EINVAL,
-			       "-cpu host needs -accel kvm; use '-cpu max' with the translator");
+		               "-cpu host needs -accel kvm; use '-cpu max' with the "
+		               "translator");
 	}
 	c->vcpu = v;
 	c->model = b.m->name;
@@ -411,13 +470,16 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	b.id.stepping = b.m->stepping;
 	b.id.level = b.m->level;
 	b.id.xlevel = b.m->xlevel;
+	if (b.m->max && !strcmp(accel, "kvm")) {
+		model_host_ident(&b.id);
+	}
 	if (b.m->max) {
 		memcpy(c->features, x86_model_supported(), XF_N * sizeof(uint64_t));
 		c->features[X86F_LA57 / 64] &= ~BIT64(X86F_LA57 % 64); /* +la57 */
 	} else {
 		model_features(b.m, c->features);
 		x86_feature_add_list(c->features, "hypervisor x2apic tsc-deadline "
-						  "lodge-signature tsc-adjust");
+		                                  "lodge-signature tsc-adjust");
 		if (b.tcg) {
 			model_immunity(&b);
 		}
@@ -445,7 +507,9 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	model_depend(c);
 	c->virt_bits = x86_cpu_has(c, X86F_LA57) ? 57 : 48;
 	if (!x86_cpu_has(c, X86F_LM) && c->phys_bits > 36) {
-		c->phys_bits = x86_cpu_has(c, X86F_PSE36) || x86_cpu_has(c, X86F_PAE) ? 36 : 32;
+		c->phys_bits = x86_cpu_has(c, X86F_PSE36) || x86_cpu_has(c, X86F_PAE)
+		                       ? 36
+		                       : 32;
 	}
 	b.id.hv_signature =
 		x86_cpu_has(c, X86F_HYPERVISOR) && x86_cpu_has(c, X86F_HV_LODGE);

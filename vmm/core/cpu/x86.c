@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86.c - x86_guest_arch: power-on state, INIT and STARTUP, RFLAGS image, TSC, dumps and
- * the debugger's page walk.
+ * x86.c - x86_guest_arch: power-on state, INIT and STARTUP, RFLAGS image, TSC, dumps
+ * and the debugger's page walk.
  *
  * Spec: SDM vol. 3A 9.1 (state after reset), table 9-1; 8.4 (BSP and APs).
  * Threads: the vCPU's own, or any while it is stopped.
@@ -210,14 +210,17 @@ static int x86_walk_32(struct x86_cpu *c, uint64_t va, uint64_t *pa)
 {
 	uint32_t e;
 
-	if (!x86_peek(c, (c->cr3 & 0xfffff000) + ((va >> 22) & 0x3ff) * 4, &e, 4) || !(e & 1)) {
+	if (!x86_peek(c, (c->cr3 & 0xfffff000) + ((va >> 22) & 0x3ff) * 4, &e, 4) ||
+	    !(e & 1)) {
 		return -EFAULT;
 	}
 	if ((e & 0x80) && (c->cr4 & X86_CR4_PSE)) {
-		*pa = (e & 0xffc00000) | (uint64_t)(e >> 13 & 0xff) << 32 | (va & 0x3fffff);
+		*pa = (e & 0xffc00000) | (uint64_t)(e >> 13 & 0xff) << 32 |
+		      (va & 0x3fffff);
 		return 0;
 	}
-	if (!x86_peek(c, (e & 0xfffff000) + ((va >> 12) & 0x3ff) * 4, &e, 4) || !(e & 1)) {
+	if (!x86_peek(c, (e & 0xfffff000) + ((va >> 12) & 0x3ff) * 4, &e, 4) ||
+	    !(e & 1)) {
 		return -EFAULT;
 	}
 	*pa = (e & 0xfffff000) | (va & 0xfff);
@@ -225,7 +228,7 @@ static int x86_walk_32(struct x86_cpu *c, uint64_t va, uint64_t *pa)
 }
 
 static int x86_walk_64(struct x86_cpu *c, uint64_t va, int levels, uint64_t table,
-		       uint64_t *pa)
+                       uint64_t *pa)
 {
 	const uint64_t mask = UINT64_C(0x000ffffffffff000);
 
@@ -271,39 +274,45 @@ static int x86_debug_translate(struct vcpu *v, uint64_t va, uint64_t *pa)
 
 static void x86_dump_segs(const struct x86_cpu *c, FILE *f)
 {
-	static const char *const names[] = { "ES", "CS", "SS", "DS", "FS", "GS", "LDT", "TR" };
+	static const char *const names[] = { "ES", "CS", "SS",  "DS",
+		                             "FS", "GS", "LDT", "TR" };
 
 	for (unsigned i = 0; i < X86_NSEG; i++) {
-		fprintf(f, "%-3s=%04x %016" PRIx64 " %08x %04x\n", names[i], c->seg[i].sel,
-			c->seg[i].base, c->seg[i].limit, c->seg[i].attr);
+		fprintf(f, "%-3s=%04x %016" PRIx64 " %08x %04x\n", names[i],
+		        c->seg[i].sel, c->seg[i].base, c->seg[i].limit, c->seg[i].attr);
 	}
 	fprintf(f, "GDT= %016" PRIx64 " %04x\nIDT= %016" PRIx64 " %04x\n", c->gdt.base,
-		c->gdt.limit, c->idt.base, c->idt.limit);
+	        c->gdt.limit, c->idt.base, c->idt.limit);
 }
 
 static void x86_dump(struct vcpu *v, FILE *f)
 {
 	static const char *const names[] = { "RAX", "RCX", "RDX", "RBX", "RSP", "RBP",
-					     "RSI", "RDI", "R8 ", "R9 ", "R10", "R11",
-					     "R12", "R13", "R14", "R15" };
+		                             "RSI", "RDI", "R8 ", "R9 ", "R10", "R11",
+		                             "R12", "R13", "R14", "R15" };
 	const struct x86_cpu *c = v->arch;
 
 	for (unsigned i = 0; i < 16; i++) {
-		fprintf(f, "%s=%016" PRIx64 "%c", names[i], c->reg[i], i % 4 == 3 ? '\n' : ' ');
+		fprintf(f, "%s=%016" PRIx64 "%c", names[i], c->reg[i],
+		        i % 4 == 3 ? '\n' : ' ');
 	}
-	fprintf(f, "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CPL=%u HLT=%d WAIT=%d REQ=%x\n",
-		x86_ip(c), x86_rflags(c), x86_cpl(c), v->halted, c->wait_sipi,
-		atomic_load(&v->requests));
+	fprintf(f,
+	        "RIP=%016" PRIx64 " RFL=%08" PRIx64 " CPL=%u HLT=%d WAIT=%d REQ=%x\n",
+	        x86_ip(c), x86_rflags(c), x86_cpl(c), v->halted, c->wait_sipi,
+	        atomic_load(&v->requests));
 	x86_dump_segs(c, f);
-	fprintf(f, "CR0=%08" PRIx64 " CR2=%016" PRIx64 " CR3=%016" PRIx64 " CR4=%08" PRIx64 "\n",
-		c->cr0, c->cr2, c->cr3, c->cr4);
-	fprintf(f, "EFER=%016" PRIx64 " DR6=%08" PRIx64 " DR7=%08" PRIx64 " EXC=%d/%d\n",
-		c->efer, c->dr[6], c->dr[7], c->exc_pending, c->exc_delivering);
+	fprintf(f,
+	        "CR0=%08" PRIx64 " CR2=%016" PRIx64 " CR3=%016" PRIx64 " CR4=%08" PRIx64
+	        "\n",
+	        c->cr0, c->cr2, c->cr3, c->cr4);
+	fprintf(f,
+	        "EFER=%016" PRIx64 " DR6=%08" PRIx64 " DR7=%08" PRIx64 " EXC=%d/%d\n",
+	        c->efer, c->dr[6], c->dr[7], c->exc_pending, c->exc_delivering);
 	fprintf(f, "FCW=%04x FSW=%04x TOP=%u FTAG=%02x MXCSR=%08x\n", c->fpcw, c->fpsw,
-		c->fptop, c->fptag, c->mxcsr);
+	        c->fptop, c->fptag, c->mxcsr);
 	for (unsigned i = 0; i < 16; i++) {
 		fprintf(f, "XMM%02u=%016" PRIx64 "%016" PRIx64 "%c", i, c->vec[i].q[1],
-			c->vec[i].q[0], i % 2 ? '\n' : ' ');
+		        c->vec[i].q[0], i % 2 ? '\n' : ' ');
 	}
 }
 
