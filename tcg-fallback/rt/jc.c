@@ -74,9 +74,15 @@ static void rt_jc_publish(struct rt_vcpu *v)
 	}
 }
 
+/* Address space and what of the mode matters to fetches. */
+static uint64_t rt_jc_class(const struct rt_vcpu *v)
+{
+	return (v->env->ctx & ~UINT64_C(7)) | v->rt->guest->fetch_class[v->mode];
+}
+
 void rt_jc_select(struct rt_vcpu *v, uint64_t key)
 {
-	uint64_t ctx = v->env->ctx;
+	uint64_t ctx = rt_jc_class(v);
 	struct rt_jc_slot *s = v->jc_cur, *victim = &v->jc[0];
 
 	if (s && s->valid && s->ctx == ctx && s->key == key) {
@@ -108,7 +114,7 @@ found:
 
 void rt_jc_put(struct rt_vcpu *v, uint64_t pc, const struct tcg_block *blk)
 {
-	struct tcg_jc_entry *en = &v->jc_cur->tab[(pc & TCG_JC_MASK) / sizeof(*en)];
+	struct tcg_jc_entry *en = &v->jc_cur->tab[TCG_JC_OFF(pc) / sizeof(*en)];
 	unsigned b = rt_jc_bloom(pc >> TCG_PAGE_BITS);
 
 	v->code_bloom[b / 64] |= BIT64(b % 64);
@@ -124,7 +130,7 @@ void rt_jc_put(struct rt_vcpu *v, uint64_t pc, const struct tcg_block *blk)
 
 void rt_jc_forget_block(struct tcg_rt *rt, const struct tcg_block *b)
 {
-	unsigned at = (b->pc & TCG_JC_MASK) / sizeof(struct tcg_jc_entry);
+	unsigned at = TCG_JC_OFF(b->pc) / sizeof(struct tcg_jc_entry);
 
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
 		struct rt_vcpu *v = rt->vcpus[i];
@@ -142,13 +148,13 @@ void rt_jc_forget_block(struct tcg_rt *rt, const struct tcg_block *b)
 
 void rt_jc_flush_page(struct rt_vcpu *v, uint64_t va)
 {
-	enum { PER_PAGE = TCG_PAGE / sizeof(struct tcg_jc_entry) };
+	enum { PER_PAGE = (TCG_PAGE << TCG_JC_SHIFT) / sizeof(struct tcg_jc_entry) };
 
 	/* A block that begins in the page before may reach into this one. */
 	for (int k = 0; k < 2; k++) {
 		uint64_t page = (va >> TCG_PAGE_BITS) - (uint64_t)k;
 		unsigned b = rt_jc_bloom(page);
-		unsigned from = ((page << TCG_PAGE_BITS) & TCG_JC_MASK) /
+		unsigned from = TCG_JC_OFF(page << TCG_PAGE_BITS) /
 				sizeof(struct tcg_jc_entry);
 
 		if (!(v->code_bloom[b / 64] & BIT64(b % 64))) {

@@ -173,9 +173,14 @@ void tcg_set_ctx(struct tcg_env *env, uint64_t space, unsigned mode)
 	ctx = (uint64_t)s->id << RT_MODE_BITS | v->mode;
 	v->ctx_sys = (uint64_t)s->id << RT_MODE_BITS | 7;
 	if (ctx != env->ctx) {
+		const uint8_t *class = v->rt->guest->fetch_class;
+
+		/* Modes that fetch alike share jump caches (x86: STAC and CLAC). */
+		if ((ctx ^ env->ctx) >> RT_MODE_BITS || class[ctx & 7] != class[env->ctx & 7]) {
+			atomic_store(&env->jc, v->rt->jc_empty);
+		}
 		env->ctx = ctx;
 		rt_win_reset_v(v);
-		atomic_store(&env->jc, v->rt->jc_empty);
 	}
 }
 
