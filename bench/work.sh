@@ -18,7 +18,7 @@ sha() { $bb dd if=/dev/zero bs=1M count=48 2>/dev/null | $bb sha256sum; }
 sorting() { $bb sort "$dir/numbers"; }
 zip() { $bb gzip -c "$dir/text"; }
 procs() { i=0; while [ $i -lt 200 ]; do $bb true; i=$((i + 1)); done; }
-compile() { [ -x "$dir/cc1" ] && "$dir/ld.so" --library-path "$dir/lib" "$dir/cc1" -quiet -O2 "$dir/unit.i" -o /dev/null; }
+compile() { [ -x "$dir/cc1" ] && "$dir/ld.so" --library-path "$dir/lib" "$dir/cc1" -fpreprocessed -quiet -O2 "$dir/unit.i" -o /dev/null; }
 
 $bb seq 1 120000 | $bb awk '{ print ($1 * 7919) % 120011 }' >"${TMPDIR:-/tmp}/numbers" &&
 	$bb mv "${TMPDIR:-/tmp}/numbers" "$dir/numbers" 2>/dev/null
