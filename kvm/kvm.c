@@ -6,8 +6,8 @@
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
  *
- * Known gaps: no split irqchip; no dirty log; no nested state; no KVM paravirtual
- * features (clock, EOI, steal time).
+ * Known gaps: no split irqchip; no dirty log; no nested state; no asynchronous page
+ * faults.
  */
 #include "config.h"
 

@@ -120,12 +120,47 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 	return 0;
 }
 
+/* KVM's own leaves take the place of ours: guests then use its clock, and x2APIC. */
+enum {
+	CPUID_PV_CLOCK = 1 << 0, CPUID_PV_NOP_IO = 1 << 1, CPUID_PV_CLOCK2 = 1 << 3,
+	CPUID_PV_STEAL = 1 << 5, CPUID_PV_EOI = 1 << 6, CPUID_PV_UNHALT = 1 << 7,
+	CPUID_PV_TLB_FLUSH = 1 << 9, CPUID_PV_IPI = 1 << 11, CPUID_PV_YIELD = 1 << 13,
+	CPUID_PV_STABLE = 1 << 24,
+};
+
+static void cpuid_pv(const struct kvm *k, struct kvm_cpuid2 *t)
+{
+	const struct kvm_cpuid_entry2 *e = cpuid_find(k->arch->supported, 0x40000001, 0);
+	uint32_t n = 0;
+
+	if (!k->kernel_chip || !e) {
+		return;
+	}
+	for (uint32_t i = 0; i < t->nent; i++) {
+		if (t->entries[i].function >> 28 != 4) {
+			t->entries[n++] = t->entries[i];
+		}
+	}
+	t->entries[n++] = (struct kvm_cpuid_entry2){
+		.function = 0x40000000, .eax = 0x40000001, .ebx = 0x4b4d564b, /* KVMKVMKVM */
+		.ecx = 0x564b4d56, .edx = 0x4d,
+	};
+	t->entries[n++] = (struct kvm_cpuid_entry2){
+		.function = 0x40000001,
+		.eax = e->eax & (CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 |
+				 CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
+				 CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
+				 CPUID_PV_STABLE),
+	};
+	t->nent = n;
+}
+
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 {
 	const struct x86_cpu *c = v->c->arch;
 	struct {
 		struct kvm_cpuid2 h;
-		struct kvm_cpuid_entry2 e[X86_CPUID_MAX];
+		struct kvm_cpuid_entry2 e[X86_CPUID_MAX + 2];
 	} t;
 	int r;
 
@@ -143,6 +178,7 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 			t.e[i].edx = c->apic_id;
 		}
 	}
+	cpuid_pv(v->k, &t.h);
 	r = kvm_ioctl(v->fd, KVM_SET_CPUID2, &t);
 	return r < 0 ? err_set_errno(e, r, "KVM refuses CPU model '%s'", c->model) : 0;
 }

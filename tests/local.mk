@@ -10,15 +10,30 @@
 #
 # Fuzz targets go into the same fragment:
 #
-#   if FUZZING
-#   noinst_PROGRAMS += tests/fuzz/fuzz_foo
-#   tests_fuzz_fuzz_foo_SOURCES = tests/fuzz/fuzz_foo.c
+#   FUZZ_TARGETS += tests/fuzz/fuzz_foo
+#   tests_fuzz_fuzz_foo_SOURCES = tests/fuzz/fuzz_foo.c $(FUZZ_MAIN)
 #   tests_fuzz_fuzz_foo_CPPFLAGS = $(TEST_CPPFLAGS)
 #   tests_fuzz_fuzz_foo_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 #   tests_fuzz_fuzz_foo_LDADD = libbase.a
-#   endif
+#
+# Its seeds stand in tests/fuzz/seeds/foo. With --enable-fuzzing libFuzzer drives it,
+# otherwise tests/fuzz/main.c; tests/fuzz/smoke.sh runs each for some seconds.
 TEST_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP) $(CHECK_CFLAGS)
 TEST_LIBS = $(CHECK_LIBS) $(LIBURING_LIBS) -lpthread -lm
+
+# Each test has a time limit (timeout ends with 124); Check's own limits suit an idle
+# machine, the factor suits a busy one.
+TEST_LIMIT = 900
+LOG_COMPILER = timeout
+AM_LOG_FLAGS = -k 10 $(TEST_LIMIT)
+AM_TESTS_ENVIRONMENT = CK_TIMEOUT_MULTIPLIER=$${CK_TIMEOUT_MULTIPLIER-10}; \
+	export CK_TIMEOUT_MULTIPLIER; \
+	FUZZ_TARGETS='$(FUZZ_TARGETS)'; export FUZZ_TARGETS;
+
+FUZZ_TARGETS =
+if !FUZZING
+FUZZ_MAIN = tests/fuzz/main.c
+endif
 
 include tests/unit/base.mk
 include tests/unit/core.mk
@@ -38,7 +53,12 @@ include tests/unit/rt.mk
 include tests/unit/x86guest.mk
 include tests/unit/x86sys.mk
 include tests/unit/simd.mk
+include tests/unit/kvm.mk
 include tests/unit/seccomp.mk
 include tests/functional/local.mk
 include tests/qtest/local.mk
 include tests/lint/local.mk
+
+check_PROGRAMS += $(FUZZ_TARGETS)
+TESTS += tests/fuzz/smoke.sh
+EXTRA_DIST += tests/fuzz/smoke.sh tests/fuzz/seeds

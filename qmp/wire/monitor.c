@@ -397,8 +397,8 @@ static void monitor_event(void *opaque, enum chardev_event ev)
 
 			chardev_write(m->c, hello, sizeof(hello) - 1);
 			monitor_prompt(m);
-		} else {
-			monitor_prompt(m);
+		} else if (!chardev_wants_monitor(m->c)) {
+			monitor_prompt(m); /* behind a console's mux: when it gets the focus */
 		}
 	} else if (ev == CHARDEV_CLOSED) {
 		m->open = false;

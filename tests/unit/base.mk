@@ -9,10 +9,8 @@ tests_unit_base_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_base_LDADD = libbase.a $(TEST_LIBS)
 endif
 
-if FUZZING
-noinst_PROGRAMS += tests/fuzz/fuzz_opt
-tests_fuzz_fuzz_opt_SOURCES = tests/fuzz/fuzz_opt.c
+FUZZ_TARGETS += tests/fuzz/fuzz_opt
+tests_fuzz_fuzz_opt_SOURCES = tests/fuzz/fuzz_opt.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_opt_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_fuzz_fuzz_opt_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_opt_LDADD = libbase.a
-endif

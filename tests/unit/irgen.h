@@ -289,7 +289,20 @@ static inline void irgen_memory(struct irgen *g)
 	struct ir_addr a = irgen_addr(g);
 	ir_val v;
 
-	switch (irgen_n(g, 6)) {
+	switch (irgen_n(g, 7)) {
+	case 6: { /* load, operate, store */
+		static const uint8_t ops[] = { IR_add, IR_sub, IR_and, IR_or, IR_xor };
+		ir_val l, w, y = irgen_val(g, t);
+
+		l = ir_ld(g->u, t, a, m | IR_M_RMW);
+		w = irgen_n(g, 4) ? ir_op2(g->u, ops[irgen_n(g, 5)], t, l, y) :
+				    ir_op1(g->u, irgen_n(g, 2) ? IR_neg : IR_not, t, l);
+		ir_st(g->u, t, a, m, w);
+		if (g->u->ins[w].op != IR_not && irgen_n(g, 2)) {
+			g->arith[g->n_arith++ % 16] = w;
+		}
+		break;
+	}
 	case 0:
 	case 1:
 		m = irgen_n(g, m + 1);

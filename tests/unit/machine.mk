@@ -14,10 +14,8 @@ tests_unit_cli_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_cli_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
 endif
 
-if FUZZING
-noinst_PROGRAMS += tests/fuzz/fuzz_boot
-tests_fuzz_fuzz_boot_SOURCES = tests/fuzz/fuzz_boot.c
+FUZZ_TARGETS += tests/fuzz/fuzz_boot
+tests_fuzz_fuzz_boot_SOURCES = tests/fuzz/fuzz_boot.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_boot_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_fuzz_fuzz_boot_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_boot_LDADD = $(GROUP_START) libmachine.a libcpu.a libstate.a libcore.a libbase.a $(GROUP_END) $(LIBURING_LIBS) -lpthread
-endif

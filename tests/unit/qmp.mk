@@ -8,11 +8,9 @@ nodist_tests_unit_qmp_SOURCES = devices/devtable.c
 tests_unit_qmp_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_builddir)
 tests_unit_qmp_LDADD = $(QMP_TEST_LIBS) $(TEST_LIBS)
 endif
-if FUZZING
-noinst_PROGRAMS += tests/fuzz/fuzz_qmp
-tests_fuzz_fuzz_qmp_SOURCES = tests/fuzz/fuzz_qmp.c
+FUZZ_TARGETS += tests/fuzz/fuzz_qmp
+tests_fuzz_fuzz_qmp_SOURCES = tests/fuzz/fuzz_qmp.c $(FUZZ_MAIN)
 nodist_tests_fuzz_fuzz_qmp_SOURCES = devices/devtable.c
 tests_fuzz_fuzz_qmp_CPPFLAGS = $(TEST_CPPFLAGS) -I$(top_builddir)
 tests_fuzz_fuzz_qmp_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_qmp_LDADD = $(QMP_TEST_LIBS) $(TEST_LIBS)
-endif

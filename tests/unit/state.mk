@@ -6,10 +6,8 @@ tests_unit_state_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_state_LDADD = libstate.a libbase.a $(TEST_LIBS)
 endif
 
-if FUZZING
-noinst_PROGRAMS += tests/fuzz/fuzz_state
-tests_fuzz_fuzz_state_SOURCES = tests/fuzz/fuzz_state.c
+FUZZ_TARGETS += tests/fuzz/fuzz_state
+tests_fuzz_fuzz_state_SOURCES = tests/fuzz/fuzz_state.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_state_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_fuzz_fuzz_state_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 tests_fuzz_fuzz_state_LDADD = libstate.a libbase.a
-endif

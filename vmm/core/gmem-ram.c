@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * gmem-ram.c - RAM blocks: memfd or file mappings, each with its place in the
- * global RAM offset space (an index for per-page tables; places are not reused).
+ * gmem-ram.c - RAM blocks: anonymous memory, memfd or file mappings, each with its
+ * place in the global RAM offset space (an index for per-page tables; places are not
+ * reused). What need not be shared is anonymous: hosts give huge pages to that, but
+ * hardly ever to a memfd.
  */
 #include "config.h"
 
@@ -127,6 +129,12 @@ static int ram_prealloc(struct ram_block *b, struct err *e)
 		                     (unsigned long long)b->size, b->name);
 	}
 #endif
+	if (b->fd < 0) {
+		for (uint64_t off = 0; off < b->size; off += 4096) {
+			*(volatile uint8_t *)(b->host + off) = 0;
+		}
+		return 0;
+	}
 	if (posix_fallocate(b->fd, 0, (off_t)b->size)) {
 		return err_set_errno(e, -ENOMEM,
 		                     "cannot allocate %llu bytes for memory '%s'",
@@ -141,6 +149,7 @@ struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg,
 	struct ram_block *b;
 	uint64_t page = cfg->huge ? RAM_ALIGN : (uint64_t)sysconf(_SC_PAGESIZE), size;
 	bool priv = cfg->path && !cfg->share;
+	bool anon = !cfg->path && !cfg->share && !cfg->huge;
 
 	if (!cfg->size || !u64_add(cfg->size, page - 1, &size) ||
 	    size > INT64_MAX / 2) {
@@ -156,11 +165,17 @@ struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg,
 	snprintf(b->name, sizeof(b->name), "%s", name);
 	b->size = ALIGN_DOWN(size, page);
 	list_init(&b->link);
-	b->fd = ram_open(name, cfg, e);
-	if (b->fd < 0 || ram_size_file(b->fd, b->size, e, name)) {
-		goto fail;
+	b->fd = -1;
+	if (!anon) {
+		b->fd = ram_open(name, cfg, e);
+		if (b->fd < 0 || ram_size_file(b->fd, b->size, e, name)) {
+			goto fail;
+		}
 	}
-	b->host = ram_map(b->fd, b->size, priv ? MAP_PRIVATE : MAP_SHARED);
+	b->host = ram_map(b->fd, b->size,
+	                  anon   ? MAP_PRIVATE | MAP_ANONYMOUS :
+	                  priv   ? MAP_PRIVATE :
+	                           MAP_SHARED);
 	if (!b->host) {
 		err_set_errno(e, -errno, "cannot map %llu bytes for memory '%s'%s",
 		              (unsigned long long)b->size, name,

@@ -35,7 +35,7 @@ struct lk;
 
 struct ram_block {
 	char name[64];
-	int fd; /* memfd or file; the whole block is one mapping of it */
+	int fd; /* memfd or file; the whole block is one mapping of it; -1: not shared */
 	uint8_t *host;
 	uint64_t size;
 	uint64_t ram_off; /* place in the global RAM offset space: index of per-page tables */

@@ -123,7 +123,7 @@ int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *c, stru
 static int machine_new_ram(struct machine *m, struct err *e)
 {
 	const char *id = opt_get_str(m->cfg.props, "memory-backend", NULL);
-	struct ram_config rc = { .size = m->cfg.ram_size, .share = true };
+	struct ram_config rc = { .size = m->cfg.ram_size, .share = false };
 
 	if (id) {
 		m->ram = object_memory(id);

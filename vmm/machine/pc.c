@@ -368,6 +368,18 @@ static int pc_fwcfg_user(struct machine *m, struct err *e)
 	return 0;
 }
 
+/* SeaBIOS then talks on the first serial port: there is no display. */
+static int pc_fwcfg_console(struct machine *m, struct err *e)
+{
+	uint8_t port[8];
+
+	if (!m->cfg.serial[0]) {
+		return 0;
+	}
+	st_le64(port, 0x3f8);
+	return fwcfg_add_file(m->fwcfg, "etc/sercon-port", port, sizeof(port), e);
+}
+
 static int pc_fwcfg(struct machine *m, const struct boot_mem *extra, unsigned n_extra,
 		    struct err *e)
 {
@@ -385,6 +397,7 @@ static int pc_fwcfg(struct machine *m, const struct boot_mem *extra, unsigned n_
 	r = r < 0 ? r : pc_fwcfg_user(m, e);
 	if (r >= 0 && !pc_direct(m)) {
 		r = pc_fwcfg_e820(m, extra, n_extra, e);
+		r = r < 0 ? r : pc_fwcfg_console(m, e);
 		r = r < 0 ? r : pc_fwcfg_tables(m, e);
 	}
 	return r;

@@ -14,3 +14,4 @@ lodge_SOURCES = %D%/accel.c %D%/accel-qtest.c %D%/build.c %D%/build.h %D%/main.c
 nodist_lodge_SOURCES = devices/devtable.c
 lodge_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP)
 lodge_LDADD = $(LODGE_LIBS) $(LODGE_SYSLIBS)
+dist_man1_MANS = docs/lodge.1

@@ -255,6 +255,9 @@ static void xd_modrm(struct xd_in *in, struct x86_insn *o, unsigned code)
 	}
 	o->has_modrm = true;
 	o->modrm = (uint8_t)xd_take(in, 1);
+	if (o->map == XM_0F && (o->opcode & 0xfc) == 0x20) {
+		o->modrm |= 0xc0; /* moves to and from CRn, DRn ignore mod */
+	}
 	o->mod = o->modrm >> 6;
 	o->reg = ((o->modrm >> 3) & 7) | (o->rex & 4 ? 8 : 0);
 	o->rm = (o->modrm & 7) | (o->rex & 1 ? 8 : 0);

@@ -110,7 +110,7 @@ void gen_evict(struct gen *g, unsigned r)
 	}
 }
 
-static unsigned gen_list_last(const struct gen *g, unsigned r)
+unsigned gen_list_last_at(const struct gen *g, unsigned r)
 {
 	unsigned last = 0;
 
@@ -139,8 +139,8 @@ unsigned gen_scratch(struct gen *g)
 
 	if (r == NOREG) {
 		for (unsigned k = R8; k < R8 + N_SCRATCH; k++) {
-			if (!(g->locked >> k & 1) && gen_list_last(g, k) > best) {
-				best = gen_list_last(g, k);
+			if (!(g->locked >> k & 1) && gen_list_last_at(g, k) > best) {
+				best = gen_list_last_at(g, k);
 				r = k;
 			}
 		}
@@ -369,7 +369,7 @@ unsigned gen_home(struct gen *g, unsigned v)
 	}
 	if (gen_live_after(g, r)) {
 		/* what outlives the `set` has to move anyway: now is as good */
-		if (gen_list_last(g, r) <= g->v[v].want || gen_free_scratch(g) == NOREG) {
+		if (gen_list_last_at(g, r) <= g->v[v].want || gen_free_scratch(g) == NOREG) {
 			return NOREG;
 		}
 		gen_evacuate(g, r);

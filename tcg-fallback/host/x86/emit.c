@@ -295,6 +295,24 @@ static void emit_ins(struct gen *g, const struct ir_ins *in)
 	}
 }
 
+/* Emits constant or slot read `j` before its turn. */
+void gen_early(struct gen *g, unsigned j)
+{
+	const struct ir_ins *in = &g->ins[j];
+
+	if (in->op == IR_get) {
+		unsigned r = op_home(in);
+
+		if (r == NOREG) {
+			gen_def_env(g, j, g->u->slots[in->imm].offset);
+		} else if (g->v[j].last >= g->i) {
+			gen_hold(g, j, r);
+		}
+	} else {
+		gen_def_const(g, j, in->op == IR_pc ? (int64_t)gen_pc(g, in->imm) : in->imm);
+	}
+}
+
 static void emit_labels(struct gen *g)
 {
 	for (unsigned i = 1; i < g->n; i++) {

@@ -73,7 +73,8 @@ struct val {
 };
 
 /* An access to guest memory, emitted once hot and, for stores, once more cold. */
-enum acc_kind { AK_LOAD, AK_LOAD_VEC, AK_STORE, AK_STORE_IMM, AK_STORE_VEC, AK_ALU };
+enum acc_kind { AK_LOAD, AK_LOAD_VEC, AK_STORE, AK_STORE_IMM, AK_STORE_VEC,
+		AK_ALU, AK_ALU_IMM, AK_G3 };
 struct access {
 	uint8_t kind, reg, sz; /* register; log2 bytes */
 	bool sx, wide;	       /* load: sign-extend; to 64 bits */
@@ -82,7 +83,7 @@ struct access {
 };
 
 /* A slow path waiting to be put behind the unit. */
-enum cold_kind { CK_LOAD, CK_STORE, CK_ATOMIC, CK_EXIT };
+enum cold_kind { CK_LOAD, CK_STORE, CK_ATOMIC, CK_RMW, CK_EXIT };
 struct cold {
 	uint8_t kind, s0, s1, n_from;
 	bool folded;	 /* s0 holds the address; s1 free */
@@ -92,7 +93,7 @@ struct cold {
 	uint32_t from[2], join, behind; /* offsets */
 	struct amem addr, host;
 	struct access acc;
-	uint32_t info, pc_off;
+	uint32_t info, info2, pc_off;
 	int64_t target;	 /* CK_EXIT: pc offset */
 	int exit_no;	 /* CK_EXIT: which exit, or -1: pending */
 	/* CK_ATOMIC: slow path arguments are in the frame */
@@ -138,6 +139,7 @@ struct gen {
 	struct {
 		uint16_t q, a0; /* prep: candidates for computing in the home */
 	} cand[16];
+	bool any_cand, any_a0, any_over;
 	uint8_t over[MAX_SLOTS]; /* prep: bytes of the slot that are overwritten later */
 	bool same_page;		/* unit does not cross a page */
 };
@@ -184,6 +186,7 @@ static inline struct amem frame_mem(int off)
 void prep_unit(struct gen *g);
 
 /* alloc.c: places of values */
+unsigned gen_list_last_at(const struct gen *g, unsigned r); /* last use of r's values */
 bool gen_live_after(const struct gen *g, unsigned r); /* some value in r outlives this ins */
 unsigned gen_scratch(struct gen *g);		      /* a free scratch, locked */
 void gen_lock(struct gen *g, unsigned r);
@@ -246,7 +249,27 @@ void op_mul(struct gen *g, const struct ir_ins *in);
 void op_mulh(struct gen *g, const struct ir_ins *in);
 void op_div(struct gen *g, const struct ir_ins *in);
 
+/* What the hot and the cold path of a memory access share. */
+struct probe {
+	struct amem addr;  /* guest address as an lea operand */
+	struct amem host;  /* host operand once the addend is in s0 */
+	unsigned s0, s1;
+	bool folded, addbase;
+	unsigned base;
+};
+
+/* fuse.c */
+bool fuse_ld(struct gen *g, const struct ir_ins *ld);
+void fuse_cold(struct gen *g, struct cold *k);
+void gen_early(struct gen *g, unsigned j); /* emit.c: constant or read of a slot */
+
 /* mem.c */
+void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p, unsigned keep,
+		 bool fold);
+struct cold *mem_probe(struct gen *g, const struct ir_ins *in, struct probe *p, unsigned mem,
+		       bool write, unsigned kind);
+uint32_t mem_info(const struct ir_ins *in, unsigned mem);
+void mem_lea(struct gen *g, unsigned d, struct amem m);
 void op_ld(struct gen *g, const struct ir_ins *in);
 void op_st(struct gen *g, const struct ir_ins *in);
 void op_rmw(struct gen *g, const struct ir_ins *in);

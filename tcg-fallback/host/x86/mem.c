@@ -24,15 +24,6 @@
 
 #include "tcg-fallback/host/x86/emit.h"
 
-/* What cold code and the hot path share of one access. */
-struct probe {
-	struct amem addr;  /* guest address as an lea operand */
-	struct amem host;  /* host operand once the addend is in s0 */
-	unsigned s0, s1;
-	bool folded, addbase;
-	unsigned base;
-};
-
 void acc_emit(struct gen *g, const struct access *a, struct amem m)
 {
 	switch (a->kind) {
@@ -76,10 +67,16 @@ void acc_emit(struct gen *g, const struct access *a, struct amem m)
 	case AK_ALU:
 		asm_alu_mr(&g->b, a->alu, a->sz, m, a->reg);
 		break;
+	case AK_ALU_IMM:
+		asm_alu_mi(&g->b, a->alu, a->sz, m, a->imm);
+		break;
+	case AK_G3:
+		asm_rm(&g->b, asm_sz(0xf7, a->sz) & ~A_BM, a->alu, m);
+		break;
 	}
 }
 
-static uint32_t mem_info(const struct ir_ins *in, unsigned mem)
+uint32_t mem_info(const struct ir_ins *in, unsigned mem)
 {
 	return mem | (uint32_t)in->hint << 8 | (uint32_t)in->mode << 16 |
 	       (IR_M_SIZE(mem) - 1) << 24;
@@ -116,8 +113,8 @@ static int64_t mem_const(struct gen *g, const struct ir_ins *in, unsigned *a, un
  * to store, or NOREG; `fold` asks for the folded form. Emits nothing but operand loads (and,
  * folded, the address).
  */
-static void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p, unsigned keep,
-			bool fold)
+void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p, unsigned keep,
+		 bool fold)
 {
 	unsigned scale = in->op == IR_rmw ? 0 : in->aux2 & 3, a, b, need;
 	int64_t disp = mem_const(g, in, &a, &b, scale);
@@ -212,7 +209,7 @@ static void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p,
 	}
 }
 
-static void mem_lea(struct gen *g, unsigned d, struct amem m)
+void mem_lea(struct gen *g, unsigned d, struct amem m)
 {
 	if (m.base != NOREG && m.index == NOREG && m.disp == 0) {
 		if (m.base != d) {
@@ -226,8 +223,8 @@ static void mem_lea(struct gen *g, unsigned d, struct amem m)
 }
 
 /* The probe; leaves with the host operand p->host usable. */
-static struct cold *mem_probe(struct gen *g, const struct ir_ins *in, struct probe *p,
-			      unsigned mem, bool write, unsigned kind)
+struct cold *mem_probe(struct gen *g, const struct ir_ins *in, struct probe *p, unsigned mem,
+		       bool write, unsigned kind)
 {
 	unsigned size = IR_M_SIZE(mem);
 	int win = (write ? TCG_ENV_OFF(win_w) : TCG_ENV_OFF(win_r)) +
@@ -295,6 +292,9 @@ void op_ld(struct gen *g, const struct ir_ins *in)
 	struct access acc = { .sz = (uint8_t)msz };
 	struct probe p;
 
+	if (fuse_ld(g, in)) {
+		return;
+	}
 	fl_clobber(g);
 	mem_address(g, in, &p, NOREG, false);
 	if (!mem_probe(g, in, &p, mem, mem & IR_M_RMW, CK_LOAD)) {
@@ -554,6 +554,10 @@ void mem_cold(struct gen *g, struct cold *k)
 
 	for (unsigned t = 0; t < k->n_from; t++) {
 		asm_patch(&g->b, k->from[t], asm_pos(&g->b));
+	}
+	if (k->kind == CK_RMW) {
+		fuse_cold(g, k);
+		return;
 	}
 	if (k->folded) {
 		asm_mov_rr(&g->b, 3, k->s1, k->s0);

@@ -48,15 +48,16 @@ static void md_enter(struct gen *g, struct fixed *f, unsigned a, unsigned b, uns
 		gen_load_to(g, b, RAX, sz);
 		if (a && gen_where(g, a) == RAX) {
 			asm_mov_rm(&g->b, 3, RDX, frame_mem(PARK_RAX));
-			return;
+			a = 0;
 		}
 	} else if (a && gen_where(g, a) == RAX) {
 		asm_mov_rr(&g->b, 3, RDX, RAX);
-		return;
+		a = 0;
 	}
 	if (a && gen_where(g, a) != RDX) {
 		gen_load_to(g, a, RDX, sz);
 	}
+	fl_clobber(g); /* freeing a home may have run a compare */
 }
 
 /* Moves the results to where they are to live and restores the homes. */

@@ -147,8 +147,13 @@ static void prep_arith(struct gen *g, const struct ir_ins *in, struct val *v)
 
 static void prep_kill_cands(struct gen *g)
 {
-	memset(g->cand, 0, sizeof(g->cand));
-	memset(g->over, 0, sizeof(g->over));
+	if (g->any_cand) {
+		memset(g->cand, 0, sizeof(g->cand));
+	}
+	if (g->any_over) {
+		memset(g->over, 0, sizeof(g->over));
+	}
+	g->any_cand = g->any_a0 = g->any_over = false;
 }
 
 static unsigned prep_home(const struct ir_ins *in)
@@ -225,6 +230,7 @@ static void prep_hint(struct gen *g, unsigned i, const struct ir_ins *in, struct
 		g->v[in->b].want = v->want;
 		g->v[in->b].base = in->a;
 		g->cand[r].a0 = in->a;
+		g->any_a0 = true;
 		return;
 	}
 	x = prep_chain(g, i, in);
@@ -261,6 +267,7 @@ static bool prep_dead_set(struct gen *g, const struct ir_ins *in)
 		return true;
 	}
 	g->over[in->imm] = (uint8_t)n;
+	g->any_over = true;
 	return false;
 }
 
@@ -269,6 +276,7 @@ static void prep_set(struct gen *g, unsigned i, const struct ir_ins *in)
 	unsigned r = prep_home(in);
 
 	if (r != NOREG) {
+		g->any_cand = true;
 		g->cand[r].q = (uint16_t)i;
 		g->cand[r].a0 = 0;
 		g->v[in->a].hint = (uint8_t)(r + 1);
@@ -384,7 +392,9 @@ void prep_unit(struct gen *g)
 			v->dead = true;
 			continue;
 		}
-		prep_touch_a0(g, in);
+		if (g->any_a0) {
+			prep_touch_a0(g, in);
+		}
 		if (in->op == IR_get) {
 			prep_get(g, i, in);
 		} else if (in->op == IR_set) {

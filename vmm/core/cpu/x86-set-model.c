@@ -16,6 +16,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "base/compiler.h"
 #include "base/log.h"
@@ -407,6 +410,35 @@ static void model_topology(struct x86_cpu *c, const struct vcpu *v,
 	                per > 1 && !strcmp(b->id.vendor, "AuthenticAMD"));
 }
 
+/* A guest that runs on the processor itself shall know which one it is: it works around that
+ * one's errata, and around no other's. */
+static void model_host_ident(struct x86_ident *id)
+{
+#ifdef __x86_64__
+	uint32_t r[4], brand[12];
+
+	__cpuid(0, r[0], r[1], r[2], r[3]);
+	memcpy(id->vendor, &r[1], 4);
+	memcpy(id->vendor + 4, &r[3], 4);
+	memcpy(id->vendor + 8, &r[2], 4);
+	id->vendor[12] = 0;
+	__cpuid(1, r[0], r[1], r[2], r[3]);
+	id->stepping = r[0] & 15;
+	id->model = (r[0] >> 4 & 15) | (r[0] >> 12 & 0xf0);
+	id->family = (r[0] >> 8 & 15) + ((r[0] >> 8 & 15) == 15 ? r[0] >> 20 & 0xff : 0);
+	__cpuid(0x80000000, r[0], r[1], r[2], r[3]);
+	if (r[0] >= 0x80000004) {
+		for (unsigned i = 0; i < 3; i++) {
+			__cpuid(0x80000002 + i, brand[4 * i], brand[4 * i + 1], brand[4 * i + 2],
+			        brand[4 * i + 3]);
+		}
+		snprintf(id->id, sizeof(id->id), "%.47s", (char *)brand);
+	}
+#else
+	(void)id;
+#endif
+}
+
 int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 {
 	struct x86_cpu *c = v->arch;
@@ -438,6 +470,9 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	b.id.stepping = b.m->stepping;
 	b.id.level = b.m->level;
 	b.id.xlevel = b.m->xlevel;
+	if (b.m->max && !strcmp(accel, "kvm")) {
+		model_host_ident(&b.id);
+	}
 	if (b.m->max) {
 		memcpy(c->features, x86_model_supported(), XF_N * sizeof(uint64_t));
 		c->features[X86F_LA57 / 64] &= ~BIT64(X86F_LA57 % 64); /* +la57 */

@@ -1,0 +1,13 @@
+if HAVE_CHECK
+if HAVE_KVM
+if HOST_X86_64
+check_PROGRAMS += tests/unit/kvm
+TESTS += tests/unit/kvm
+tests_unit_kvm_SOURCES = tests/unit/kvm_test.c
+tests_unit_kvm_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_kvm_LDADD = $(GROUP_START) libkvm.a libcpu.a libcore.a libbase.a $(GROUP_END) \
+	$(CAPSTONE_LIBS) $(TEST_LIBS)
+endif
+endif
+endif
+EXTRA_DIST += tests/lab/kvm
