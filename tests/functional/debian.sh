@@ -134,7 +134,7 @@ want=$(sh -c "$pattern" | sha256sum | cut -c1-64)
 same "sha256sum of 256 MiB" "$want" \
 	"$(inside 400 "$pattern >/root/big && sync && sha256sum </root/big | cut -c1-64; rm -f /root/big")"
 
-inside 400 'fio --name=v --filename=/dev/vdb --rw=randwrite --bs=4k-64k --size=64M --direct=1 \
+inside 400 'fio --name=v --filename=/dev/vdb --rw=randwrite --bsrange=4k-64k --size=64M --direct=1 \
 	--ioengine=libaio --iodepth=16 --verify=crc32c --do_verify=1 --verify_fatal=1' \
 	>"$tmp/fio" 2>&1 || {
 	cat "$tmp/fio"
