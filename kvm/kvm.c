@@ -218,11 +218,11 @@ static int kvm_state_push(struct vcpu *c, struct err *e)
 {
 	struct kvm_vcpu *v = c->hv;
 
-	if (atomic_load(&v->in_fallback)) {
-		hv_fallback->burst.enter(c, false); /* drops what it derived from the state */
-		return 0;
-	}
+	/* A reset: it goes through KVM, which has the last word on the TSC; a stay in the
+	 * translator begins anew with the next run. */
+	atomic_store(&v->in_fallback, false);
 	v->io_pending = false; /* a reset: nobody waits for the answer any more */
+	kvm_hybrid_reset(v);
 	return kvm_arch_push(v, true, e);
 }
 

@@ -55,14 +55,17 @@ struct tcg_tlb_entry {
 };
 #define TCG_TLB_NONE (~UINT64_C(0))
 
-/* Jump cache: 4096 entries, index (pc & TCG_JC_MASK) in bytes. `host` of an empty entry is
- * irrelevant: its pc is TCG_JC_EMPTY. */
+/* Jump cache: index in bytes TCG_JC_OFF(pc), every second byte of 16 KiB of code an entry of
+ * its own (calls and returns are dense: coarser indexing makes them evict each other). An
+ * empty entry's pc is TCG_JC_EMPTY; its `host` is the miss stub. */
 struct tcg_jc_entry {
 	uint64_t pc;
 	void *_Atomic host; /* entry point for chained jumps */
 };
-#define TCG_JC_MASK  0xfff0u
-#define TCG_JC_N     4096
+#define TCG_JC_MASK  0x3ffeu
+#define TCG_JC_SHIFT 3
+#define TCG_JC_OFF(pc) (((pc) & TCG_JC_MASK) << TCG_JC_SHIFT)
+#define TCG_JC_N     8192
 #define TCG_JC_EMPTY UINT64_C(0x7ff0000000000001)
 
 /* cc_op of the architectural struct: how the guest's arithmetic flags are kept at unit

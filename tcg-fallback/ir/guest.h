@@ -48,6 +48,7 @@ struct tcg_guest {
 	unsigned n_helpers;
 	unsigned pc_offset;		/* of the 64-bit pc in the architectural struct */
 	unsigned cc_op_offset, cc_a_offset, cc_b_offset;
+	uint8_t fetch_class[8];		/* by mode: equal = same code may run, same x permission */
 	unsigned fpcr_offset;		/* 32-bit host-format FP control (x86: mxcsr); 0: none */
 
 	void (*init_vcpu)(struct tcg_env *env);

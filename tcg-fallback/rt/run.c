@@ -159,7 +159,7 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 		struct tcg_jc_entry *en;
 		void *x;
 
-		en = &v->jc_cur->tab[(pc & TCG_JC_MASK) / sizeof(*en)];
+		en = &v->jc_cur->tab[TCG_JC_OFF(pc) / sizeof(*en)];
 		x = atomic_load(&en->host);
 		if (en->pc == pc && x != rt->miss_stub) {
 			return x;

@@ -2,6 +2,7 @@
 # reason, when the guest's files are missing (./quickstart guest makes them).
 FUNCTIONAL_TESTS = \
 	%D%/acpi.sh \
+	%D%/badinput.sh \
 	%D%/boot-microvm-1.sh \
 	%D%/boot-microvm-2.sh \
 	%D%/boot-q35-1.sh \

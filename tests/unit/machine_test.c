@@ -219,6 +219,7 @@ static void make_bzimage(uint8_t *k, size_t n)
 {
 	memset(k, 0, n);
 	k[0x1f1] = 1; /* one setup sector */
+	st_le32(k + 0x1f4, (uint32_t)(n - 0x400) / 16);
 	st_le16(k + 0x1fe, 0xaa55);
 	k[0x200] = 0xeb;
 	k[0x201] = 0x6a;
@@ -277,6 +278,9 @@ START_TEST(test_boot_bzimage_errors)
 	make_bzimage(k, sizeof(k));
 	in_init(&in, k, 0x400); /* setup only */
 	ck_assert_int_lt(boot_plan_x86(&p, &in, &e), 0);
+	in_init(&in, k, sizeof(k) - 100); /* a download that broke off */
+	ck_assert_int_lt(boot_plan_x86(&p, &in, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.text, "truncated"));
 	in_init(&in, k, sizeof(k));
 	in.low_ram = 4 * MB;
 	ck_assert_int_lt(boot_plan_x86(&p, &in, &e), 0);

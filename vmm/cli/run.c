@@ -117,7 +117,9 @@ static int cli_run_args(struct cli_run *c, int argc, char **argv, struct err *e)
 			*eq = 0;
 			r = cli_run_option(c, name, a + (eq - name) + 1, e);
 		} else if (i + 1 == argc) {
-			return err_set(e, -EINVAL, "run: --%s needs a value", a);
+			/* An unknown option says that first. */
+			r = cli_run_option(c, name, "", e);
+			return r < 0 ? r : err_set(e, -EINVAL, "run: --%s needs a value", a);
 		} else {
 			r = cli_run_option(c, name, argv[++i], e);
 		}

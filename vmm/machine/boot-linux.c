@@ -157,9 +157,13 @@ int boot_plan_bzimage(struct boot_plan *p, struct err *e)
 	gpa_t at = 0;
 	int r;
 
-	if (k->size < LX_HEAD || boot_src_read(k, 0, h, sizeof(h), e) < 0 ||
+	if (k->size < LX_MAGIC + 4 ||
+	    boot_src_read(k, 0, h, MIN(k->size, (uint64_t)sizeof(h)), e) < 0 ||
 	    ld_le32(h + LX_MAGIC) != 0x53726448) {
 		return 0;
+	}
+	if (k->size < LX_HEAD) {
+		return err_set(e, -EINVAL, "kernel is truncated: not even its setup part is whole");
 	}
 	version = ld_le16(h + LX_VERSION);
 	if (version < 0x205 || !(h[LX_LOADFLAGS] & 1)) {
@@ -170,6 +174,13 @@ int boot_plan_bzimage(struct boot_plan *p, struct err *e)
 	setup = ((h[LX_SETUP_SECTS] ? h[LX_SETUP_SECTS] : 4) + UINT64_C(1)) * 512;
 	if (setup >= k->size) {
 		return err_set(e, -EINVAL, "kernel is truncated: only its setup part is there");
+	}
+	/* The header counts paragraphs of 16 bytes; the last one may be cut short. */
+	if (k->size + 15 < setup + ld_le32(h + LX_SYSSIZE) * UINT64_C(16)) {
+		return err_set(e, -EINVAL,
+			       "kernel is truncated: its header says %llu bytes, the file has %llu",
+			       (unsigned long long)(setup + ld_le32(h + LX_SYSSIZE) * UINT64_C(16)),
+			       (unsigned long long)k->size);
 	}
 	/* What lies behind the image (a signature) does no harm. */
 	size = k->size - setup;

@@ -111,13 +111,23 @@ static int accel_pick_any(struct build *b, struct err *e)
 	return r < 0 ? r : 0;
 }
 
-/* What a hypervisor drops, the translator catches. */
+/* What a hypervisor drops, the translator catches. -machine kernel-irqchip= is an option of
+ * the accelerator. */
 int accel_pick(struct build *b, struct err *e)
 {
+	struct opt *machine = opt_get(b->tree, "machine");
+	const char *chip = machine ? opt_get_str(machine, "kernel-irqchip",
+						 opt_get_str(machine, "kernel_irqchip", NULL)) :
+				     NULL;
 	int r = accel_pick_any(b, e);
 
-	if (r >= 0 && b->hv != &tcg_hv_ops) {
-		hv_fallback = &tcg_hv_ops;
+	if (r < 0 || b->hv == &tcg_hv_ops) {
+		return r;
+	}
+	hv_fallback = &tcg_hv_ops;
+	if (chip && (!b->hv_opts || !opt_get(b->hv_opts, "kernel-irqchip"))) {
+		b->hv_opts = b->hv_opts ? opt_copy(b->hv_opts) : opt_new_dict();
+		opt_put_str(b->hv_opts, "kernel-irqchip", chip);
 	}
 	return r;
 }

@@ -246,7 +246,13 @@ uint64_t helper_pcmpstr(struct tcg_env *env, uint64_t imm, uint64_t la, uint64_t
 	struct pcmp p = { .n = imm & 1 ? 8 : 16 };
 	uint32_t res = 0, fl, index;
 
-	(void)d;
+	if (d) { /* only the index and the flags are wanted, lengths are implicit */
+		uint64_t r;
+
+		if (simd_host_istri(&x->scratch[0], &x->scratch[2], (unsigned)imm, &r)) {
+			return r;
+		}
+	}
 	pcmp_unpack(p.a, &x->scratch[0], (unsigned)imm, p.n);
 	pcmp_unpack(p.b, &x->scratch[2], (unsigned)imm, p.n);
 	p.la = imm >> 8 & 1 ? pcmp_len((int64_t)la, p.n) : pcmp_implicit(p.a, p.n);

@@ -215,7 +215,7 @@ bool sd_pcmpstr(struct xt *x, const struct simd_row *r)
 	ir_stenv(u, IR_V128, off + 16, b);
 	v = xt_call(x, XHELP_pcmpstr,
 		    ir_const(u, IR_I64, (uint8_t)x->i.imm | (unsigned)explicit_len << 8), la, lb,
-		    0);
+		    ir_const(u, IR_I64, index && !explicit_len));
 	if (index) {
 		xt_set_gpr(x, 4, X86_RCX, ir_trunc(u, IR_I32, v));
 	} else {

@@ -93,4 +93,7 @@ SD(mm_to_f) SD(mm_to_fd) SD(mm_from_fd) SD(movq2dq) SD(movdq2q) SD(mm_maskmov)
 /* #NM or #UD by CR0 bits of the key; false: an exception was emitted. */
 bool sd_x87_ready(struct xt *x, bool mmx);
 
+/* PCMPISTRI as helper_pcmpstr gives it (ECX, flags above); false: not on this host. */
+bool simd_host_istri(const void *a, const void *b, unsigned imm, uint64_t *r);
+
 #endif

@@ -263,7 +263,7 @@ void op_exit_to(struct gen *g, int64_t off)
 		return;
 	}
 	asm_movi(&g->b, R8, pc);
-	asm_movi(&g->b, R9, pc & TCG_JC_MASK);
+	asm_movi(&g->b, R9, TCG_JC_OFF(pc));
 	asm_alu_rm(&g->b, ALU_ADD, 3, R9, env_mem(TCG_ENV_OFF(jc)));
 	ctl_jump_cache(g);
 }
@@ -274,6 +274,7 @@ void op_exit_ind(struct gen *g, const struct ir_ins *in)
 	gen_load_to(g, in->a, R8, 3);
 	asm_mov_rr(&g->b, 2, R9, R8);
 	asm_alu_ri(&g->b, ALU_AND, 2, R9, TCG_JC_MASK);
+	asm_sh_ri(&g->b, SH_SHL, 2, R9, TCG_JC_SHIFT);
 	asm_alu_rm(&g->b, ALU_ADD, 3, R9, env_mem(TCG_ENV_OFF(jc)));
 	ctl_jump_cache(g);
 }

@@ -56,7 +56,7 @@ struct chardev {
 	/* A byte stream on one or two descriptors; -1 where there is none. */
 	int in_fd, out_fd;
 	struct loop_watch *in_watch, *out_watch;
-	bool in_unpollable, in_pump_posted, in_eof, out_full;
+	bool in_unpollable, in_pump_posted, in_eof, out_full, out_failed;
 	ssize_t (*stream_read)(struct chardev *c, uint8_t *buf, size_t len);
 	void (*stream_eof)(struct chardev *c);
 

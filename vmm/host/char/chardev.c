@@ -179,6 +179,16 @@ static void chardev_log(struct chardev *c, const uint8_t *buf, size_t len)
 	}
 }
 
+/* Output that cannot be written is dropped; a peer that left is no error. */
+static void chardev_out_failed(struct chardev *c, int err)
+{
+	if (c->out_failed || err == ENOTCONN || err == EPIPE || err == ECONNRESET) {
+		return;
+	}
+	c->out_failed = true;
+	log_warn("chardev '%s': output is lost: %s", c->id, strerror(err));
+}
+
 /*
  * Drains the queue on the loop's thread. A chunk is copied out under the lock and
  * written without it, so that a slow file never holds up a writer.
@@ -211,6 +221,7 @@ void chardev_pump(struct chardev *c)
 			break;
 		}
 		if (n < 0) {
+			chardev_out_failed(c, (int)-n);
 			n = (ssize_t)len;
 		}
 		lk_acquire(&c->lk);
