@@ -80,6 +80,42 @@ static uint64_t rt_jc_class(const struct rt_vcpu *v)
 	return (v->env->ctx & ~UINT64_C(7)) | v->rt->guest->fetch_class[v->mode];
 }
 
+/*
+ * A table for a new address space begins with what the last one of the same key knew of
+ * global pages (the kernel, mostly): those translations are the same in every space.
+ */
+static void rt_jc_seed(struct rt_vcpu *v, struct rt_jc_slot *s, uint64_t ctx, uint64_t key)
+{
+	struct rt_jc_slot *from = NULL;
+
+	for (int i = 0; i < RT_JC_TABLES; i++) {
+		struct rt_jc_slot *o = &v->jc[i];
+
+		if (o->seed && o->key == key && !((o->ctx ^ ctx) & 7) &&
+		    (!from || o->used > from->used)) {
+			from = o;
+		}
+	}
+	if (!from) {
+		rt_jc_clear(v->rt, s->tab, 0, TCG_JC_N);
+		memset(s->global, 0, sizeof(s->global));
+		return;
+	}
+	for (unsigned i = 0; i < TCG_JC_N; i++) {
+		if (from->global[i / 64] >> (i % 64) & 1) {
+			if (s != from) {
+				s->tab[i].pc = from->tab[i].pc;
+				atomic_store_explicit(&s->tab[i].host,
+						      atomic_load(&from->tab[i].host),
+						      memory_order_relaxed);
+			}
+		} else {
+			rt_jc_clear(v->rt, s->tab, i, 1);
+		}
+	}
+	memcpy(s->global, from->global, sizeof(s->global));
+}
+
 void rt_jc_select(struct rt_vcpu *v, uint64_t key)
 {
 	uint64_t ctx = rt_jc_class(v);
@@ -102,10 +138,10 @@ void rt_jc_select(struct rt_vcpu *v, uint64_t key)
 		}
 	}
 	s = victim;
+	rt_jc_seed(v, s, ctx, key);
 	s->ctx = ctx;
 	s->key = key;
-	s->valid = true;
-	rt_jc_clear(v->rt, s->tab, 0, TCG_JC_N);
+	s->valid = s->seed = true;
 found:
 	s->used = ++v->jc_clock;
 	v->jc_cur = s;
@@ -115,8 +151,13 @@ found:
 void rt_jc_put(struct rt_vcpu *v, uint64_t pc, const struct tcg_block *blk)
 {
 	struct tcg_jc_entry *en = &v->jc_cur->tab[TCG_JC_OFF(pc) / sizeof(*en)];
-	unsigned b = rt_jc_bloom(pc >> TCG_PAGE_BITS);
+	unsigned b = rt_jc_bloom(pc >> TCG_PAGE_BITS), i = (unsigned)(en - v->jc_cur->tab);
 
+	if (rt_exec_global(v, pc)) {
+		v->jc_cur->global[i / 64] |= BIT64(i % 64);
+	} else {
+		v->jc_cur->global[i / 64] &= ~BIT64(i % 64);
+	}
 	v->code_bloom[b / 64] |= BIT64(b % 64);
 	en->pc = TCG_JC_EMPTY;
 	atomic_store(&en->host, (void *)(uintptr_t)blk->x);
@@ -138,7 +179,7 @@ void rt_jc_forget_block(struct tcg_rt *rt, const struct tcg_block *b)
 		for (int t = 0; v && t < RT_JC_TABLES; t++) {
 			void *host = (void *)(uintptr_t)b->x;
 
-			if (v->jc[t].valid) {
+			if (v->jc[t].valid || v->jc[t].seed) {
 				atomic_compare_exchange_strong(&v->jc[t].tab[at].host, &host,
 							       rt->miss_stub);
 			}
@@ -161,7 +202,7 @@ void rt_jc_flush_page(struct rt_vcpu *v, uint64_t va)
 			continue;
 		}
 		for (int t = 0; t < RT_JC_TABLES; t++) {
-			if (v->jc[t].valid) {
+			if (v->jc[t].valid || v->jc[t].seed) {
 				rt_jc_clear(v->rt, v->jc[t].tab, from, PER_PAGE);
 			}
 		}
@@ -171,7 +212,7 @@ void rt_jc_flush_page(struct rt_vcpu *v, uint64_t va)
 void rt_jc_flush_all(struct rt_vcpu *v)
 {
 	for (int t = 0; t < RT_JC_TABLES; t++) {
-		v->jc[t].valid = false;
+		v->jc[t].valid = v->jc[t].seed = false;
 	}
 	v->jc_cur = NULL;
 	memset(v->code_bloom, 0, sizeof(v->code_bloom));

@@ -30,7 +30,7 @@
 #include "tcg-fallback/ir/host.h"
 
 enum {
-	RT_HASH_BITS = 16,
+	RT_HASH_BITS = 18,
 	RT_REGION_SIZE = 1 << 20,
 	RT_REGION_BLOCKS = 8192,
 	RT_JC_TABLES = 16,
@@ -57,6 +57,7 @@ struct tcg_block {
 	struct ir_unit *unit; /* interpreter and engine=check */
 	struct tcg_block *_Atomic hash_next;
 	struct tcg_block *page_next[2]; /* lists of the two pages (rt->lk) */
+	struct tcg_block **page_pprev[2]; /* what points here; NULL: in no list */
 	struct rt_region *region;
 };
 #define RT_NO_RAM (~UINT64_C(0))
@@ -116,14 +117,15 @@ struct rt_page {
 
 struct rt_tlb_ext {
 	uint64_t ram_off;   /* page's place in RAM, RT_NO_RAM for devices */
-	bool w_ok;
+	bool w_ok, global;
 };
 
 struct rt_jc_slot {
 	uint64_t ctx, key;
-	bool valid;
+	bool valid, seed; /* seed: entries on global pages are right even if not valid */
 	uint64_t used;
 	struct tcg_jc_entry *tab;
+	uint64_t global[TCG_JC_N / 64]; /* entries on global pages */
 };
 
 enum rt_state { RT_OUT, RT_IN };
@@ -249,6 +251,8 @@ void rt_mail_drain(struct rt_vcpu *v);
 const uint8_t *rt_exec_page(struct rt_vcpu *v, uint64_t pc, uint64_t *ram_off);
 /* As above without raising: false if a fault would be raised. */
 bool rt_exec_probe(struct rt_vcpu *v, uint64_t pc, const uint8_t **host, uint64_t *ram_off);
+/* Does the TLB hold pc's page as a global one? */
+bool rt_exec_global(const struct rt_vcpu *v, uint64_t pc);
 void rt_win_reset(struct tcg_env *env, const uint8_t *sink);
 void rt_drop_write_page(struct rt_vcpu *v, uint64_t ram_page);
 

@@ -112,6 +112,7 @@ static void rt_tlb_wipe(struct rt_vcpu *v)
 		v->env->tlb[i] = (struct tcg_tlb_entry){ TCG_TLB_NONE, TCG_TLB_NONE,
 							  TCG_TLB_NONE, 0 };
 		v->ext[i].ram_off = RT_NO_RAM;
+		v->ext[i].global = false;
 	}
 	memset(v->large_2m, 0, sizeof(v->large_2m));
 	memset(v->large_1g, 0, sizeof(v->large_1g));
@@ -247,6 +248,7 @@ static void rt_flush_range(struct rt_vcpu *v, uint64_t va, unsigned bits)
 			*en = (struct tcg_tlb_entry){ TCG_TLB_NONE, TCG_TLB_NONE,
 						      TCG_TLB_NONE, 0 };
 			v->ext[i].ram_off = RT_NO_RAM;
+			v->ext[i].global = false;
 		}
 		rt_jc_flush_page(v, page);
 	}
@@ -335,6 +337,7 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode,
 	}
 	v->ext[i].ram_off = w->ram_off;
 	v->ext[i].w_ok = writable;
+	v->ext[i].global = w->r.global;
 	en->addend = (uint64_t)(uintptr_t)w->host - page;
 	en->tag_r = w->r.r ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_x = w->r.x ? (page | ctx) : TCG_TLB_NONE;
@@ -356,9 +359,28 @@ static bool rt_crosses(uint64_t addr, unsigned size)
 	return (addr & (TCG_PAGE - 1)) + size > TCG_PAGE;
 }
 
+static uint64_t rt_retag(uint64_t tag, uint64_t want)
+{
+	return tag == TCG_TLB_NONE ? tag : want;
+}
+
+/* The entry that addr may be in. A global page that another address space left there, in
+ * the same privilege mode, becomes ours: no walk. */
 static struct tcg_tlb_entry *rt_probe(struct rt_vcpu *v, uint64_t addr)
 {
-	return &v->env->tlb[(addr >> TCG_PAGE_BITS) & (TCG_TLB_N - 1)];
+	unsigned i = (addr >> TCG_PAGE_BITS) & (TCG_TLB_N - 1);
+	struct tcg_tlb_entry *en = &v->env->tlb[i];
+	uint64_t tag, want = (addr & ~(uint64_t)(TCG_PAGE - 1)) | v->env->ctx;
+
+	if (v->ext[i].global) {
+		tag = en->tag_r != TCG_TLB_NONE ? en->tag_r : en->tag_x;
+		if (tag != want && !((tag ^ want) & ~UINT64_C(0xff8))) {
+			en->tag_r = rt_retag(en->tag_r, want);
+			en->tag_w = rt_retag(en->tag_w, want);
+			en->tag_x = rt_retag(en->tag_x, want);
+		}
+	}
+	return en;
 }
 
 static uint64_t rt_tag(const struct rt_vcpu *v, uint64_t addr, int mode)
@@ -841,6 +863,13 @@ static bool rt_exec_view(struct rt_vcpu *v, uint64_t pc, bool probe, const uint8
 	*host = w.host + in;
 	*ram_off = w.ram_off + in;
 	return true;
+}
+
+bool rt_exec_global(const struct rt_vcpu *v, uint64_t pc)
+{
+	const struct tcg_tlb_entry *en = &v->env->tlb[(pc >> TCG_PAGE_BITS) & (TCG_TLB_N - 1)];
+
+	return en->tag_x == rt_tag(v, pc, 0) && v->ext[en - v->env->tlb].global;
 }
 
 const uint8_t *rt_exec_page(struct rt_vcpu *v, uint64_t pc, uint64_t *ram_off)
