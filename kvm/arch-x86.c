@@ -103,6 +103,7 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	khz = kvm_ioctl_n(k->vm_fd, KVM_GET_TSC_KHZ, 0);
 	if (khz <= 0 || !k->nested_paging) {
 		a->tsc_fixed = !kvm_x86_tsc_probe(!k->nested_paging, &khz);
+		k->no_hardware = a->tsc_fixed; /* real hardware adds the offset */
 	}
 	if (khz > 0) {
 		x86_model_set_tsc((uint32_t)khz, true);

@@ -44,6 +44,7 @@ enum {
 	HYBRID_BURST_MAX = 64,
 	HYBRID_TICK_MS = 50,
 	HYBRID_CROWD = 40,	 /* failures in one window that make a stay */
+	HYBRID_STRINGS = 20,	 /* the same where all kernel code is emulated, without exits */
 	HYBRID_EMULATED = 5000,	 /* emulated instructions in a tick that make a stay */
 };
 #define HYBRID_WINDOW	 (50 * NS_PER_MS)
@@ -156,6 +157,17 @@ enum vcpu_exit kvm_hybrid_run(struct kvm_vcpu *v)
 	return hv_fallback->vcpu.run(v->c);
 }
 
+/* Where KVM has no hardware, kernels boot much faster in the translator. */
+void kvm_hybrid_reset(struct kvm_vcpu *v)
+{
+	struct kvm *k = v->k;
+
+	if (k->no_hardware && k->fallback && v->c->index == 0 && !atomic_load(&k->stay_until)) {
+		atomic_store(&k->stay_ns, HYBRID_STAY_MIN * 4);
+		hybrid_begin_stay(v, "there is no hardware behind it");
+	}
+}
+
 /* ---- how does KVM do? ---- */
 
 static uint64_t hybrid_emulated(struct kvm_vcpu *v)
@@ -181,6 +193,7 @@ void kvm_hybrid_tick(struct kvm_vcpu *v)
 	now = hybrid_emulated(v);
 	did = now - v->stats_last;
 	exits = v->n_exits - v->exits_last;
+	exits -= exits > 0; /* this tick */
 	v->stats_last = now;
 	v->exits_last = v->n_exits;
 	if (atomic_load(&v->in_fallback)) {
@@ -189,8 +202,10 @@ void kvm_hybrid_tick(struct kvm_vcpu *v)
 	}
 	log_d(LOG_UNIMP, "kvm %u: %llu instructions emulated, %llu exits\n", v->c->index,
 	      (unsigned long long)did, (unsigned long long)exits);
-	/* Each access to a device is an emulated instruction too. */
-	if (did > HYBRID_EMULATED && did > 8 * exits) {
+	/* Each access to a device is an emulated instruction too. A string instruction counts
+	 * as one for each thousand of its steps. */
+	if ((did > HYBRID_EMULATED && did > 8 * exits) ||
+	    (k->no_hardware && did > HYBRID_STRINGS && !exits)) {
 		hybrid_begin_stay(v, "it emulates the guest's instructions");
 	} else if (v->ran_kvm) {
 		atomic_store(&k->stay_ns, 0);

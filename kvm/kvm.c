@@ -222,6 +222,7 @@ static int kvm_state_push(struct vcpu *c, struct err *e)
 	 * translator begins anew with the next run. */
 	atomic_store(&v->in_fallback, false);
 	v->io_pending = false; /* a reset: nobody waits for the answer any more */
+	kvm_hybrid_reset(v);
 	return kvm_arch_push(v, true, e);
 }
 

@@ -48,6 +48,7 @@ struct kvm {
 	/* hybrid.c */
 	bool fallback;		/* hv_fallback is set up and may be used */
 	bool kernel_chip;	/* APICs, IOAPIC and PIC are the kernel's */
+	bool no_hardware;	/* KVM itself emulates all of the guest's kernel code */
 	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
 	_Atomic uint64_t stay_until; /* ns of CLOCK_RT: all vCPUs run in the translator */
 	_Atomic uint64_t stay_ns;    /* length of the last stay */
@@ -121,6 +122,8 @@ bool kvm_hybrid_failed(struct kvm_vcpu *v, enum vcpu_exit *why);
 bool kvm_hybrid_wanted(struct kvm_vcpu *v);
 enum vcpu_exit kvm_hybrid_run(struct kvm_vcpu *v);
 void kvm_hybrid_tick(struct kvm_vcpu *v);
+/* After a reset, on the vCPU's thread. */
+void kvm_hybrid_reset(struct kvm_vcpu *v);
 
 /* fail.c: one report, with registers and the instruction */
 void kvm_fail_report(struct kvm_vcpu *v, const char *what);

@@ -31,6 +31,7 @@ struct tcg_exit {
 	uint32_t stub_off;	 /* code that leaves to the run loop with this exit */
 	struct tcg_block *to;	 /* run time: linked block or NULL */
 	struct tcg_exit *next_in; /* run time: list of exits linked to the same block */
+	struct tcg_exit **pprev_in; /* run time: what points here in that list */
 	bool same_page;		 /* set by the run time before emit? no: by emit from pc_off */
 };
 

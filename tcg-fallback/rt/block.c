@@ -66,6 +66,10 @@ void rt_block_link(struct rt_vcpu *v, struct tcg_exit *ex, struct tcg_block *to)
 	}
 	ex->to = to;
 	ex->next_in = to->in;
+	ex->pprev_in = &to->in;
+	if (to->in) {
+		to->in->pprev_in = &ex->next_in;
+	}
 	to->in = ex;
 	rt->host->link(rt_w_of(&rt->cache, from->x), from->x, ex, to->x);
 }
@@ -73,6 +77,10 @@ void rt_block_link(struct rt_vcpu *v, struct tcg_exit *ex, struct tcg_block *to)
 static void rt_exit_unlink_locked(struct tcg_rt *rt, struct tcg_exit *ex)
 {
 	if (ex->to) {
+		*ex->pprev_in = ex->next_in;
+		if (ex->next_in) {
+			ex->next_in->pprev_in = ex->pprev_in;
+		}
 		rt->host->unlink(rt_w_of(&rt->cache, ex->block->x), ex->block->x, ex);
 		ex->to = NULL;
 	}
@@ -80,20 +88,35 @@ static void rt_exit_unlink_locked(struct tcg_rt *rt, struct tcg_exit *ex)
 
 /* ---- death ---- */
 
-static void rt_page_remove_locked(struct rt_page *p, struct tcg_block *b, uint64_t page)
+/* A page of a library that many processes map has tens of thousands of blocks, one
+ * set for each place it was mapped at: taking one off must not walk them. */
+static void rt_page_remove_locked(struct tcg_block *b, int k)
 {
-	struct tcg_block **pp = &p->blocks;
+	struct tcg_block **pp = b->page_pprev[k], *next = b->page_next[k];
+	uint64_t page = (k ? b->ram_off2 : b->ram_off) >> TCG_PAGE_BITS;
 
-	while (*pp) {
-		struct tcg_block *x = *pp;
-		int k = x->ram_off >> TCG_PAGE_BITS == page ? 0 : 1;
-
-		if (x == b) {
-			*pp = x->page_next[k];
-			return;
-		}
-		pp = &x->page_next[k];
+	if (!pp) {
+		return;
 	}
+	*pp = next;
+	if (next) {
+		next->page_pprev[next->ram_off >> TCG_PAGE_BITS == page ? 0 : 1] = pp;
+	}
+	b->page_pprev[k] = NULL;
+}
+
+static void rt_page_add_locked(struct rt_page *p, struct tcg_block *b, int k)
+{
+	struct tcg_block *next = p->blocks;
+	uint64_t page = (k ? b->ram_off2 : b->ram_off) >> TCG_PAGE_BITS;
+
+	b->page_next[k] = next;
+	b->page_pprev[k] = &p->blocks;
+	if (next) {
+		next->page_pprev[next->ram_off >> TCG_PAGE_BITS == page ? 0 : 1] =
+			&b->page_next[k];
+	}
+	p->blocks = b;
 }
 
 static struct rt_page *rt_page_of(struct tcg_rt *rt, uint64_t ram_off)
@@ -117,11 +140,7 @@ void rt_block_kill_locked(struct tcg_rt *rt, struct tcg_block *b)
 		atomic_store_explicit(pp, b->hash_next, memory_order_release);
 	}
 	for (int k = 0; k < 2; k++) {
-		uint64_t off = k ? b->ram_off2 : b->ram_off;
-
-		if (off != RT_NO_RAM && rt_page_of(rt, off)) {
-			rt_page_remove_locked(rt_page_of(rt, off), b, off >> TCG_PAGE_BITS);
-		}
+		rt_page_remove_locked(b, k);
 	}
 	if (!rt->host) {
 		return;
@@ -132,19 +151,7 @@ void rt_block_kill_locked(struct tcg_rt *rt, struct tcg_block *b)
 	}
 	b->in = NULL;
 	for (unsigned i = 0; i < b->n_exits; i++) {
-		struct tcg_block *to = b->exits[i].to;
-
-		if (to) {
-			struct tcg_exit **ep = &to->in;
-
-			while (*ep && *ep != &b->exits[i]) {
-				ep = &(*ep)->next_in;
-			}
-			if (*ep) {
-				*ep = b->exits[i].next_in;
-			}
-			rt_exit_unlink_locked(rt, &b->exits[i]);
-		}
+		rt_exit_unlink_locked(rt, &b->exits[i]);
 	}
 	rt_jc_forget_block(rt, b);
 }
@@ -348,8 +355,9 @@ static void rt_page_insert_locked(struct tcg_rt *rt, struct tcg_block *b)
 
 		if (p) {
 			rt_block_span(b, off >> TCG_PAGE_BITS, &from, &to);
-			b->page_next[k] = p->blocks;
-			p->blocks = b;
+			if (!k || off >> TCG_PAGE_BITS != b->ram_off >> TCG_PAGE_BITS) {
+				rt_page_add_locked(p, b, k);
+			}
 			atomic_fetch_or(&p->chunks, rt_chunk_bits(from, to));
 		}
 	}

@@ -30,7 +30,7 @@
 #include "tcg-fallback/ir/host.h"
 
 enum {
-	RT_HASH_BITS = 16,
+	RT_HASH_BITS = 18,
 	RT_REGION_SIZE = 1 << 20,
 	RT_REGION_BLOCKS = 8192,
 	RT_JC_TABLES = 16,
@@ -57,6 +57,7 @@ struct tcg_block {
 	struct ir_unit *unit; /* interpreter and engine=check */
 	struct tcg_block *_Atomic hash_next;
 	struct tcg_block *page_next[2]; /* lists of the two pages (rt->lk) */
+	struct tcg_block **page_pprev[2]; /* what points here; NULL: in no list */
 	struct rt_region *region;
 };
 #define RT_NO_RAM (~UINT64_C(0))

@@ -8,6 +8,7 @@ FUNCTIONAL_TESTS = \
 	%D%/boot-q35-1.sh \
 	%D%/boot-q35-2.sh \
 	%D%/cli.sh \
+	%D%/debian.sh \
 	%D%/formats.sh \
 	%D%/reboot.sh
 TESTS += $(FUNCTIONAL_TESTS)

@@ -101,7 +101,9 @@ static void fuzz_load(const char *path)
 /* Values that lengths, counts and flags go wrong with. */
 static uint8_t fuzz_byte(void)
 {
-	static const uint8_t odd[] = { 0, 1, 2, 4, 8, 0x10, 0x40, 0x7f, 0x80, 0xfe, 0xff };
+	static const uint8_t odd[] = {
+		0, 1, 2, 4, 8, 0x10, 0x40, 0x7f, 0x80, 0xfe, 0xff
+	};
 
 	return fuzz_rand() & 1 ? odd[fuzz_rand() % sizeof(odd)] : (uint8_t)fuzz_rand();
 }

@@ -9,7 +9,9 @@
  * eleven are homes of the heaviest 64-bit slots.
  *
  * Known gaps: one guest architecture per process (stubs are made for the guest given to
- * init last); no homes for vector slots; 128-bit cas and big-endian atomics refused.
+ * init last); no homes for vector slots (every set of one is a store); probes off one base
+ * are not coalesced; 128-bit cas and big-endian atomics refused; has_avx2 and has_bmi2 of the
+ * table are constants though a host may lack them (units using them are refused then).
  *
  * Threads: emit() any thread, one unit each; init() before; run() the vCPU's.
  */

@@ -244,6 +244,14 @@ bool op_int(struct gen *g, const struct ir_ins *in);
 /* Emits a compare (sub) or test (and) of the two values. */
 void op_cmp(struct gen *g, bool test, unsigned type, unsigned a, unsigned b);
 
+unsigned int_zb(unsigned sz); /* upper bits that a result of 1 << sz bytes leaves zero */
+void int_merge(struct gen *g, unsigned v, unsigned r, unsigned sz); /* low part of v into r */
+void int_widen_to(struct gen *g, unsigned a, unsigned d, unsigned sz, bool sx);
+
+/* shift.c: op SH_* */
+void op_shift(struct gen *g, const struct ir_ins *in, unsigned op);
+void op_shiftd(struct gen *g, const struct ir_ins *in, bool right);
+
 /* muldiv.c */
 void op_mul(struct gen *g, const struct ir_ins *in);
 void op_mulh(struct gen *g, const struct ir_ins *in);
