@@ -6,7 +6,9 @@
 
 #include <cap-ng.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -66,6 +68,9 @@ int sandbox_init(struct err *e)
 	struct sigaction sa = { .sa_sigaction = sandbox_violation,
 				.sa_flags = SA_SIGINFO | SA_NODEFER };
 
+	/* Before it gives a thread's heap back, glibc reads /proc/sys/vm/overcommit_memory: an
+	 * openat that no data-plane role may make. So heaps of threads are not trimmed. */
+	mallopt(M_TRIM_THRESHOLD, INT_MAX);
 	sigemptyset(&sa.sa_mask);
 	if (sigaction(SIGSYS, &sa, NULL) < 0) {
 		return err_set_errno(e, -errno, "sandbox: SIGSYS handler");

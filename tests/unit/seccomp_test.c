@@ -44,7 +44,23 @@ static const struct probe probes[] = {
 	  ALL_ROLES & ~(BIT(ROLE_CONTROL) | BIT(ROLE_IOTHREAD) | BIT(ROLE_MIGRATE)) },
 	{ "getpid", SYS_getpid, 0 },
 	{ "futex", SYS_futex, 0 },
+	{ "heap", -1, 0 },
 };
+
+/* malloc and free of a thread's own arena, up and down again. */
+static void probe_heap(void)
+{
+	enum { BLOCKS = 600, SIZE = 100000 };
+	static void *p[BLOCKS];
+
+	for (int i = 0; i < BLOCKS; i++) {
+		p[i] = malloc(SIZE);
+		memset(p[i], 1, SIZE);
+	}
+	for (int i = BLOCKS; i-- > 0;) {
+		free(p[i]);
+	}
+}
 
 static void *probe_thread(void *arg)
 {
@@ -54,6 +70,10 @@ static void *probe_thread(void *arg)
 	if (sandbox_seal_thread(role_current(), &e) < 0) {
 		fprintf(stderr, "seal: %s\n", e.text);
 		_exit(3);
+	}
+	if (p->nr < 0) {
+		probe_heap();
+		_exit(0);
 	}
 	/* Harmless arguments: every call here fails at once if it is let through. */
 	syscall(p->nr, -1L, 0L, 0L, 0L, 0L, 0L);
