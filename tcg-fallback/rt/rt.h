@@ -177,7 +177,7 @@ struct rt_vcpu {
 	int loop_exit;	  /* reason that tcg_exit_loop left, or -1 */
 	uint64_t ctx_sys; /* tag of system-mode accesses */
 
-	uint64_t st_translated, st_insns, st_tlb_fill, st_io, st_exits, st_invalidated;
+	uint64_t st_translated, st_insns, st_tlb_fill, st_io, st_exits;
 	uint64_t st_loops, st_jc_fill, st_smc;
 };
 

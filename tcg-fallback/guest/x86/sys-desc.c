@@ -222,6 +222,15 @@ static bool desc_visible(struct tcg_env *env, uint16_t sel, struct x86_desc *d)
 	return dpl >= cpl && dpl >= (sel & 3u);
 }
 
+/* Code, data, or a system type of the mode's set (bit n: type n). */
+static bool desc_type_in(struct tcg_env *env, const struct x86_desc *ds, uint32_t legacy,
+                         uint32_t lng)
+{
+	uint32_t ok = x86_lma(x86_of(env)) ? lng : legacy;
+
+	return (ds->hi & 0x1000) || (ok >> ((ds->hi >> 8) & 15) & 1);
+}
+
 uint64_t helper_lar(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
                     uint64_t d)
 {
@@ -233,12 +242,8 @@ uint64_t helper_lar(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
 	if (!desc_visible(env, (uint16_t)sel, &ds)) {
 		return 0;
 	}
-	if (!(ds.hi & 0x1000)) {
-		uint32_t ok = x86_lma(x86_of(env)) ? lng : legacy;
-
-		if (!(ok >> ((ds.hi >> 8) & 15) & 1)) {
-			return 0;
-		}
+	if (!desc_type_in(env, &ds, legacy, lng)) {
+		return 0;
 	}
 	return (ds.hi & 0x00ffff00) | BIT64(32);
 }
@@ -253,12 +258,8 @@ uint64_t helper_lsl(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
 	if (!desc_visible(env, (uint16_t)sel, &ds)) {
 		return 0;
 	}
-	if (!(ds.hi & 0x1000)) {
-		uint32_t ok = x86_lma(x86_of(env)) ? lng : legacy;
-
-		if (!(ok >> ((ds.hi >> 8) & 15) & 1)) {
-			return 0;
-		}
+	if (!desc_type_in(env, &ds, legacy, lng)) {
+		return 0;
 	}
 	return x86_desc_limit(&ds) | BIT64(32);
 }

@@ -25,10 +25,9 @@ void gen_unlock(struct gen *g, unsigned r)
 	g->locked &= ~(1u << r);
 }
 
-static void gen_prune(struct gen *g, unsigned r)
+/* Drops the values of a register's list whose last use has passed. */
+static void gen_list_prune(struct gen *g, uint16_t *p)
 {
-	uint16_t *p = &g->head[r];
-
 	while (*p) {
 		struct val *v = &g->v[*p];
 
@@ -41,14 +40,24 @@ static void gen_prune(struct gen *g, unsigned r)
 	}
 }
 
-bool gen_live_after(const struct gen *g, unsigned r)
+static bool gen_list_live_after(const struct gen *g, unsigned x)
 {
-	for (unsigned x = g->head[r]; x; x = g->v[x].next) {
+	for (; x; x = g->v[x].next) {
 		if (g->v[x].last > g->i) {
 			return true;
 		}
 	}
 	return false;
+}
+
+static void gen_prune(struct gen *g, unsigned r)
+{
+	gen_list_prune(g, &g->head[r]);
+}
+
+bool gen_live_after(const struct gen *g, unsigned r)
+{
+	return gen_list_live_after(g, g->head[r]);
 }
 
 static unsigned gen_spill_slot(struct gen *g, unsigned last)
@@ -519,28 +528,12 @@ void gen_forget(struct gen *g)
 
 static void gen_xprune(struct gen *g, unsigned x)
 {
-	uint16_t *p = &g->xhead[x];
-
-	while (*p) {
-		struct val *v = &g->v[*p];
-
-		if (v->last < g->i) {
-			v->kind = VK_NONE;
-			*p = v->next;
-		} else {
-			p = &v->next;
-		}
-	}
+	gen_list_prune(g, &g->xhead[x]);
 }
 
 bool gen_xlive_after(const struct gen *g, unsigned x)
 {
-	for (unsigned y = g->xhead[x]; y; y = g->v[y].next) {
-		if (g->v[y].last > g->i) {
-			return true;
-		}
-	}
-	return false;
+	return gen_list_live_after(g, g->xhead[x]);
 }
 
 static void gen_xlist_to_stack(struct gen *g, unsigned x, unsigned pos)
