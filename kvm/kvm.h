@@ -8,6 +8,7 @@
  *   irq.c       ioeventfd, irqfd, MSI
  *   hybrid.c    what KVM drops, the translator catches
  *   fail.c      what to say when nothing helps
+ *   say.c       refusals in a sentence
  *   arch-ISA.c  registers, CPUID, interrupts of one architecture
  *
  * Who holds a vCPU's state: KVM, or the architectural struct. kvm_arch_pull() copies
@@ -43,7 +44,9 @@ struct kvm {
 	struct aspace_listener listener;
 	struct kvm_slot *slots; /* under the topology lock of gmem */
 	unsigned n_slots, max_slots;
+	unsigned phys_bits;	/* of the host; 0: unknown */
 	bool readonly_mem;
+	struct err slot_err;	/* a slot was refused: the machine does not start */
 
 	/* hybrid.c */
 	bool fallback;		/* hv_fallback is set up and may be used */
@@ -64,6 +67,7 @@ struct kvm_vcpu {
 	struct kvm_run *run;
 	_Atomic int tid;
 	_Atomic bool in_guest; /* near KVM_RUN: kicks need the signal */
+	unsigned n_again;      /* KVM_RUN said EAGAIN so often in a row */
 	bool io_pending;       /* the exit's data has not been given back to KVM */
 
 	/* hybrid.c */
@@ -124,6 +128,17 @@ enum vcpu_exit kvm_hybrid_run(struct kvm_vcpu *v);
 void kvm_hybrid_tick(struct kvm_vcpu *v);
 /* After a reset, on the vCPU's thread. */
 void kvm_hybrid_reset(struct kvm_vcpu *v);
+
+/* say.c: refusals in a sentence. Positive errno in; -errno out, like err_set(). */
+int kvm_say_open(int err, struct err *e);
+int kvm_say_api(int version, struct err *e);
+int kvm_say_create_vm(int err, struct err *e);
+int kvm_say_create_vcpu(int err, unsigned index, unsigned long id, struct err *e);
+int kvm_say_slot(int err, uint64_t start, uint64_t end, unsigned phys_bits, struct err *e);
+void kvm_say_run_error(int err, char *text, size_t size);
+void kvm_say_entry_failure(const struct kvm_run *run, char *text, size_t size);
+void kvm_say_internal(const struct kvm_run *run, char *text, size_t size);
+void kvm_say_exit(const struct kvm_run *run, char *text, size_t size);
 
 /* fail.c: one report, with registers and the instruction */
 void kvm_fail_report(struct kvm_vcpu *v, const char *what);

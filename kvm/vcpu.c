@@ -150,14 +150,11 @@ static enum kvm_next kvm_vcpu_broken(struct kvm_vcpu *v, const char *what,
 static enum kvm_next kvm_vcpu_internal(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
 	char what[160];
-	unsigned sub = v->run->internal.suberror;
 
 	if (kvm_hybrid_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
-	snprintf(what, sizeof(what), "KVM stopped with internal error %u%s", sub,
-		 sub == KVM_INTERNAL_ERROR_EMULATION ? ": it cannot execute this instruction" :
-		 sub == KVM_INTERNAL_ERROR_DELIVERY_EV ? ": event delivery" : "");
+	kvm_say_internal(v->run, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
@@ -190,18 +187,27 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	case KVM_EXIT_INTERNAL_ERROR:
 		return kvm_vcpu_internal(v, why);
 	case KVM_EXIT_FAIL_ENTRY:
-		snprintf(what, sizeof(what), "the processor refuses to run the guest "
-			 "(entry failure 0x%llx)", (unsigned long long)
-			 run->fail_entry.hardware_entry_failure_reason);
+		kvm_say_entry_failure(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	default:
 		if (kvm_arch_exit(v)) {
 			return KVM_GO_ON;
 		}
-		snprintf(what, sizeof(what), "KVM stopped with unknown exit reason %u",
-			 run->exit_reason);
+		kvm_say_exit(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	}
+}
+
+/* EAGAIN: KVM slept for a vCPU that waits for STARTUP, or asks for another try. One that
+ * says so for ever must not spin. */
+static bool kvm_vcpu_may_retry(struct kvm_vcpu *v)
+{
+	enum { KVM_AGAIN_FREE = 64, KVM_AGAIN_MAX = 5000 };
+
+	if (++v->n_again > KVM_AGAIN_FREE) {
+		usleep(1000);
+	}
+	return v->n_again < KVM_AGAIN_MAX;
 }
 
 static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
@@ -216,15 +222,20 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	v->n_exits++;
 	gmem_quiescent();
 	if (r >= 0) {
+		v->n_again = 0;
 		return kvm_vcpu_exit(v, why);
 	}
-	if (err == EINTR || err == EAGAIN) {
+	if (err == EINTR) {
+		v->n_again = 0;
+		return KVM_GO_ON;
+	}
+	if (err == EAGAIN && kvm_vcpu_may_retry(v)) {
 		return KVM_GO_ON;
 	}
 	if (err == EFAULT && kvm_hybrid_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
-	snprintf(what, sizeof(what), "KVM_RUN failed: %s", strerror(err));
+	kvm_say_run_error(err, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
@@ -261,10 +272,12 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 {
 	unsigned long id = kvm_arch_vcpu_id(v->c);
 
+	if (v->k->slot_err.text[0]) {
+		return err_set(e, -ENOMEM, "%s", v->k->slot_err.text);
+	}
 	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, id);
 	if (v->fd < 0) {
-		return err_set_errno(e, v->fd, "KVM refuses to create vCPU %u (id %lu)",
-				     v->c->index, id);
+		return kvm_say_create_vcpu(-v->fd, v->c->index, id, e);
 	}
 	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {
