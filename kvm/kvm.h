@@ -92,6 +92,9 @@ int kvm_cap(const struct kvm *k, unsigned cap);
 /* "/dev/kvm", opened once by the first probe that succeeds. */
 int kvm_sys_fd(void);
 
+/* More vCPUs than this kernel allows are an error, than it recommends a warning. */
+int kvm_check_vcpus(struct kvm *k, struct err *e);
+
 /* mem.c */
 void kvm_mem_init(struct kvm *k);
 void kvm_mem_fini(struct kvm *k);
@@ -166,6 +169,8 @@ void kvm_arch_halted(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
 void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
 bool kvm_arch_nested_paging(void);
+/* Is there hardware behind this KVM? Asks a guest of three instructions. */
+bool kvm_arch_has_hardware(void);
 int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e);
 void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level);
 int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);

@@ -312,7 +312,8 @@ int kvm_vcpu_init(struct vcpu *c, struct err *e)
 	v->k = c->vm->hv_priv;
 	v->fd = v->stats_fd = -1;
 	atomic_store(&v->tid, (int)gettid());
-	r = kvm_vcpu_open(v, e);
+	r = c->index == 0 ? kvm_check_vcpus(v->k, e) : 0;
+	r = r < 0 ? r : kvm_vcpu_open(v, e);
 	r = r < 0 ? r : kvm_arch_vcpu_init(v, e);
 	if (r >= 0) {
 		c->hv = v;

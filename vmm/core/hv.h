@@ -40,6 +40,8 @@ struct hv_ops {
 	const char *name; /* "tcg", "kvm", "xen" */
 	/* 0 when usable here; else why not and what to do. No side effects. */
 	int (*probe)(struct err *e);
+	/* After probe(): is it faster than the translator? Says why in *why. NULL: yes. */
+	bool (*is_fast)(struct err *why);
 	int (*vm_init)(struct vm *vm, struct opt *opts, struct err *e);
 	void (*vm_fini)(struct vm *vm);
 
