@@ -92,19 +92,16 @@ static void move_all(struct kvm *k, void (*fn)(struct vcpu *, void *), struct mo
 
 /* ---- all of them ---- */
 
-bool kvm_move_chips_can(const struct kvm *k)
-{
-	return !k->kernel_chip;
-}
-
 static int move_chips(struct kvm *k, bool to_hv, struct err *e)
 {
-	(void)to_hv;
-	if (k->kernel_chip) {
-		return err_set(e, -ENOTSUP, "not supported: moving the kernel's interrupt "
+	if (!k->kernel_chip) {
+		return 0;
+	}
+	if (!k->vm->chips_move) {
+		return err_set(e, -ENOTSUP, "not supported: moving this board's interrupt "
 			       "controllers: start with -accel kvm,kernel-irqchip=off");
 	}
-	return 0;
+	return k->vm->chips_move(k->vm, to_hv, e);
 }
 
 /* KVM refused a vCPU: the translator goes on with all of them. */
@@ -203,6 +200,7 @@ static void move_stay_begin(void *opaque)
 			move_set_end(k, len ? MIN(len * 2, MOVE_STAY_MAX) : MOVE_STAY_MIN);
 		} else {
 			log_info("%s; KVM goes on", e.text);
+			atomic_store(&k->no_stays, true);
 		}
 	}
 	atomic_store(&k->stay_asked, false);
@@ -212,7 +210,7 @@ void kvm_move_ask(struct kvm *k, const char *why)
 {
 	bool no = false;
 
-	if (!k->fallback || !k->vm->loop || !kvm_move_chips_can(k) ||
+	if (!k->fallback || !k->vm->loop || atomic_load(&k->no_stays) ||
 	    !atomic_compare_exchange_strong(&k->stay_asked, &no, true)) {
 		return; /* another vCPU was first */
 	}
@@ -322,7 +320,7 @@ struct opt *kvm_move_query(struct vm *vm)
 	opt_put_str(o, "why", k->why);
 	opt_put_bool(o, "fallback", k->fallback);
 	opt_put_bool(o, "pinned", k->pinned);
-	opt_put_str(o, "chips", k->kernel_chip && !moved ? "kvm" : "user");
+	opt_put_str(o, "chips", atomic_load(&vm->chips_in_hv) ? "kvm" : "user");
 	opt_put_int(o, "moves", (int64_t)k->n_moves);
 	opt_put_int(o, "stays", (int64_t)k->n_stays);
 	opt_put_int(o, "last-move-ns", (int64_t)k->last_move_ns);

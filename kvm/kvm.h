@@ -57,6 +57,7 @@ struct kvm {
 	bool pinned;		/* control: an operator wants the translator */
 	const char *why;	/* control: of the present accelerator */
 	struct timer *stay_timer; /* ends a stay; control */
+	_Atomic bool no_stays;	/* the VM can't leave KVM */
 	_Atomic bool stay_asked;
 	const char *_Atomic stay_why;
 	_Atomic uint64_t stay_ns; /* length of the last stay */
@@ -138,8 +139,6 @@ void kvm_move_fini(struct kvm *k);
 void kvm_move_ask(struct kvm *k, const char *why);
 /* After a reset, on the vCPU's thread: true when the translator goes on from the struct. */
 bool kvm_move_after_reset(struct kvm_vcpu *v);
-/* May the interrupt controllers leave the kernel? */
-bool kvm_move_chips_can(const struct kvm *k);
 int kvm_move_set(struct vm *vm, const char *accel, struct err *e);
 struct opt *kvm_move_query(struct vm *vm);
 

@@ -1,6 +1,6 @@
 if HAVE_CHECK
 CORE_TESTS = tests/unit/loop tests/unit/coroutine tests/unit/gmem tests/unit/vm \
-	tests/unit/device
+	tests/unit/device tests/unit/lock
 check_PROGRAMS += $(CORE_TESTS)
 TESTS += $(CORE_TESTS)
 CORE_TEST_LIBS = $(GROUP_START) libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
@@ -19,4 +19,7 @@ tests_unit_vm_LDADD = $(CORE_TEST_LIBS)
 tests_unit_device_SOURCES = tests/unit/device_test.c tests/unit/unit.h
 tests_unit_device_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_device_LDADD = $(CORE_TEST_LIBS)
+tests_unit_lock_SOURCES = tests/unit/lock_test.c tests/unit/unit.h
+tests_unit_lock_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_lock_LDADD = $(CORE_TEST_LIBS)
 endif
