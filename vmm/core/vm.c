@@ -260,6 +260,9 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 
 	role_assert(ROLE_CONTROL);
 	vm_vcpus_halt(vm);
+	if (vm->chips_reset) {
+		vm->chips_reset(vm, false);
+	}
 	device_reset_all(vm);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
 		struct vcpu *c = vm->vcpus[i];
@@ -272,6 +275,9 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 	}
 	list_for_each_safe (h, tmp, &vm->reset_hooks, link) {
 		h->fn(h->opaque);
+	}
+	if (vm->chips_reset) {
+		vm->chips_reset(vm, true);
 	}
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
 		vcpu_run_on_sync(vm->vcpus[i], vm_push_vcpu, NULL);

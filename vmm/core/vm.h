@@ -117,6 +117,23 @@ struct vm {
 	struct mr mem_root, io_root;
 	uint64_t ram_size;
 	struct msi_sink msi;
+	/*
+	 * Interrupt controllers (x86; registered by devices/irqchip, NULL on other boards).
+	 * chips_move makes the accelerator's own chips take over (to_hv), or the user-space
+	 * models. Nothing happens when they are there already, or when the accelerator has
+	 * none. All vCPUs are out of guest code (vm_stop, vm_exclusive). To user space:
+	 * pull a vCPU's state after or before, but before anyone runs it. To the
+	 * accelerator: while the structs hold the vCPUs' state, push afterwards: pending
+	 * INIT and STARTUP requests are carried out on the structs.
+	 * A reset leaves them where the last chips_move (or creation) wanted them.
+	 */
+	int (*chips_move)(struct vm *vm, bool to_hv, struct err *e);
+	void (*chips_reset)(struct vm *vm, bool done); /* vm_reset: before, and after */
+	int (*chips_ext_ack)(struct vm *vm);   /* INTA to the user-space PIC: vector or -1 */
+	void (*chips_eoi)(struct vm *vm, uint8_t vector); /* to the user-space IOAPICs */
+	unsigned hv_chips;	  /* X86_CHIP_* that the accelerator has */
+	_Atomic bool chips_in_hv; /* it owns them now */
+	void *chips;		  /* devices/irqchip's own */
 	struct vcpu **vcpus;
 	unsigned n_vcpus, max_vcpus;
 	struct {
