@@ -204,6 +204,7 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	}
 	k->vm = vm;
 	k->vm_fd = -1;
+	k->why = "the machine was started with it";
 	r = kvm_options(k, opts, e);
 	r = r < 0 ? r : kvm_create_vm(k, e);
 	if (r < 0) {
@@ -238,29 +239,19 @@ static int kvm_state_pull(struct vcpu *c, struct err *e)
 	return kvm_arch_pull(v, e);
 }
 
+/* After a reset. */
 static int kvm_state_push(struct vcpu *c, struct err *e)
 {
 	struct kvm_vcpu *v = c->hv;
 
-	/* A reset: it goes through KVM, which has the last word on the TSC; a stay in the
-	 * translator begins anew with the next run. */
-	atomic_store(&v->in_fallback, false);
-	v->io_pending = false; /* a reset: nobody waits for the answer any more */
-	kvm_hybrid_reset(v);
-	return kvm_arch_push(v, true, e);
+	v->io_pending = false; /* nobody waits for the answer any more */
+	return kvm_move_after_reset(v) ? 0 : kvm_arch_push(v, true, e);
 }
 
 static struct opt *kvm_query_stats(struct vm *vm)
 {
-	struct kvm *k = vm->hv_priv;
-	struct opt *o = opt_new_dict();
-
-	opt_put_str(o, "engine", "kvm");
-	opt_put_bool(o, "fallback", k->fallback);
-	opt_put_int(o, "failures", (int64_t)atomic_load(&k->n_fail));
-	opt_put_int(o, "bursts", (int64_t)atomic_load(&k->n_insn_bursts));
-	opt_put_int(o, "stays", (int64_t)atomic_load(&k->n_stays));
-	return o;
+	/* The counters of KVM itself: x-lodge-query-accel. */
+	return hv_fallback && vm->tcg ? hv_fallback->query_stats(vm) : opt_new_dict();
 }
 
 const struct hv_ops kvm_hv_ops = {
@@ -280,5 +271,6 @@ const struct hv_ops kvm_hv_ops = {
 		 .set_gsi = kvm_arch_set_gsi,
 		 .irqfd = kvm_arch_irqfd,
 		 .ioeventfd = kvm_irq_ioeventfd },
+	.accel = { .set = kvm_move_set, .query = kvm_move_query },
 	.query_stats = kvm_query_stats,
 };

@@ -25,6 +25,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "core/clock.h"
 
 static __thread struct kvm_vcpu *kvm_vcpu_this;
 
@@ -151,7 +152,7 @@ static enum kvm_next kvm_vcpu_internal(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
 	char what[160];
 
-	if (kvm_hybrid_failed(v, why)) {
+	if (kvm_burst_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
 	kvm_say_internal(v->run, what, sizeof(what));
@@ -232,37 +233,45 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	if (err == EAGAIN && kvm_vcpu_may_retry(v)) {
 		return KVM_GO_ON;
 	}
-	if (err == EFAULT && kvm_hybrid_failed(v, why)) {
+	if (err == EFAULT && kvm_burst_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
 	kvm_say_run_error(err, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
-enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
+static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 {
-	struct kvm_vcpu *v = c->hv;
 	enum vcpu_exit why = VCPU_EXIT_KICK;
 
-	atomic_store(&v->in_guest, true);
 	for (;;) {
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		if (unlikely(atomic_load(&v->tick))) {
 			kvm_hybrid_tick(v);
 		}
-		if (unlikely(kvm_hybrid_wanted(v))) {
-			why = kvm_hybrid_run(v);
-			break;
+		if (unlikely(atomic_load(&v->in_fallback))) {
+			return hv_fallback->vcpu.run(v->c);
 		}
-		if (atomic_load(&c->exit_request)) {
-			why = VCPU_EXIT_KICK;
-			break;
+		if (atomic_load(&v->c->exit_request)) {
+			return VCPU_EXIT_KICK;
 		}
 		if (!kvm_arch_pre_run(v, &why) || kvm_vcpu_once(v, &why) == KVM_LEAVE) {
-			break;
+			return why;
 		}
 	}
+}
+
+enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
+{
+	struct kvm_vcpu *v = c->hv;
+	uint64_t *ns = atomic_load(&v->in_fallback) ? &v->tcg_ns : &v->kvm_ns;
+	uint64_t since = clock_ns(CLOCK_RT);
+	enum vcpu_exit why;
+
+	atomic_store(&v->in_guest, true);
+	why = kvm_vcpu_loop(v);
 	atomic_store(&v->in_guest, false);
+	*ns += clock_ns(CLOCK_RT) - since;
 	return why;
 }
 

@@ -95,6 +95,13 @@ struct hv_ops {
 		void (*settle)(struct vcpu *c);
 	} burst;
 
+	struct { /* control thread; NULL: this accelerator is the only one a VM can have */
+		/* Moves the whole running or paused VM to the accelerator of that name. */
+		int (*set)(struct vm *vm, const char *accel, struct err *e);
+		/* Who runs it, why, and counters (x-lodge-query-accel). */
+		struct opt *(*query)(struct vm *vm);
+	} accel;
+
 	/* debugging (gdb stub, x-lodge-query-jit, info jit): may be NULL */
 	struct opt *(*query_stats)(struct vm *vm);
 };
