@@ -153,7 +153,7 @@ struct opt *kvm_move_query(struct vm *vm);
 int kvm_say_open(int err, struct err *e);
 int kvm_say_api(int version, struct err *e);
 int kvm_say_create_vm(int err, struct err *e);
-int kvm_say_create_vcpu(int err, unsigned index, unsigned long id, struct err *e);
+int kvm_say_create_vcpu(int err, unsigned long id, struct err *e);
 int kvm_say_slot(int err, uint64_t start, uint64_t end, unsigned phys_bits, struct err *e);
 void kvm_say_run_error(int err, char *text, size_t size);
 void kvm_say_entry_failure(const struct kvm_run *run, char *text, size_t size);

@@ -290,7 +290,7 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 	}
 	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, id);
 	if (v->fd < 0) {
-		return kvm_say_create_vcpu(-v->fd, v->c->index, id, e);
+		return kvm_say_create_vcpu(-v->fd, id, e);
 	}
 	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {

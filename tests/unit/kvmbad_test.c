@@ -208,9 +208,9 @@ START_TEST(test_vcpu_refused)
 	static const struct {
 		int err;
 		const char *part;
-	} errs[] = { { EEXIST, "vCPU 1: its id 1 is taken" }, { EINVAL, "above what this kernel" },
+	} errs[] = { { EEXIST, "vCPU 1: KVM refuses it: its id 1 is taken" }, { EINVAL, "above what this kernel" },
 		     { ENOMEM, "no memory for it" },	      { EMFILE, "ulimit -n" },
-		     { EBUSY, "set up or taken down" },	      { EIO, "create vCPU 1 (id 1): " } };
+		     { EBUSY, "set up or taken down" },	      { EIO, "vCPU 1: KVM refuses it (id 1): " } };
 	struct err e = ERR_INIT;
 
 	fake_reset();
