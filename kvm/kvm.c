@@ -6,7 +6,7 @@
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
  *
- * Known gaps: no split irqchip; no dirty log; no nested state; no asynchronous page
+ * Known gaps: no split irqchip; no nested state; no asynchronous page
  * faults.
  */
 #include "config.h"
@@ -164,6 +164,7 @@ static void kvm_vm_fini(struct vm *vm)
 		return;
 	}
 	kvm_mem_fini(k);
+	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
 	kvm_arch_vm_fini(k);
 	if (k->vm_fd >= 0) {
@@ -183,8 +184,10 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	}
 	k->vm = vm;
 	k->vm_fd = -1;
+	lk_init(&k->mem_lk, RANK_HV_MEM, "KVM memory");
 	r = kvm_options(k, opts, e);
 	r = r < 0 ? r : kvm_create_vm(k, e);
+	r = r < 0 ? r : kvm_dirty_options(k, opts, e);
 	r = r < 0 ? r : kvm_hybrid_init(k, e);
 	r = r < 0 ? r : kvm_arch_vm_init(k, e);
 	if (r < 0) {
@@ -235,6 +238,8 @@ static struct opt *kvm_query_stats(struct vm *vm)
 	opt_put_bool(o, "fallback", k->fallback);
 	opt_put_int(o, "failures", (int64_t)atomic_load(&k->n_fail));
 	opt_put_int(o, "bursts", (int64_t)atomic_load(&k->n_insn_bursts));
+	opt_put_int(o, "gates", (int64_t)atomic_load(&k->n_gates));
+	opt_put_str(o, "dirty-log", k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)atomic_load(&k->n_stays));
 	return o;
 }
@@ -255,5 +260,8 @@ const struct hv_ops kvm_hv_ops = {
 		 .set_gsi = kvm_arch_set_gsi,
 		 .irqfd = kvm_arch_irqfd,
 		 .ioeventfd = kvm_irq_ioeventfd },
+	.mem = { .dirty_start = kvm_dirty_start,
+		 .dirty_stop = kvm_dirty_stop,
+		 .dirty_collect = kvm_dirty_collect },
 	.query_stats = kvm_query_stats,
 };
