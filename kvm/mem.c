@@ -135,11 +135,20 @@ static void kvm_mem_drop(struct kvm *k, unsigned i)
 	k->slots[i].host = NULL;
 }
 
-static void kvm_mem_refused(const struct kvm_slot *s, const char *why)
+/* At start-up the first vCPU reports it; a running machine pauses: memory that is not there
+ * would be a crash of the guest's at some later moment. */
+static void kvm_mem_refused(struct kvm *k, const struct kvm_slot *s, int err)
 {
-	log_error("KVM refuses guest memory 0x%llx to 0x%llx: %s; the guest reaches it through "
-		  "exits, which is slow", (unsigned long long)s->start,
-		  (unsigned long long)(s->start + s->size - 1), why);
+	struct err e = ERR_INIT;
+
+	(void)kvm_say_slot(err, s->start, s->start + s->size, k->phys_bits, &e);
+	if (!k->slot_err.text[0]) {
+		k->slot_err = e;
+	}
+	if (k->vm->n_vcpus && atomic_load(&k->vm->vcpus[0]->online)) {
+		log_error("%s; the machine pauses", e.text);
+		vm_request_stop(k->vm, RUN_INTERNAL_ERROR);
+	}
 }
 
 static void kvm_mem_add(struct kvm *k, const struct kvm_slot *s)
@@ -151,12 +160,13 @@ static void kvm_mem_add(struct kvm *k, const struct kvm_slot *s)
 		i++;
 	}
 	if (i == k->max_slots) {
-		kvm_mem_refused(s, "it has no memory slot left");
+		log_error("KVM has only %u memory slots: 0x%llx to 0x%llx is slow", k->max_slots,
+			  (unsigned long long)s->start, (unsigned long long)(s->start + s->size - 1));
 		return;
 	}
 	r = kvm_mem_set(k, i, s);
 	if (r < 0) {
-		kvm_mem_refused(s, strerror(-r));
+		kvm_mem_refused(k, s, -r);
 		return;
 	}
 	k->slots[i] = *s;

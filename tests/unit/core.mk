@@ -1,6 +1,6 @@
 if HAVE_CHECK
 CORE_TESTS = tests/unit/loop tests/unit/coroutine tests/unit/gmem tests/unit/vm \
-	tests/unit/device tests/unit/dirty
+	tests/unit/device tests/unit/dirty tests/unit/lock
 check_PROGRAMS += $(CORE_TESTS)
 TESTS += $(CORE_TESTS)
 CORE_TEST_LIBS = $(GROUP_START) libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
@@ -31,4 +31,7 @@ nodist_tests_unit_dirtyvm_SOURCES = devices/devtable.c
 tests_unit_dirtyvm_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_dirtyvm_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
 endif
+tests_unit_lock_SOURCES = tests/unit/lock_test.c tests/unit/unit.h
+tests_unit_lock_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_lock_LDADD = $(CORE_TEST_LIBS)
 endif

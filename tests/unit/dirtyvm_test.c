@@ -159,7 +159,8 @@ static void run_copy(unsigned way, bool remap)
 		if (remap && round % 4 == 0) {
 			mr_add(&gv.vm->mem_root, 17 * GV_PAGE, &hole, 1);
 		}
-		usleep(300);
+		gv_turn();
+		usleep(200);
 		n += copy(&d, shadow);
 		if (remap && round % 4 == 2) {
 			mr_del(&hole);

@@ -16,6 +16,7 @@
 #include "core/clock.h"
 #include "core/cpu/arch.h"
 #include "core/cpu/x86.h"
+#include "core/loop.h"
 #include "core/vm.h"
 #include "unit.h"
 
@@ -81,6 +82,7 @@ static inline bool gv_up(const struct hv_ops *hv, const char *opts, const char *
 	}
 	gv.vm = vm_new(&x86_guest_arch, hv);
 	gv.vm->max_vcpus = n_vcpus;
+	gv.vm->loop = loop_new(LOOP_EPOLL, &e);
 	ck_assert_int_ge(opt_parse(&o, opts, NULL, &e), 0);
 	ck_assert_msg(hv->vm_init(gv.vm, o, &e) >= 0, "%s", e.text);
 	opt_free(o);
@@ -110,13 +112,19 @@ static inline void gv_start(const void *code, size_t len)
 	vm_cont(gv.vm);
 }
 
+static inline void gv_turn(void)
+{
+	loop_turn(gv.vm->loop, false); /* KVM and the translator may take turns */
+	usleep(100);
+}
+
 /* True when cond became true within `s` seconds. */
 #define gv_wait(cond, s)                                                                 \
 	({                                                                               \
 		bool gv_ok_ = false;                                                     \
 		for (unsigned gv_i_ = 0; gv_i_ < (s) * 10000u && !(gv_ok_ = (cond));     \
 		     gv_i_++) {                                                          \
-			usleep(100);                                                     \
+			gv_turn();                                                       \
 		}                                                                        \
 		gv_ok_;                                                                  \
 	})

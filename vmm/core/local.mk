@@ -22,6 +22,7 @@ libcore_a_SOURCES = \
 	%D%/object.h \
 	%D%/lock-rank.h \
 	%D%/lock.c %D%/lock.h \
+	%D%/lock-stat.c %D%/lock-stat.h \
 	%D%/loop-epoll.c \
 	%D%/loop-internal.h \
 	%D%/loop-pool.c \
