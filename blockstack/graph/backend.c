@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "block-driver.h"
 
 struct blk {
@@ -26,60 +27,6 @@ struct blk {
 	void (*resize_cb)(void *);
 	void *resize_opaque;
 };
-
-/* ---- scatter lists ---- */
-
-void blk_iov_zero(const struct iovec *iov, int n, uint64_t from)
-{
-	for (int i = 0; i < n; i++) {
-		if (from >= iov[i].iov_len) {
-			from -= iov[i].iov_len;
-			continue;
-		}
-		memset((char *)iov[i].iov_base + from, 0, iov[i].iov_len - from);
-		from = 0;
-	}
-}
-
-void blk_iov_to_buf(const struct iovec *iov, int n, void *buf)
-{
-	char *p = buf;
-
-	for (int i = 0; i < n; i++) {
-		memcpy(p, iov[i].iov_base, iov[i].iov_len);
-		p += iov[i].iov_len;
-	}
-}
-
-void blk_iov_from_buf(const struct iovec *iov, int n, const void *buf, uint64_t len)
-{
-	const char *p = buf;
-
-	for (int i = 0; i < n && len; i++) {
-		uint64_t k = MIN(len, (uint64_t)iov[i].iov_len);
-
-		memcpy(iov[i].iov_base, p, k);
-		p += k;
-		len -= k;
-	}
-}
-
-int blk_iov_rest(const struct iovec *iov, int n, uint64_t skip, struct iovec *out)
-{
-	int k = 0;
-
-	for (int i = 0; i < n; i++) {
-		if (skip >= iov[i].iov_len) {
-			skip -= iov[i].iov_len;
-			continue;
-		}
-		out[k].iov_base = (char *)iov[i].iov_base + skip;
-		out[k].iov_len = iov[i].iov_len - skip;
-		skip = 0;
-		k++;
-	}
-	return k;
-}
 
 /* ---- requests ---- */
 
@@ -176,16 +123,6 @@ static void blk_start(struct blk *b, struct blk_req *r, bool ranged)
 	n->drv->submit(n, r);
 }
 
-static uint64_t blk_iov_len(const struct iovec *iov, int n)
-{
-	uint64_t len = 0;
-
-	for (int i = 0; i < n; i++) {
-		len += iov[i].iov_len;
-	}
-	return len;
-}
-
 static void blk_rw(struct blk *b, enum blk_op op, uint64_t off, const struct iovec *iov, int n,
 		   unsigned flags, blk_cb *cb, void *opaque)
 {
@@ -199,7 +136,7 @@ static void blk_rw(struct blk *b, enum blk_op op, uint64_t off, const struct iov
 	r->off = off;
 	r->iov = iov;
 	r->niov = n;
-	r->len = blk_iov_len(iov, n);
+	r->len = iov_len(iov, (unsigned)n);
 	r->flags = flags | (b->write_cache || op == BLK_OP_READ ? 0 : BLK_REQ_FUA);
 	r->cb = cb;
 	r->opaque = opaque;

@@ -346,23 +346,10 @@ uint64_t blk_node_length(const struct blk_node *n)
 
 unsigned blk_node_count(void)
 {
-	struct blk_node *n;
-	unsigned k = 0;
-
-	list_for_each (n, &blk_nodes, link) {
-		k++;
-	}
-	return k;
+	return list_len(&blk_nodes);
 }
 
 struct blk_node *blk_node_at(unsigned i)
 {
-	struct blk_node *n;
-
-	list_for_each (n, &blk_nodes, link) {
-		if (i-- == 0) {
-			return n;
-		}
-	}
-	return NULL;
+	return list_nth(&blk_nodes, i, struct blk_node, link);
 }

@@ -95,11 +95,4 @@ void blk_req_done(struct blk_req *r, int ret);
 /* The same from inside submit: the callback runs later in this turn or the next. */
 void blk_req_done_later(struct blk_req *r, int ret);
 
-/* Scatter lists. */
-void blk_iov_zero(const struct iovec *iov, int n, uint64_t from);
-void blk_iov_to_buf(const struct iovec *iov, int n, void *buf);
-void blk_iov_from_buf(const struct iovec *iov, int n, const void *buf, uint64_t len);
-/* Copies what is left after `skip` bytes into out[]; the count. */
-int blk_iov_rest(const struct iovec *iov, int n, uint64_t skip, struct iovec *out);
-
 #endif

@@ -29,6 +29,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "base/opt.h"
 #include "graph/drivers.h"
 #include "protocol/file-lock.h"
@@ -268,7 +269,7 @@ static void blk_file_rw_end(struct blk_file *f, struct blk_req *r)
 		if (r->bounce) {
 			uint64_t skip = r->off - ALIGN_DOWN(r->off, (uint64_t)f->req_align);
 
-			blk_iov_from_buf(r->iov, r->niov, (char *)r->bounce + skip, r->len);
+			iov_write(r->iov, (unsigned)r->niov, 0, (char *)r->bounce + skip, r->len);
 		}
 	} else {
 		if (unlikely(r->off + r->len > f->size)) {
@@ -307,7 +308,7 @@ static void blk_file_rw_short(struct blk_file *f, struct blk_req *r, bool eof)
 
 	iov = blk_file_iov(f, r, &n, &off, &len);
 	if (r->op == BLK_OP_READ && (eof || off + r->done >= atomic_load(&f->end))) {
-		blk_iov_zero(iov, n, r->done);
+		iov_zero(iov, (unsigned)n, r->done);
 		blk_file_rw_end(f, r);
 		return;
 	}
@@ -318,7 +319,7 @@ static void blk_file_rw_short(struct blk_file *f, struct blk_req *r, bool eof)
 			return;
 		}
 	}
-	n = blk_iov_rest(iov, n, r->done, r->rest);
+	n = (int)iov_skip(iov, (unsigned)n, r->done, r->rest);
 	blk_file_rw_issue(f, r, r->rest, n, off + r->done);
 }
 
@@ -387,7 +388,7 @@ static int blk_file_rmw(struct blk_file *f, struct blk_req *r)
 					       start + len - a);
 	}
 	if (ret == 0) {
-		blk_iov_to_buf(r->iov, r->niov, (char *)r->bounce + (r->off - start));
+		iov_read(r->iov, (unsigned)r->niov, 0, (char *)r->bounce + (r->off - start), r->len);
 		n = pwrite(f->fd, r->bounce, len, (off_t)start);
 		ret = n < 0 ? -errno : (uint64_t)n == len ? 0 : -ENOSPC;
 	}
@@ -415,7 +416,7 @@ static void blk_file_bounce(struct blk_file *f, struct blk_req *r)
 			blk_req_done_later(r, blk_file_rmw(f, r));
 			return;
 		}
-		blk_iov_to_buf(r->iov, r->niov, r->bounce);
+		iov_read(r->iov, (unsigned)r->niov, 0, r->bounce, r->len);
 	}
 	blk_file_rw_issue(f, r, &r->biov, 1, start);
 }

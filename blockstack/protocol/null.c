@@ -7,6 +7,7 @@
 
 #include <errno.h>
 
+#include "base/iov.h"
 #include "base/opt.h"
 #include "graph/drivers.h"
 
@@ -34,7 +35,7 @@ static void blk_null_submit(struct blk_node *n, struct blk_req *r)
 	struct blk_null *s = n->state;
 
 	if (r->op == BLK_OP_READ && s->read_zeroes) {
-		blk_iov_zero(r->iov, r->niov, 0);
+		iov_zero(r->iov, (unsigned)r->niov, 0);
 	}
 	blk_req_done_later(r, 0);
 }

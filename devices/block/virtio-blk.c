@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "base/log.h"
 #include "block.h"
 #include "devices/bus/virtio.h"
@@ -219,7 +220,7 @@ static void virtio_blk_unmap(struct vblk_req *r)
 								: VIRTIO_BLK_S_UNSUPP);
 		return;
 	}
-	virtq_iov_read(r->iov, r->n, 0, seg, sizeof(seg));
+	iov_read(r->iov, r->n, 0, seg, sizeof(seg));
 	r->sector = ld_le64(seg);
 	n = ld_le32(seg + 8);
 	flags = ld_le32(seg + 12);
@@ -244,7 +245,7 @@ static void virtio_blk_get_id(struct vblk_req *r)
 	if (r->b->serial) {
 		memcpy(id, r->b->serial, MIN(strlen(r->b->serial), sizeof(id)));
 	}
-	r->data_len = virtq_iov_write(r->iov, r->n, 0, id, MIN(r->data_len, sizeof(id)));
+	r->data_len = iov_write(r->iov, r->n, 0, id, MIN(r->data_len, sizeof(id)));
 	virtio_blk_finish(r, VIRTIO_BLK_S_OK);
 }
 
@@ -289,7 +290,7 @@ static bool virtio_blk_accept(struct virtio_blk *b, struct virtio_queue *q)
 		virtio_break(&b->v, "a block request without header or status");
 		return false;
 	}
-	virtq_iov_read(c->iov, c->n_out, 0, hdr, sizeof(hdr));
+	iov_read(c->iov, c->n_out, 0, hdr, sizeof(hdr));
 	r = virtio_blk_req_get(b, c->n_out + c->n_in);
 	if (!r) {
 		virtio_break(&b->v, "out of memory");
@@ -309,7 +310,7 @@ static bool virtio_blk_accept(struct virtio_blk *b, struct virtio_queue *q)
 		memcpy(r->gpa, c->gpa + c->n_out, r->n * sizeof(r->gpa[0]));
 		r->data_len = c->in_len - 1;
 	} else {
-		r->n = virtq_iov_skip(c->iov, c->n_out, sizeof(hdr), r->iov);
+		r->n = iov_skip(c->iov, c->n_out, sizeof(hdr), r->iov);
 		r->data_len = c->out_len - sizeof(hdr);
 	}
 	virtio_blk_execute(r);

@@ -75,11 +75,4 @@ bool virtq_empty(struct virtq *q);
 void virtq_mark_written(struct virtq *q, const struct iovec *iov, const gpa_t *gpa, unsigned n,
 			uint64_t len);
 
-/* Copies out of / into spans from byte `off` on; the bytes copied. */
-size_t virtq_iov_read(const struct iovec *iov, unsigned n, size_t off, void *buf, size_t len);
-size_t virtq_iov_write(const struct iovec *iov, unsigned n, size_t off, const void *buf,
-		       size_t len);
-/* The spans without their first `skip` bytes, into out[]; the count. */
-unsigned virtq_iov_skip(const struct iovec *iov, unsigned n, size_t skip, struct iovec *out);
-
 #endif

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "devices/bus/virtio.h"
 #include "devices/char/virtio-serial.h"
 #include "host/char/chardev.h"
@@ -105,7 +106,7 @@ static void virtio_serial_ctrl_flush(struct virtio_serial *s)
 			}
 			return;
 		}
-		n = virtq_iov_write(c->iov + c->n_out, c->n_in, 0, m->data, m->len);
+		n = iov_write(c->iov + c->n_out, c->n_in, 0, m->data, m->len);
 		virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out, c->n_in, n);
 		virtio_push(q, c->head, (uint32_t)n);
 		s->msgs = m->next;
@@ -171,7 +172,7 @@ void virtio_serial_input(struct virtio_serial_port *p, const uint8_t *buf, size_
 	struct virtq_chain *c = s->v.chain;
 
 	while (len && virtio_serial_live(s, q) && virtio_pop(q)) {
-		size_t n = virtq_iov_write(c->iov + c->n_out, c->n_in, 0, buf, len);
+		size_t n = iov_write(c->iov + c->n_out, c->n_in, 0, buf, len);
 
 		virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out, c->n_in, n);
 		virtio_push(q, c->head, (uint32_t)n);
@@ -204,7 +205,7 @@ static void virtio_serial_output(struct virtio_serial *s, struct virtio_queue *q
 			size_t off = 0, n;
 
 			while (p && p->chr &&
-			       (n = virtq_iov_read(c->iov, c->n_out, off, buf, sizeof(buf))) > 0) {
+			       (n = iov_read(c->iov, c->n_out, off, buf, sizeof(buf))) > 0) {
 				chardev_write(p->chr, buf, n);
 				off += n;
 			}
@@ -267,7 +268,7 @@ static void virtio_serial_ctrl_out(struct virtio_serial *s, struct virtio_queue 
 			struct virtq_chain *c = s->v.chain;
 			uint16_t head = c->head;
 			uint8_t msg[8];
-			size_t n = virtq_iov_read(c->iov, c->n_out, 0, msg, sizeof(msg));
+			size_t n = iov_read(c->iov, c->n_out, 0, msg, sizeof(msg));
 
 			virtio_push(q, head, 0);
 			if (n == sizeof(msg)) {

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "base/log.h"
 #include "devices/bus/virtio.h"
 #include "host/net/netdev.h"
@@ -102,7 +103,7 @@ static void virtio_net_tx_one(struct virtio_net *n, struct virtq_chain *c)
 	if (n->host_hdr) {
 		netdev_send(n->net, c->iov, (int)c->n_out);
 	} else {
-		k = virtq_iov_skip(c->iov, c->n_out, VNET_HDR, out);
+		k = iov_skip(c->iov, c->n_out, VNET_HDR, out);
 		netdev_send(n->net, out, (int)k);
 	}
 }
@@ -272,7 +273,7 @@ static int virtio_net_fill(struct virtio_net *n, struct virtio_queue *q, size_t 
 			return -EMSGSIZE;
 		}
 		if (k == 0) {
-			virtq_iov_write(c->iov, c->n_in, 0, hdr, VNET_HDR);
+			iov_write(c->iov, c->n_in, 0, hdr, VNET_HDR);
 			lo = virtio_net_byte(c, 10); /* num_buffers */
 			hi = virtio_net_byte(c, 11);
 			skip = VNET_HDR;
@@ -320,12 +321,12 @@ static ssize_t virtio_net_receive(void *opaque, const struct iovec *iov, int cnt
 	if (len < (size_t)n->host_hdr + VNET_MAC || len > VNET_MAX_PACKET || !n->link_up) {
 		return (ssize_t)len;
 	}
-	virtq_iov_read(iov, (unsigned)cnt, (size_t)n->host_hdr, mac, sizeof(mac));
+	iov_read(iov, (unsigned)cnt, (size_t)n->host_hdr, mac, sizeof(mac));
 	if (!virtio_net_wanted(n, mac)) {
 		return (ssize_t)len;
 	}
 	if (n->host_hdr) {
-		virtq_iov_read(iov, (unsigned)cnt, 0, hdr, VNET_HDR);
+		iov_read(iov, (unsigned)cnt, 0, hdr, VNET_HDR);
 		virtio_net_advance(&src, (size_t)n->host_hdr);
 	}
 	hdr[10] = 1;
@@ -355,7 +356,7 @@ static uint8_t virtio_net_ctrl_rx(struct virtio_net *n, uint8_t cmd, struct virt
 			       &n->nomulti, &n->nouni,	  &n->nobcast };
 	uint8_t on;
 
-	if (cmd >= ARRAY_LEN(flag) || virtq_iov_read(c->iov, c->n_out, 2, &on, 1) != 1) {
+	if (cmd >= ARRAY_LEN(flag) || iov_read(c->iov, c->n_out, 2, &on, 1) != 1) {
 		return VNET_ERR;
 	}
 	*flag[cmd] = on != 0;
@@ -369,7 +370,7 @@ static size_t virtio_net_mac_table(struct virtio_net *n, struct virtq_chain *c, 
 	uint8_t raw[4];
 	uint32_t count;
 
-	if (virtq_iov_read(c->iov, c->n_out, off, raw, 4) != 4) {
+	if (iov_read(c->iov, c->n_out, off, raw, 4) != 4) {
 		return 0;
 	}
 	count = ld_le32(raw);
@@ -388,7 +389,7 @@ static size_t virtio_net_mac_table(struct virtio_net *n, struct virtq_chain *c, 
 			}
 			break;
 		}
-		virtq_iov_read(c->iov, c->n_out, off + (size_t)i * VNET_MAC, n->macs[at],
+		iov_read(c->iov, c->n_out, off + (size_t)i * VNET_MAC, n->macs[at],
 			       VNET_MAC);
 		if (multi) {
 			n->n_multi++;
@@ -406,7 +407,7 @@ static uint8_t virtio_net_ctrl_mac(struct virtio_net *n, uint8_t cmd, struct vir
 	if (cmd == VNET_CTRL_MAC_ADDR_SET) {
 		uint8_t mac[VNET_MAC];
 
-		if (virtq_iov_read(c->iov, c->n_out, 2, mac, VNET_MAC) != VNET_MAC) {
+		if (iov_read(c->iov, c->n_out, 2, mac, VNET_MAC) != VNET_MAC) {
 			return VNET_ERR;
 		}
 		memcpy(n->cur_mac, mac, VNET_MAC);
@@ -433,13 +434,13 @@ static void virtio_net_ctrl(struct virtio_net *n, struct virtio_queue *q)
 				virtio_break(&n->v, "a control command without header or answer");
 				return;
 			}
-			virtq_iov_read(c->iov, c->n_out, 0, head, 2);
+			iov_read(c->iov, c->n_out, 0, head, 2);
 			if (head[0] == VNET_CTRL_RX) {
 				ack = virtio_net_ctrl_rx(n, head[1], c);
 			} else if (head[0] == VNET_CTRL_MAC) {
 				ack = virtio_net_ctrl_mac(n, head[1], c);
 			}
-			virtq_iov_write(c->iov + c->n_out, c->n_in, 0, &ack, 1);
+			iov_write(c->iov + c->n_out, c->n_in, 0, &ack, 1);
 			virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out,
 					   c->n_in, 1);
 			virtio_push(q, c->head, 1);

@@ -63,8 +63,45 @@ static void hmp_json(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 	free(t);
 }
 
+static void hmp_kvm(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	bool on = false;
+	struct err e = ERR_INIT;
+
+	(void)ctx;
+	if (opt_get_bool(ret, "enabled", false, &on, &e) < 0) {
+		on = false;
+	}
+	fprintf(out, "kvm support: %s\n", on ? "enabled" : "disabled");
+}
+
+static void hmp_locks(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	(void)ctx;
+	fprintf(out, "%-32s %-10s %10s %12s %10s\n", "lock", "role", "waits", "total us",
+		"max us");
+	for (unsigned i = 0; i < opt_count(ret); i++) {
+		struct opt *d = opt_at(ret, i);
+		uint64_t n[3] = { 0 };
+
+		opt_scalar_u64(opt_get(d, "waits"), &n[0]);
+		opt_scalar_u64(opt_get(d, "total-ns"), &n[1]);
+		opt_scalar_u64(opt_get(d, "max-ns"), &n[2]);
+		fprintf(out, "%-32s %-10s %10llu %12.1f %10.1f\n", opt_get_str(d, "name", ""),
+			opt_get_str(d, "role", ""), (unsigned long long)n[0],
+			(double)n[1] / 1000, (double)n[2] / 1000);
+	}
+}
+
+/* A paused vCPU's registers are where it ran. */
 static void hmp_dump_cpu(struct vcpu *c, void *out)
 {
+	const struct hv_ops *hv = c->vm->hv;
+	struct err e = ERR_INIT;
+
+	if (hv->vcpu.state_pull && hv->vcpu.state_pull(c, &e) < 0) {
+		fprintf(out, "%s\n", e.text);
+	}
 	c->vm->arch->dump(c, out);
 }
 
@@ -91,6 +128,9 @@ static const struct hmp_command hmp_commands[] = {
 	{ "info cpus", NULL, "query-cpus-fast", "vCPUs and their threads", hmp_cpus },
 	{ "info registers", NULL, NULL, "registers of every vCPU", hmp_registers },
 	{ "info jit", NULL, "x-lodge-query-jit", "counters of the translator", hmp_json },
+	{ "info accel", NULL, "x-lodge-query-accel", "who executes the guest, and why", hmp_json },
+	{ "info kvm", NULL, "query-kvm", "is KVM in use?", hmp_kvm },
+	{ "info locks", NULL, "x-lodge-query-locks", "who waited for locks", hmp_locks },
 	{ "info name", NULL, "query-name", "name of the machine", hmp_json },
 	{ "info uuid", NULL, "query-uuid", "UUID of the machine", hmp_json },
 };

@@ -10,6 +10,7 @@
 #include "base/opt.h"
 #include "core/cpu/arch.h"
 #include "core/device.h"
+#include "core/lock-stat.h"
 #include "core/loop.h"
 #include "core/vm.h"
 #include "host/char/chardev.h"
@@ -213,6 +214,46 @@ int qmp_cmd_x_lodge_query_jit(struct qmp_ctx *ctx, struct opt **ret, struct err 
 			       ctx->vm->hv->name);
 	}
 	*ret = ctx->vm->hv->query_stats(ctx->vm);
+	return 0;
+}
+
+static struct opt *machine_lock_row(const struct lock_stat *s)
+{
+	struct opt *d = opt_new_dict(), *h = opt_new_list();
+	unsigned n = LOCK_STAT_BUCKETS;
+
+	while (n > 0 && !s->hist[n - 1]) {
+		n--;
+	}
+	for (unsigned i = 0; i < n; i++) {
+		opt_append_take(h, opt_new_int((int64_t)s->hist[i]));
+	}
+	opt_put_str(d, "name", s->name);
+	opt_put_str(d, "role", role_name(s->role));
+	opt_put_int(d, "waits", (int64_t)s->waits);
+	opt_put_int(d, "total-ns", (int64_t)s->total_ns);
+	opt_put_int(d, "max-ns", (int64_t)s->max_ns);
+	opt_put_take(d, "histogram", h);
+	return d;
+}
+
+int qmp_cmd_x_lodge_query_locks(struct qmp_ctx *ctx,
+				const struct qmp_args_x_lodge_query_locks *a,
+				struct opt **ret, struct err *e)
+{
+	enum { ROWS = 256 };
+	AUTO_FREE struct lock_stat *s = calloc(ROWS, sizeof(*s));
+	unsigned n;
+
+	(void)ctx;
+	if (!s) {
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	n = lock_stat_read(s, ROWS, a->has_reset && a->reset);
+	*ret = opt_new_list();
+	for (unsigned i = 0; i < n; i++) {
+		opt_append_take(*ret, machine_lock_row(&s[i]));
+	}
 	return 0;
 }
 

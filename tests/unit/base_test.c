@@ -7,6 +7,7 @@
 
 #include "base/bytes.h"
 #include "base/err.h"
+#include "base/iov.h"
 #include "base/list.h"
 #include "base/log.h"
 #include "unit.h"
@@ -60,6 +61,50 @@ START_TEST(test_list)
 }
 END_TEST
 
+START_TEST(test_list_nth)
+{
+	struct item {
+		struct list link;
+		int v;
+	} a = { .v = 1 }, b = { .v = 2 };
+	struct list l = LIST_INIT(l);
+
+	ck_assert_uint_eq(list_len(&l), 0);
+	ck_assert_ptr_null(list_nth(&l, 0, struct item, link));
+	list_add_tail(&l, &a.link);
+	list_add_tail(&l, &b.link);
+	ck_assert_uint_eq(list_len(&l), 2);
+	ck_assert_int_eq(list_nth(&l, 0, struct item, link)->v, 1);
+	ck_assert_int_eq(list_nth(&l, 1, struct item, link)->v, 2);
+	ck_assert_ptr_null(list_nth(&l, 2, struct item, link));
+}
+END_TEST
+
+START_TEST(test_iov)
+{
+	char x[4] = "abc", y[3] = "de", z[5] = "fghi", buf[16] = "";
+	const struct iovec v[] = { { x, 3 }, { y, 2 }, { y, 0 }, { z, 4 } };
+	struct iovec out[4];
+
+	ck_assert_uint_eq(iov_len(v, 4), 9);
+	ck_assert_uint_eq(iov_read(v, 4, 2, buf, 5), 5);
+	ck_assert_str_eq(buf, "cdefg");
+	ck_assert_uint_eq(iov_read(v, 4, 8, buf, 5), 1);
+	ck_assert_uint_eq(iov_read(v, 4, 9, buf, 5), 0);
+	ck_assert_uint_eq(iov_write(v, 4, 4, "XYZ", 3), 3);
+	ck_assert_str_eq(y, "dX");
+	ck_assert_str_eq(z, "YZhi");
+	ck_assert_uint_eq(iov_skip(v, 4, 4, out), 2); /* empty spans go */
+	ck_assert_ptr_eq(out[0].iov_base, y + 1);
+	ck_assert_uint_eq(iov_len(out, 2), 5);
+	ck_assert_uint_eq(iov_skip(v, 4, 9, out), 0);
+	iov_zero(v, 4, 6);
+	ck_assert_int_eq(z[0], 'Y');
+	ck_assert_int_eq(z[1], 0);
+	ck_assert_int_eq(z[3], 0);
+}
+END_TEST
+
 START_TEST(test_err)
 {
 	struct err e = ERR_INIT;
@@ -93,7 +138,7 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_bytes, test_list, test_err, test_log_mask };
+	const TTest *const tests[] = { test_bytes, test_list, test_list_nth, test_iov, test_err, test_log_mask };
 
 	return unit_main(unit_suite("base", tests, ARRAY_LEN(tests)));
 }

@@ -50,6 +50,15 @@
 #define ALIGN_DOWN(x, a)  ((x) & ~((__typeof__(x))(a)-1))
 #define IS_POWER_OF_2(x)  ((x) != 0 && ((x) & ((x)-1)) == 0)
 
+/* In a loop that waits for another thread. */
+#if defined(__x86_64__)
+#define cpu_relax() __builtin_ia32_pause()
+#elif defined(__aarch64__)
+#define cpu_relax() __asm__ volatile("yield" ::: "memory")
+#else
+#define cpu_relax() __asm__ volatile("" ::: "memory")
+#endif
+
 /* Scope-bound cleanup: `AUTO_FREE char *p = ...;` frees p on every way out. */
 void compiler_auto_free(void *pp);
 void compiler_auto_close(int *fd);

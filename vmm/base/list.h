@@ -52,7 +52,34 @@ static inline void list_del(struct list *n)
 	list_init(n);
 }
 
+static inline unsigned list_len(const struct list *l)
+{
+	unsigned n = 0;
+
+	for (const struct list *p = l->next; p != l; p = p->next) {
+		n++;
+	}
+	return n;
+}
+
+/* NULL: the list is shorter. See list_nth(). */
+static inline struct list *list_at(struct list *l, unsigned i)
+{
+	struct list *p = l->next;
+
+	while (p != l && i--) {
+		p = p->next;
+	}
+	return p == l ? 0 : p;
+}
+
 #define list_entry(n, type, member) container_of(n, type, member)
+/* The i-th `type *`, or NULL. */
+#define list_nth(head, i, type, member)                                                  \
+	({                                                                               \
+		struct list *nth_ = list_at(head, i);                                    \
+		nth_ ? list_entry(nth_, type, member) : NULL;                            \
+	})
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 /* `type *` pos walks the list; `_safe` allows removing pos itself. */
 #define list_for_each(pos, head, member)                                                 \

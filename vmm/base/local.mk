@@ -3,6 +3,7 @@ libbase_a_SOURCES = \
 	%D%/bytes.h \
 	%D%/compiler.h \
 	%D%/err.c %D%/err.h \
+	%D%/iov.c %D%/iov.h \
 	%D%/list.h \
 	%D%/log.c %D%/log.h \
 	%D%/opt-internal.h \

@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "core/gmem-internal.h"
+#include "core/lock-stat.h"
 
 struct gmem_reader {
 	_Atomic uint64_t seen;
@@ -254,7 +255,7 @@ void gmem_set_kick_hook(void (*fn)(void *), void *opaque)
 
 void gmem_synchronize(void)
 {
-	uint64_t epoch = atomic_fetch_add(&gmem_epoch, 1) + 1;
+	uint64_t epoch = atomic_fetch_add(&gmem_epoch, 1) + 1, since = lock_stat_now();
 
 	if (gmem_kick_fn) {
 		gmem_kick_fn(gmem_kick_opaque);
@@ -271,6 +272,7 @@ void gmem_synchronize(void)
 		}
 		usleep(us);
 	}
+	lock_stat_waited("(memory map grace period)", since);
 	gmem_quiescent();
 	gmem_reclaim();
 }

@@ -275,25 +275,12 @@ void object_help(void)
 
 unsigned object_count(void)
 {
-	struct object *o;
-	unsigned n = 0;
-
-	list_for_each(o, &object_list, link) {
-		n++;
-	}
-	return n;
+	return list_len(&object_list);
 }
 
 struct object *object_at(unsigned i)
 {
-	struct object *o;
-
-	list_for_each(o, &object_list, link) {
-		if (!i--) {
-			return o;
-		}
-	}
-	return NULL;
+	return list_nth(&object_list, i, struct object, link);
 }
 
 struct object *object_find(const char *id)

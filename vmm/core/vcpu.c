@@ -31,6 +31,7 @@
 #include "base/log.h"
 #include "core/cpu/arch.h"
 #include "core/futex.h"
+#include "core/lock-stat.h"
 #include "core/vm-internal.h"
 #include "core/vm.h"
 
@@ -165,6 +166,7 @@ static void vcpu_leave_guest(struct vcpu *c)
 static void vcpu_enter_guest(struct vcpu *c)
 {
 	struct vm *vm = c->vm;
+	uint64_t since;
 
 	for (;;) {
 		atomic_store(&c->running, true);
@@ -172,6 +174,7 @@ static void vcpu_enter_guest(struct vcpu *c)
 			return;
 		}
 		vcpu_leave_guest(c);
+		since = lock_stat_now();
 		gmem_offline();
 		lk_acquire(&vm->lk);
 		while (atomic_load(&vm->exclusive)) {
@@ -179,6 +182,7 @@ static void vcpu_enter_guest(struct vcpu *c)
 		}
 		lk_release(&vm->lk);
 		gmem_online();
+		lock_stat_waited("(another's exclusive section)", since);
 	}
 }
 
@@ -187,6 +191,7 @@ void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *o
 	_Atomic uint32_t done = 0;
 	struct vcpu_work w = { .fn = fn, .opaque = opaque, .done = &done };
 	struct vcpu *self = vcpu_this;
+	uint64_t since;
 	bool was_running;
 
 	if (c == self || !atomic_load(&c->online)) {
@@ -203,6 +208,7 @@ void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *o
 		return;
 	}
 	/* Two vCPUs may wait for each other: each does its own work meanwhile. */
+	since = lock_stat_now();
 	was_running = atomic_load(&self->running);
 	if (was_running) {
 		vcpu_leave_guest(self);
@@ -213,6 +219,7 @@ void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *o
 		futex_wait(&done, 0, 1000000);
 		gmem_online();
 	}
+	lock_stat_waited("(work on another vCPU)", since);
 	if (was_running) {
 		vcpu_enter_guest(self);
 		if (self->vm->hv->vcpu.kick) {
@@ -252,6 +259,7 @@ void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque)
 {
 	struct vcpu *self = vcpu_this;
 	bool was_running = self && atomic_load(&self->running);
+	uint64_t since = lock_stat_now();
 
 	if (was_running) {
 		vcpu_leave_guest(self);
@@ -259,6 +267,7 @@ void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque)
 	gmem_offline();
 	vm_exclusive_begin(vm);
 	gmem_online();
+	lock_stat_waited("(own exclusive section)", since);
 	fn(opaque);
 	lk_acquire(&vm->lk);
 	atomic_store(&vm->exclusive, false);
@@ -304,7 +313,7 @@ static bool vcpu_may_run(struct vcpu *c)
 	struct vm *vm = c->vm;
 
 	LOCK_SCOPE(&vm->lk);
-	if (!c->stop) {
+	if (!c->stop && !c->held) {
 		c->stopped = false;
 		return true;
 	}

@@ -712,25 +712,12 @@ int chardev_take_fd(struct chardev *c)
 
 unsigned chardev_count(void)
 {
-	struct chardev *c;
-	unsigned n = 0;
-
-	list_for_each (c, &chardev_all, link) {
-		n++;
-	}
-	return n;
+	return list_len(&chardev_all);
 }
 
 struct chardev *chardev_at(unsigned i)
 {
-	struct chardev *c;
-
-	list_for_each (c, &chardev_all, link) {
-		if (i-- == 0) {
-			return c;
-		}
-	}
-	return NULL;
+	return list_nth(&chardev_all, i, struct chardev, link);
 }
 
 void chardev_help(void)

@@ -191,25 +191,12 @@ const char *netdev_info(const struct netdev *n)
 
 unsigned netdev_count(void)
 {
-	struct netdev *n;
-	unsigned k = 0;
-
-	list_for_each (n, &netdev_all, link) {
-		k++;
-	}
-	return k;
+	return list_len(&netdev_all);
 }
 
 struct netdev *netdev_at(unsigned i)
 {
-	struct netdev *n;
-
-	list_for_each (n, &netdev_all, link) {
-		if (i-- == 0) {
-			return n;
-		}
-	}
-	return NULL;
+	return list_nth(&netdev_all, i, struct netdev, link);
 }
 
 #ifndef HAVE_SLIRP
