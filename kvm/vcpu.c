@@ -123,9 +123,14 @@ void kvm_vcpu_finish_io(struct kvm_vcpu *v)
 {
 	/* A string instruction may ask again for its next part; MMIO in pieces too. */
 	for (unsigned i = 0; v->io_pending && i < 4096; i++) {
+		int r;
+
 		v->io_pending = false;
+		kvm_gate_enter(v);
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
+		r = ioctl(v->fd, KVM_RUN, 0);
+		kvm_gate_leave(v);
+		if (r < 0) {
 			return; /* EINTR: done, nothing was executed */
 		}
 		if (v->run->exit_reason == KVM_EXIT_IO) {
@@ -151,14 +156,11 @@ static enum kvm_next kvm_vcpu_broken(struct kvm_vcpu *v, const char *what,
 static enum kvm_next kvm_vcpu_internal(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
 	char what[160];
-	unsigned sub = v->run->internal.suberror;
 
 	if (kvm_burst_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
-	snprintf(what, sizeof(what), "KVM stopped with internal error %u%s", sub,
-		 sub == KVM_INTERNAL_ERROR_EMULATION ? ": it cannot execute this instruction" :
-		 sub == KVM_INTERNAL_ERROR_DELIVERY_EV ? ": event delivery" : "");
+	kvm_say_internal(v->run, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
@@ -177,6 +179,9 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return KVM_GO_ON;
+	case KVM_EXIT_DIRTY_RING_FULL:
+		kvm_dirty_ring_full(v);
+		return KVM_GO_ON;
 	case KVM_EXIT_HLT:
 		kvm_arch_halted(v);
 		*why = VCPU_EXIT_HALT;
@@ -191,18 +196,27 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	case KVM_EXIT_INTERNAL_ERROR:
 		return kvm_vcpu_internal(v, why);
 	case KVM_EXIT_FAIL_ENTRY:
-		snprintf(what, sizeof(what), "the processor refuses to run the guest "
-			 "(entry failure 0x%llx)", (unsigned long long)
-			 run->fail_entry.hardware_entry_failure_reason);
+		kvm_say_entry_failure(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	default:
 		if (kvm_arch_exit(v)) {
 			return KVM_GO_ON;
 		}
-		snprintf(what, sizeof(what), "KVM stopped with unknown exit reason %u",
-			 run->exit_reason);
+		kvm_say_exit(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	}
+}
+
+/* EAGAIN: KVM slept for a vCPU that waits for STARTUP, or asks for another try. One that
+ * says so for ever must not spin. */
+static bool kvm_vcpu_may_retry(struct kvm_vcpu *v)
+{
+	enum { KVM_AGAIN_FREE = 64, KVM_AGAIN_MAX = 5000 };
+
+	if (++v->n_again > KVM_AGAIN_FREE) {
+		usleep(1000);
+	}
+	return v->n_again < KVM_AGAIN_MAX;
 }
 
 static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
@@ -210,22 +224,29 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	char what[160];
 	int r, err;
 
+	kvm_gate_enter(v);
 	r = ioctl(v->fd, KVM_RUN, 0);
 	err = errno;
+	kvm_gate_leave(v);
 	v->io_pending = false;
 	kvm_arch_post_run(v);
 	v->n_exits++;
 	gmem_quiescent();
 	if (r >= 0) {
+		v->n_again = 0;
 		return kvm_vcpu_exit(v, why);
 	}
-	if (err == EINTR || err == EAGAIN) {
+	if (err == EINTR) {
+		v->n_again = 0;
+		return KVM_GO_ON;
+	}
+	if (err == EAGAIN && kvm_vcpu_may_retry(v)) {
 		return KVM_GO_ON;
 	}
 	if (err == EFAULT && kvm_burst_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
-	snprintf(what, sizeof(what), "KVM_RUN failed: %s", strerror(err));
+	kvm_say_run_error(err, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
@@ -273,23 +294,26 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 {
 	unsigned long id = kvm_arch_vcpu_id(v->c);
 
+	if (v->k->slot_err.text[0]) {
+		return err_set(e, -ENOMEM, "%s", v->k->slot_err.text);
+	}
 	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, id);
 	if (v->fd < 0) {
-		return err_set_errno(e, v->fd, "KVM refuses to create vCPU %u (id %lu)",
-				     v->c->index, id);
+		return kvm_say_create_vcpu(-v->fd, v->c->index, id, e);
 	}
 	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {
 		v->run = NULL;
 		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u", v->c->index);
 	}
-	return 0;
+	return kvm_dirty_vcpu_init(v, e);
 }
 
 static void kvm_vcpu_close(struct kvm_vcpu *v)
 {
 	kvm_hybrid_vcpu_fini(v);
 	kvm_arch_vcpu_fini(v);
+	kvm_dirty_vcpu_fini(v);
 	if (v->run) {
 		munmap(v->run, v->k->run_size);
 	}
@@ -311,16 +335,19 @@ int kvm_vcpu_init(struct vcpu *c, struct err *e)
 	v->k = c->vm->hv_priv;
 	v->fd = v->stats_fd = -1;
 	atomic_store(&v->tid, (int)gettid());
-	r = kvm_vcpu_open(v, e);
+	r = c->index == 0 ? kvm_check_vcpus(v->k, e) : 0;
+	r = r < 0 ? r : kvm_vcpu_open(v, e);
 	r = r < 0 ? r : kvm_arch_vcpu_init(v, e);
 	if (r >= 0) {
 		c->hv = v;
 		kvm_vcpu_this = v;
+		kvm_mem_add_vcpu(v);
 		r = kvm_hybrid_vcpu_init(v, e);
 	}
 	if (r < 0) {
 		kvm_vcpu_this = NULL;
 		c->hv = NULL;
+		kvm_mem_del_vcpu(v);
 		kvm_vcpu_close(v);
 	}
 	return r;
@@ -334,6 +361,7 @@ void kvm_vcpu_fini(struct vcpu *c)
 		return;
 	}
 	kvm_vcpu_this = NULL;
+	kvm_mem_del_vcpu(v);
 	kvm_vcpu_close(v);
 	c->hv = NULL;
 }
