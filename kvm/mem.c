@@ -106,6 +106,22 @@ static void kvm_mem_drop_unwanted(struct kvm *k, struct kvm_slot *want, unsigned
 	}
 }
 
+/* At start-up the first vCPU reports it; a running machine pauses: memory that is not there
+ * would be a crash of the guest's at some later moment. */
+static void kvm_mem_refused(struct kvm *k, const struct kvm_slot *s, int err)
+{
+	struct err e = ERR_INIT;
+
+	(void)kvm_say_slot(err, s->start, s->start + s->size, k->phys_bits, &e);
+	if (!k->slot_err.text[0]) {
+		k->slot_err = e;
+	}
+	if (k->vm->n_vcpus && atomic_load(&k->vm->vcpus[0]->online)) {
+		log_error("%s; the machine pauses", e.text);
+		vm_request_stop(k->vm, RUN_INTERNAL_ERROR);
+	}
+}
+
 static void kvm_mem_add(struct kvm *k, const struct kvm_slot *s)
 {
 	unsigned i = 0;
@@ -121,8 +137,7 @@ static void kvm_mem_add(struct kvm *k, const struct kvm_slot *s)
 	}
 	r = kvm_mem_set(k, i, s);
 	if (r < 0) {
-		log_error("KVM refuses memory %llx..%llx: %s", (unsigned long long)s->start,
-			  (unsigned long long)(s->start + s->size), strerror(-r));
+		kvm_mem_refused(k, s, -r);
 		return;
 	}
 	k->slots[i] = *s;

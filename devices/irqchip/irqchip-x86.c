@@ -200,6 +200,21 @@ static int irqchip_try_hv(struct irqchip_x86 *c, const struct irqchip_x86_cfg *c
 	return 0;
 }
 
+/* ---- moving ---- */
+
+int irqchip_x86_move(struct irqchip_x86 *c, bool to_hv, struct err *e)
+{
+	if (container_of(c, struct irqchip_priv, pub)->in_hv && !to_hv) {
+		return err_set(e, -ENOTSUP, "the hypervisor's interrupt controllers keep their state");
+	}
+	return 0;
+}
+
+static int irqchip_vm_move(struct vm *vm, bool to_hv, struct err *e)
+{
+	return irqchip_x86_move(vm->chips, to_hv, e);
+}
+
 struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_cfg *cfg,
 				       struct err *e)
 {
@@ -212,9 +227,12 @@ struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_c
 	}
 	p->pub.vm = vm;
 	p->pub.lapics = &p->set;
+	vm->chips = &p->pub;
+	vm->chips_move = irqchip_vm_move;
 	r = irqchip_try_hv(&p->pub, cfg, e);
 	if (r <= 0) {
 		p->in_hv = r == 0;
+		atomic_store(&vm->chips_in_hv, p->in_hv);
 		return r == 0 ? &p->pub : NULL;
 	}
 	if (irqchip_start_loop(p, !cfg->control_loop, e) < 0 ||

@@ -58,6 +58,8 @@ struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_c
 /* Hot-plugged vCPU: gives it a local APIC. Control thread, before it runs. */
 int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e) __must_check;
 void irqchip_x86_free(struct irqchip_x86 *c);
+/* vm->chips_move (core/vm.h): the hypervisor's chips take over, or ours. */
+int irqchip_x86_move(struct irqchip_x86 *c, bool to_hv, struct err *e) __must_check;
 /* The NMI button (QMP inject-nmi): LINT1 of all. */
 void irqchip_x86_nmi(struct irqchip_x86 *c);
 

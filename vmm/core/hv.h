@@ -20,10 +20,13 @@
 struct vm;
 struct vcpu;
 struct opt;
+struct x86_chips;
 
 #define SIG_KICK SIGUSR1
 
-enum { HV_GSI_PIC = 32 };
+/* GSIs of the hypervisor's chips, for set_gsi: 0..23 IOAPIC pins (0 is pin 2) and, below
+ * 16, PIC inputs; inputs of the PIC alone; pins of the IOAPIC alone. */
+enum { HV_GSI_PIC = 32, HV_GSI_IOAPIC = 48 };
 
 enum vcpu_exit {
 	VCPU_EXIT_KICK,	    /* somebody called vcpu_kick; look at the requests */
@@ -37,6 +40,8 @@ struct hv_ops {
 	const char *name; /* "tcg", "kvm", "xen" */
 	/* 0 when usable here; else why not and what to do. No side effects. */
 	int (*probe)(struct err *e);
+	/* After probe(): is it faster than the translator? Says why in *why. NULL: yes. */
+	bool (*is_fast)(struct err *why);
 	int (*vm_init)(struct vm *vm, struct opt *opts, struct err *e);
 	void (*vm_fini)(struct vm *vm);
 
@@ -53,10 +58,19 @@ struct hv_ops {
 	} vcpu;
 
 	struct { /* NULL members: the board uses the user-space chips */
-		/* 0: the hypervisor's chips are there, and vm->msi is set; 1: use the
-		 * user-space ones all the same. set_gsi: HV_GSI_PIC + n is input n of the PIC
-		 * alone. */
+		/* 0: the hypervisor has chips, vm->hv_chips says which; 1: it has none. The
+		 * user-space ones exist all the same and own the state at first. */
 		int (*create_irqchip)(struct vm *vm, bool split, struct err *e);
+		/* Chips' state, those of vm->hv_chips (core/cpu/x86-chips.h). Every vCPU is out
+		 * of guest code, no line moves and no MSI is sent meanwhile. get leaves timers
+		 * of these chips stopped. */
+		int (*chips_set)(struct vm *vm, const struct x86_chips *s, struct err *e);
+		int (*chips_get)(struct vm *vm, struct x86_chips *s, struct err *e);
+		/* Split chips: what an IOAPIC pin sends if it is level-triggered, so that the
+		 * hypervisor tells of its EOI; NULL: nothing. */
+		void (*ioapic_route)(struct vm *vm, unsigned pin, const struct msi_msg *m);
+		/* HPET legacy replacement takes the line from the hypervisor's PIT. */
+		void (*pit_irq_enable)(struct vm *vm, bool on);
 		void (*set_gsi)(struct vm *vm, unsigned gsi, int level);
 		const struct msi_ops *msi;
 		int (*irqfd)(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
@@ -80,6 +94,13 @@ struct hv_ops {
 		/* Lazily kept state becomes plain, for state_push of the owner. */
 		void (*settle)(struct vcpu *c);
 	} burst;
+
+	struct { /* control thread; NULL: this accelerator is the only one a VM can have */
+		/* Moves the whole running or paused VM to the accelerator of that name. */
+		int (*set)(struct vm *vm, const char *accel, struct err *e);
+		/* Who runs it, why, and counters (x-lodge-query-accel). */
+		struct opt *(*query)(struct vm *vm);
+	} accel;
 
 	/* debugging (gdb stub, x-lodge-query-jit, info jit): may be NULL */
 	struct opt *(*query_stats)(struct vm *vm);

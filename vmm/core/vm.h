@@ -101,6 +101,7 @@ struct vcpu {
 	_Atomic bool running;	/* inside run() */
 	_Atomic bool online;	/* its thread runs */
 	bool stop, stopped;	/* under vm->lk */
+	bool held;		/* vm_hold_vcpus(); under vm->lk */
 	_Atomic bool unplug, sleeping;
 	_Atomic uint32_t wake_seq; /* futex: see vcpu.c */
 	struct vcpu_work *_Atomic work; /* newest first */
@@ -117,6 +118,23 @@ struct vm {
 	struct mr mem_root, io_root;
 	uint64_t ram_size;
 	struct msi_sink msi;
+	/*
+	 * Interrupt controllers (x86; registered by devices/irqchip, NULL on other boards).
+	 * chips_move makes the accelerator's own chips take over (to_hv), or the user-space
+	 * models. Nothing happens when they are there already, or when the accelerator has
+	 * none. All vCPUs are out of guest code (vm_stop, vm_exclusive). To user space:
+	 * pull a vCPU's state after or before, but before anyone runs it. To the
+	 * accelerator: while the structs hold the vCPUs' state, push afterwards: pending
+	 * INIT and STARTUP requests are carried out on the structs.
+	 * A reset leaves them where the last chips_move (or creation) wanted them.
+	 */
+	int (*chips_move)(struct vm *vm, bool to_hv, struct err *e);
+	void (*chips_reset)(struct vm *vm, bool done); /* vm_reset: before, and after */
+	int (*chips_ext_ack)(struct vm *vm);   /* INTA to the user-space PIC: vector or -1 */
+	void (*chips_eoi)(struct vm *vm, uint8_t vector); /* to the user-space IOAPICs */
+	unsigned hv_chips;	  /* X86_CHIP_* that the accelerator has */
+	_Atomic bool chips_in_hv; /* it owns them now */
+	void *chips;		  /* devices/irqchip's own */
 	struct vcpu **vcpus;
 	unsigned n_vcpus, max_vcpus;
 	struct {
@@ -156,6 +174,10 @@ void vm_stop(struct vm *vm, enum run_state into);
  * CAUSE_NONE is the power-on reset, which nobody is told of. */
 void vm_reset(struct vm *vm, enum vm_cause why);
 void vm_set_state(struct vm *vm, enum run_state s);
+/* Every vCPU out of guest code, waiting, whatever the run state, which nobody sees change;
+ * vcpu_run_on_sync() works meanwhile. Not nested; no other vm_*() in between. */
+void vm_hold_vcpus(struct vm *vm);
+void vm_release_vcpus(struct vm *vm);
 bool vm_is_running(const struct vm *vm);
 
 /* Any thread, any lock below RANK_LOOP. Acted upon by vm->loop. */

@@ -2,6 +2,7 @@ noinst_LIBRARIES += libcpu.a
 libcpu_a_SOURCES = \
 	%D%/arch.h \
 	%D%/fields.h \
+	%D%/x86-chips.h \
 	%D%/x86-cpuid.c \
 	%D%/x86-feature.c \
 	%D%/x86-fields.c \
