@@ -322,6 +322,8 @@ struct opt *kvm_move_query(struct vm *vm)
 	opt_put_bool(o, "pinned", k->pinned);
 	opt_put_str(o, "chips", atomic_load(&vm->chips_in_hv) ? "kvm" : "user");
 	opt_put_int(o, "moves", (int64_t)k->n_moves);
+	opt_put_int(o, "gates", (int64_t)atomic_load(&k->n_gates));
+	opt_put_str(o, "dirty-log", k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)k->n_stays);
 	opt_put_int(o, "last-move-ns", (int64_t)k->last_move_ns);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {

@@ -6,7 +6,7 @@
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
  *
- * Known gaps: no split irqchip; no dirty log; no nested state; no asynchronous page
+ * Known gaps: no split irqchip; no nested state; no asynchronous page
  * faults.
  */
 #include "config.h"
@@ -185,6 +185,7 @@ static void kvm_vm_fini(struct vm *vm)
 		return;
 	}
 	kvm_mem_fini(k);
+	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
 	kvm_arch_vm_fini(k);
 	if (k->vm_fd >= 0) {
@@ -204,9 +205,11 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	}
 	k->vm = vm;
 	k->vm_fd = -1;
+	lk_init(&k->mem_lk, RANK_HV_MEM, "KVM memory");
 	k->why = "the machine was started with it";
 	r = kvm_options(k, opts, e);
 	r = r < 0 ? r : kvm_create_vm(k, e);
+	r = r < 0 ? r : kvm_dirty_options(k, opts, e);
 	if (r < 0) {
 		k->fallback = false; /* is not set up yet */
 	}
@@ -271,6 +274,9 @@ const struct hv_ops kvm_hv_ops = {
 		 .set_gsi = kvm_arch_set_gsi,
 		 .irqfd = kvm_arch_irqfd,
 		 .ioeventfd = kvm_irq_ioeventfd },
+	.mem = { .dirty_start = kvm_dirty_start,
+		 .dirty_stop = kvm_dirty_stop,
+		 .dirty_collect = kvm_dirty_collect },
 	.accel = { .set = kvm_move_set, .query = kvm_move_query },
 	.query_stats = kvm_query_stats,
 };

@@ -4,6 +4,8 @@
  *
  *   kvm.c       probe, VM life cycle, the table
  *   mem.c       memory slots, following the flat map
+ *   gate.c      keeping vCPUs out of KVM_RUN for a moment
+ *   dirty.c     dirty ring and dirty bitmap
  *   vcpu.c      vCPU threads: KVM_RUN, kicks, exits
  *   irq.c       ioeventfd, irqfd, MSI
  *   hybrid.c        what KVM drops, the translator catches: set-up, how KVM does
@@ -27,6 +29,7 @@
 
 #include "base/err.h"
 #include "core/gmem.h"
+#include "core/lock.h"
 #include "core/vm.h"
 
 struct kvm_arch_vm;
@@ -36,18 +39,36 @@ struct kvm_slot {
 	gpa_t start;
 	uint64_t size;
 	uint8_t *host; /* NULL: the slot number is free */
-	uint32_t flags;
+	uint32_t flags;	  /* KVM_MEM_READONLY or 0 */
+	uint64_t ram_off; /* of `host` in the RAM offset space */
 };
+
+enum kvm_dirty_mode { KVM_DIRTY_BITMAP, KVM_DIRTY_BITMAP_CLEAR, KVM_DIRTY_RING };
 
 struct kvm {
 	struct vm *vm;
 	int vm_fd;
 	size_t run_size;
 	struct aspace_listener listener;
-	struct kvm_slot *slots; /* under the topology lock of gmem */
+	struct lk mem_lk;	/* what follows */
+	struct kvm_slot *slots;
 	unsigned n_slots, max_slots;
 	unsigned phys_bits;	/* of the host; 0: unknown */
 	bool readonly_mem;
+	struct kvm_vcpu **all;	/* that have a KVM vCPU, by index */
+	unsigned n_all;
+	struct {
+		bool on;
+		enum kvm_dirty_mode mode; /* set before the first vCPU */
+		uint32_t ring_n;	  /* entries of a vCPU's ring */
+		uint64_t *bitmap;	  /* of one slot */
+		size_t bitmap_size;
+	} dirty;
+
+	/* gate.c */
+	_Atomic uint32_t gate; /* closed by so many */
+	_Atomic uint32_t gate_watched;
+	_Atomic uint64_t n_gates;
 	struct err slot_err;	/* a slot was refused: the machine does not start */
 
 	/* hybrid*.c */
@@ -79,9 +100,13 @@ struct kvm_vcpu {
 	_Atomic bool in_guest; /* near KVM_RUN: kicks need the signal */
 	unsigned n_again;      /* KVM_RUN said EAGAIN so often in a row */
 	bool io_pending;       /* the exit's data has not been given back to KVM */
+	_Atomic uint32_t run_seq; /* odd: in KVM_RUN; see gate.c */
+	struct kvm_dirty_gfn *ring; /* NULL: none; under mem_lk */
+	uint32_t ring_next;
 
 	/* hybrid*.c */
 	_Atomic bool in_fallback; /* the translator runs it; the struct holds the state */
+	bool halt_exit;		  /* the translator's last run ended so */
 	bool ran_kvm;		  /* for the whole of the last tick */
 	_Atomic bool tick;	  /* the profiling timer has fired */
 	timer_t timer;
@@ -108,12 +133,39 @@ int kvm_check_vcpus(struct kvm *k, struct err *e);
 
 /* mem.c */
 void kvm_mem_init(struct kvm *k);
+/* Tells KVM of a slot (again, after dirty.on has changed). mem_lk held. */
+int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s);
+void kvm_mem_add_vcpu(struct kvm_vcpu *v);
+void kvm_mem_del_vcpu(struct kvm_vcpu *v);
 void kvm_mem_fini(struct kvm *k);
 /* Slots the map wants, ascending; up to `max`; the number wanted. */
 unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *out,
 		      unsigned max);
 /* Makes KVM forget every shadow page: guest page tables were written behind its back. */
 void kvm_mem_zap_shadow(struct kvm *k);
+
+/* gate.c: around KVM_RUN, on the vCPU's thread with no lock held */
+void kvm_gate_enter(struct kvm_vcpu *v);
+void kvm_gate_leave(struct kvm_vcpu *v);
+/* mem_lk held. close: until open, nobody but the calling vCPU's own thread is in KVM_RUN.
+ * flush: who was in it has come out of it since. */
+void kvm_gate_close(struct kvm *k);
+void kvm_gate_open(struct kvm *k);
+void kvm_gate_flush(struct kvm *k);
+
+/* dirty.c */
+int kvm_dirty_options(struct kvm *k, struct opt *o, struct err *e);
+void kvm_dirty_fini(struct kvm *k);
+/* mem_lk held: a slot's record goes to dirty_mark() before the slot is deleted. Gate closed. */
+void kvm_dirty_save_slot(struct kvm *k, unsigned slot);
+void kvm_dirty_save_rings(struct kvm *k);
+int kvm_dirty_vcpu_init(struct kvm_vcpu *v, struct err *e);
+void kvm_dirty_vcpu_fini(struct kvm_vcpu *v);
+void kvm_dirty_ring_full(struct kvm_vcpu *v);
+int kvm_dirty_start(struct vm *vm, struct err *e);
+int kvm_dirty_stop(struct vm *vm, struct err *e);
+int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
+		      struct err *e);
 
 /* vcpu.c */
 void kvm_vcpu_setup_signal(void);
@@ -185,6 +237,8 @@ bool kvm_arch_exit(struct kvm_vcpu *v);
 void kvm_arch_halted(struct kvm_vcpu *v);
 /* After a pull, when the struct becomes what counts: what KVM kept besides it. */
 void kvm_arch_take_over(struct kvm_vcpu *v);
+/* Before each run in the translator. */
+void kvm_arch_before_translator(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
 void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
 bool kvm_arch_nested_paging(void);

@@ -123,9 +123,14 @@ void kvm_vcpu_finish_io(struct kvm_vcpu *v)
 {
 	/* A string instruction may ask again for its next part; MMIO in pieces too. */
 	for (unsigned i = 0; v->io_pending && i < 4096; i++) {
+		int r;
+
 		v->io_pending = false;
+		kvm_gate_enter(v);
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
+		r = ioctl(v->fd, KVM_RUN, 0);
+		kvm_gate_leave(v);
+		if (r < 0) {
 			return; /* EINTR: done, nothing was executed */
 		}
 		if (v->run->exit_reason == KVM_EXIT_IO) {
@@ -174,6 +179,9 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return KVM_GO_ON;
+	case KVM_EXIT_DIRTY_RING_FULL:
+		kvm_dirty_ring_full(v);
+		return KVM_GO_ON;
 	case KVM_EXIT_HLT:
 		kvm_arch_halted(v);
 		*why = VCPU_EXIT_HALT;
@@ -216,8 +224,10 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	char what[160];
 	int r, err;
 
+	kvm_gate_enter(v);
 	r = ioctl(v->fd, KVM_RUN, 0);
 	err = errno;
+	kvm_gate_leave(v);
 	v->io_pending = false;
 	kvm_arch_post_run(v);
 	v->n_exits++;
@@ -250,7 +260,10 @@ static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 			kvm_hybrid_tick(v);
 		}
 		if (unlikely(atomic_load(&v->in_fallback))) {
-			return hv_fallback->vcpu.run(v->c);
+			kvm_arch_before_translator(v);
+			why = hv_fallback->vcpu.run(v->c);
+			v->halt_exit = why == VCPU_EXIT_HALT;
+			return why;
 		}
 		if (atomic_load(&v->c->exit_request)) {
 			return VCPU_EXIT_KICK;
@@ -293,13 +306,14 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 		v->run = NULL;
 		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u", v->c->index);
 	}
-	return 0;
+	return kvm_dirty_vcpu_init(v, e);
 }
 
 static void kvm_vcpu_close(struct kvm_vcpu *v)
 {
 	kvm_hybrid_vcpu_fini(v);
 	kvm_arch_vcpu_fini(v);
+	kvm_dirty_vcpu_fini(v);
 	if (v->run) {
 		munmap(v->run, v->k->run_size);
 	}
@@ -327,11 +341,13 @@ int kvm_vcpu_init(struct vcpu *c, struct err *e)
 	if (r >= 0) {
 		c->hv = v;
 		kvm_vcpu_this = v;
+		kvm_mem_add_vcpu(v);
 		r = kvm_hybrid_vcpu_init(v, e);
 	}
 	if (r < 0) {
 		kvm_vcpu_this = NULL;
 		c->hv = NULL;
+		kvm_mem_del_vcpu(v);
 		kvm_vcpu_close(v);
 	}
 	return r;
@@ -345,6 +361,7 @@ void kvm_vcpu_fini(struct vcpu *c)
 		return;
 	}
 	kvm_vcpu_this = NULL;
+	kvm_mem_del_vcpu(v);
 	kvm_vcpu_close(v);
 	c->hv = NULL;
 }

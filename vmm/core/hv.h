@@ -78,10 +78,11 @@ struct hv_ops {
 				 bool match, uint64_t data, bool pio, bool add);
 	} irq;
 
-	struct {
+	struct { /* called by core/dirty.c only; bursts and stays of hv_fallback included */
 		int (*dirty_start)(struct vm *vm, struct err *e);
 		int (*dirty_stop)(struct vm *vm, struct err *e);
-		/* ORs one bit a 4 KiB page of [ram_off, len) into bits and clears the source. */
+		/* ORs one bit a 4 KiB page of [ram_off, len) into bits and clears the source;
+		 * contract in core/dirty.h, 2 and 3. */
 		int (*dirty_collect)(struct vm *vm, uint64_t ram_off, uint64_t len,
 				     uint64_t *bits, struct err *e);
 	} mem;

@@ -105,6 +105,7 @@ struct vcpu {
 	_Atomic bool unplug, sleeping;
 	_Atomic uint32_t wake_seq; /* futex: see vcpu.c */
 	struct vcpu_work *_Atomic work; /* newest first */
+	_Atomic uint64_t dirty_pages; /* recorded for it while a dirty log runs (core/dirty.h) */
 	char *qom_path;
 };
 
