@@ -260,7 +260,10 @@ static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 			kvm_hybrid_tick(v);
 		}
 		if (unlikely(atomic_load(&v->in_fallback))) {
-			return hv_fallback->vcpu.run(v->c);
+			kvm_arch_before_translator(v);
+			why = hv_fallback->vcpu.run(v->c);
+			v->halt_exit = why == VCPU_EXIT_HALT;
+			return why;
 		}
 		if (atomic_load(&v->c->exit_request)) {
 			return VCPU_EXIT_KICK;
