@@ -36,6 +36,23 @@ enum vcpu_exit {
 	VCPU_EXIT_ERROR,    /* internal error: the VM pauses for inspection */
 };
 
+/* Places beyond RAM: what a burst asks its owner about. CPU: registers and instructions of
+ * the processor that belong to its interrupt controller or hypervisor. */
+enum hv_place { HV_PLACE_MEM, HV_PLACE_PORT, HV_PLACE_CPU };
+
+/* What a burst has done, for its owner. */
+struct hv_burst_log {
+	unsigned done; /* instructions */
+	bool refused;  /* the first one needs the owner's interrupt controllers */
+	bool flushed;  /* address translations were flushed or switched */
+	bool lost;     /* more was stored than is listed */
+	unsigned n_stores;
+	struct hv_burst_store {
+		const uint8_t *host; /* 8 bytes, aligned */
+		uint64_t old;	     /* before the first store */
+	} store[32];
+};
+
 struct hv_ops {
 	const char *name; /* "tcg", "kvm", "xen" */
 	/* 0 when usable here; else why not and what to do. No side effects. */
@@ -71,6 +88,8 @@ struct hv_ops {
 		void (*ioapic_route)(struct vm *vm, unsigned pin, const struct msi_msg *m);
 		/* HPET legacy replacement takes the line from the hypervisor's PIT. */
 		void (*pit_irq_enable)(struct vm *vm, bool on);
+		/* Does a place belong to chips that the hypervisor owns now? NULL: none. */
+		bool (*owns)(struct vm *vm, enum hv_place where, uint64_t addr);
 		void (*set_gsi)(struct vm *vm, unsigned gsi, int level);
 		const struct msi_ops *msi;
 		int (*irqfd)(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
@@ -94,6 +113,8 @@ struct hv_ops {
 		enum vcpu_exit (*run)(struct vcpu *c, unsigned max_insns);
 		/* Lazily kept state becomes plain, for state_push of the owner. */
 		void (*settle)(struct vcpu *c);
+		/* Of the last run, until the next enter. */
+		const struct hv_burst_log *(*log)(struct vcpu *c);
 	} burst;
 
 	struct { /* control thread; NULL: this accelerator is the only one a VM can have */
