@@ -248,6 +248,7 @@ static int kvm_state_push(struct vcpu *c, struct err *e)
 	struct kvm_vcpu *v = c->hv;
 
 	v->io_pending = false; /* nobody waits for the answer any more */
+	kvm_arch_forget(v);
 	return kvm_move_after_reset(v) ? 0 : kvm_arch_push(v, true, e);
 }
 
