@@ -204,6 +204,7 @@ static bool arch_init_sipi(struct kvm_vcpu *v, uint32_t req, enum vcpu_exit *why
 	if (kvm_arch_pull(v, &e) < 0) {
 		goto broken;
 	}
+	kvm_arch_take_over(v);
 	if (req & X86_REQ_INIT) {
 		vcpu_clear_request(v->c, X86_REQ_INIT | X86_REQ_NMI | X86_REQ_SMI);
 		x86_init_reset(c);
@@ -293,6 +294,13 @@ void kvm_arch_halted(struct kvm_vcpu *v)
 	struct x86_cpu *c = v->c->arch;
 
 	c->nmi_masked = false; /* KVM keeps an NMI back by itself */
+}
+
+void kvm_arch_before_translator(struct kvm_vcpu *v)
+{
+	if (unlikely(v->halt_exit)) {
+		vcpu_clear_request(v->c, X86_REQ_UNHALT); /* that halt is over */
+	}
 }
 
 void kvm_arch_halt_in_kernel(struct kvm_vcpu *v)

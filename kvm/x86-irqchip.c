@@ -260,13 +260,4 @@ void kvm_x86_chip_vcpu_after_push(struct kvm_vcpu *v)
 	v->c->halted = false;
 	(void)kvm_ioctl(v->fd, KVM_SET_LAPIC, &v->arch->lapic);
 	(void)kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp);
-	/* The paravirtual pages of the last life: KVM must not write there any more. */
-	for (uint32_t msr = 0x4b564d00; msr <= 0x4b564d04; msr++) {
-		struct {
-			struct kvm_msrs h;
-			struct kvm_msr_entry e;
-		} m = { .h.nmsrs = 1, .e.index = msr };
-
-		(void)kvm_ioctl(v->fd, KVM_SET_MSRS, &m);
-	}
 }

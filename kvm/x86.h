@@ -9,6 +9,8 @@
 #define MSR_TSC		 0x10u
 #define MSR_TSC_DEADLINE 0x6e0u
 
+enum { KVM_X86_PV_MSRS = 4 };
+
 struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
 	unsigned xsave_size;
@@ -33,6 +35,8 @@ struct kvm_arch_vm {
 struct kvm_arch_vcpu {
 	uint8_t *xsave; /* also holds the components that the struct does not have */
 	bool ready;	/* an interrupt may be injected now */
+	uint64_t pv[KVM_X86_PV_MSRS]; /* as KVM has them */
+	bool nmi_waits; /* KVM had an NMI pending at the last pull */
 	bool failed_msr[64];
 	/* x86-irqchip.c */
 	bool reset_lapic;
@@ -49,6 +53,12 @@ extern const struct msi_ops kvm_x86_msi_ops;
 int kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
 void kvm_x86_chip_vcpu_before_push(struct kvm_vcpu *v);
 void kvm_x86_chip_vcpu_after_push(struct kvm_vcpu *v);
+
+/* x86-pv.c */
+void kvm_x86_pv_init(struct kvm_vcpu *v);
+void kvm_x86_pv_pull(struct kvm_vcpu *v);
+void kvm_x86_pv_push(struct kvm_vcpu *v);
+void kvm_x86_pv_enter(struct kvm_vcpu *v);
 
 /* x86-tsc.c: frequency (0: unknown), and whether guests see an offset (true unless asked) */
 bool kvm_x86_tsc_probe(bool ask_guest, int *khz);

@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "core/dirty.h"
 #include "tcg-fallback/rt/check.h"
 
 enum { RT_MODE_BITS = 3, RT_MAX_SPACE_ID = (1 << (12 - RT_MODE_BITS)) - 1 };
@@ -40,7 +41,9 @@ int rt_mmu_init(struct rt_vcpu *v, struct err *e)
 			   -1, 0);
 	v->ext = mmap(NULL, TCG_TLB_N * sizeof(*v->ext), PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED) {
+	v->wpage = mmap(NULL, TCG_TLB_N * sizeof(*v->wpage), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED || v->wpage == MAP_FAILED) {
 		return err_set(e, -ENOMEM, "translator: no memory for the TLB");
 	}
 	v->env->tlb_mask = TCG_TLB_N - 1;
@@ -54,6 +57,7 @@ void rt_mmu_fini(struct rt_vcpu *v)
 {
 	munmap(v->env->tlb, TCG_TLB_N * sizeof(struct tcg_tlb_entry));
 	munmap(v->ext, TCG_TLB_N * sizeof(*v->ext));
+	munmap(v->wpage, TCG_TLB_N * sizeof(*v->wpage));
 }
 
 void rt_win_reset(struct tcg_env *env, const uint8_t *sink)
@@ -74,15 +78,34 @@ static void rt_win_reset_v(struct rt_vcpu *v)
 
 void rt_drop_write_page(struct rt_vcpu *v, uint64_t ram_page)
 {
-	uint64_t off = ram_page << TCG_PAGE_BITS;
+	enum { STRIDE = 64 };
 
-	for (unsigned i = 0; i < TCG_TLB_N; i++) {
-		if (v->ext[i].ram_off == off) {
-			v->env->tlb[i].tag_w = TCG_TLB_NONE;
+	/* The inner loop has no exits: the compiler makes vector code of it. */
+	for (unsigned i = 0; i < TCG_TLB_N; i += STRIDE) {
+		uint32_t hit = 0;
+
+		for (unsigned k = 0; k < STRIDE; k++) {
+			hit |= v->wpage[i + k] == (uint32_t)ram_page;
+		}
+		for (unsigned k = 0; hit && k < STRIDE; k++) {
+			if (v->wpage[i + k] == (uint32_t)ram_page) {
+				v->wpage[i + k] = RT_NO_PAGE;
+				v->env->tlb[i + k].tag_w = TCG_TLB_NONE;
+			}
 		}
 	}
 	/* An entry may have been displaced while its window lives on. */
 	rt_win_reset_v(v);
+}
+
+uint32_t rt_mail_post(struct rt_vcpu *v, uint64_t ram_page)
+{
+	uint32_t slot = atomic_fetch_add(&v->mail.n, 1);
+
+	if (slot - atomic_load(&v->mail_done) < RT_MAILBOX) {
+		atomic_store(&v->mail.page[slot % RT_MAILBOX], ram_page);
+	}
+	return slot;
 }
 
 void rt_mail_drain(struct rt_vcpu *v)
@@ -193,11 +216,15 @@ void tcg_flush_space(struct tcg_env *env, uint64_t space)
 		struct rt_space *s = &v->spaces[i];
 
 		if (s->valid && s->space == space) {
-			rt_jc_flush_ctx(v, s->id);
-			s->valid = false; /* the old id is never used again before a wipe */
+			uint16_t id = s->id; /* never used again before a wipe */
+
+			s->valid = false;
 			if (v->cur_space == s) {
 				v->cur_space = NULL;
 				tcg_set_ctx(env, space, v->mode);
+				rt_jc_flush_ctx(v, id, v->cur_space->id);
+			} else {
+				rt_jc_flush_ctx(v, id, RT_JC_NO_SPACE >> RT_MODE_BITS);
 			}
 		}
 	}
@@ -237,6 +264,11 @@ static void rt_flush_range(struct rt_vcpu *v, uint64_t va, unsigned bits)
 	uint64_t first = (va & mask) >> TCG_PAGE_BITS;
 	struct tcg_env *env = v->env;
 
+	if (bits > TCG_PAGE_BITS) {
+		rt_jc_flush_pages(v, va & mask, BIT64(bits - TCG_PAGE_BITS));
+	} else {
+		rt_jc_flush_page(v, va);
+	}
 	for (uint64_t n = 0; n < BIT64(bits - TCG_PAGE_BITS); n++) {
 		unsigned i = (first + n) & (TCG_TLB_N - 1);
 		uint64_t page = (first + n) << TCG_PAGE_BITS;
@@ -250,7 +282,6 @@ static void rt_flush_range(struct rt_vcpu *v, uint64_t va, unsigned bits)
 			v->ext[i].ram_off = RT_NO_RAM;
 			v->ext[i].global = false;
 		}
-		rt_jc_flush_page(v, page);
 	}
 	for (unsigned i = 0; i < IR_WINDOWS; i++) {
 		uint64_t addend = (uint64_t)(uintptr_t)v->rt->sink - TCG_WIN_NONE;
@@ -321,7 +352,22 @@ static bool rt_view(struct rt_vcpu *v, uint64_t va, enum mmu_access acc, int mod
 	return true;
 }
 
-static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode,
+/* May the page be written unseen? While a dirty log runs, only if it is marked; a store
+ * marks it. Before the entry is filled: see core/dirty.h. */
+static bool rt_dirty_ok(struct rt_vcpu *v, uint64_t ram_off, bool store)
+{
+	if (!dirty_logging()) {
+		return true;
+	}
+	if (store && !dirty_is_marked(ram_off)) {
+		dirty_mark(ram_off, TCG_PAGE);
+		atomic_fetch_add_explicit(&v->c->dirty_pages, 1, memory_order_relaxed);
+		return true;
+	}
+	return dirty_is_marked(ram_off);
+}
+
+static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, bool store,
 				     const struct rt_page_view *w)
 {
 	uint64_t page = va & ~(uint64_t)(TCG_PAGE - 1);
@@ -342,13 +388,15 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode,
 	en->tag_r = w->r.r ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_x = w->r.x ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_w = TCG_TLB_NONE;
-	if (writable && p) {
+	v->wpage[i] = RT_NO_PAGE;
+	if (writable && rt_dirty_ok(v, w->ram_off, store) && p) {
 		if (!(atomic_load_explicit(&p->flags, memory_order_relaxed) & RT_PG_WMAP)) {
 			atomic_fetch_or(&p->flags, RT_PG_WMAP);
 		}
 		atomic_thread_fence(memory_order_seq_cst);
 		if (!(atomic_load(&p->flags) & RT_PG_CODE)) {
 			en->tag_w = page | ctx;
+			v->wpage[i] = (uint32_t)(w->ram_off >> TCG_PAGE_BITS);
 		}
 	}
 	return en;
@@ -427,7 +475,7 @@ static const uint8_t *rt_ld_page(struct rt_vcpu *v, uint64_t addr, unsigned size
 		}
 	}
 	if (w.host) {
-		rt_fill(v, addr, mode, &w);
+		rt_fill(v, addr, mode, rmw, &w);
 		return w.host + (addr & (TCG_PAGE - 1));
 	}
 	v->st_io++;
@@ -543,6 +591,7 @@ static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int 
 	if (rt_known_writable(v, en, addr, mode, &ram_off, &host)) {
 		p = rt_softmmu_page(v->rt, ram_off);
 		if (p && (atomic_load(&p->flags) & RT_PG_CODE)) {
+			(void)rt_dirty_ok(v, ram_off, true);
 			rt_st_code_page(v, ram_off, size, restart);
 			return host;
 		}
@@ -558,7 +607,7 @@ static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int 
 	if (p && (atomic_load(&p->flags) & RT_PG_CODE)) {
 		rt_st_code_page(v, w.ram_off + (addr & (TCG_PAGE - 1)), size, restart);
 	}
-	rt_fill(v, addr, mode, &w);
+	rt_fill(v, addr, mode, true, &w);
 	return w.host + (addr & (TCG_PAGE - 1));
 }
 
@@ -802,7 +851,7 @@ void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int
 				tcg_raise(env, true);
 			}
 			if (w.host) {
-				rt_fill(v, addr, mode, &w);
+				rt_fill(v, addr, mode, write, &w);
 			}
 		}
 		addr += n;
@@ -827,7 +876,7 @@ void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
 		if (!w.host) {
 			return NULL;
 		}
-		en = rt_fill(v, addr, mode, &w);
+		en = rt_fill(v, addr, mode, write, &w);
 		if ((write ? en->tag_w : en->tag_r) != tag) {
 			return NULL; /* code page, ROM: the slow way */
 		}
@@ -858,7 +907,7 @@ static bool rt_exec_view(struct rt_vcpu *v, uint64_t pc, bool probe, const uint8
 		return true;
 	}
 	if (!probe) {
-		rt_fill(v, pc, 0, &w);
+		rt_fill(v, pc, 0, false, &w);
 	}
 	*host = w.host + in;
 	*ram_off = w.ram_off + in;
