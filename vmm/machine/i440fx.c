@@ -141,6 +141,7 @@ static int i440fx_finish(struct machine *m, struct err *e)
 	};
 	struct i440fx_board *b = m->board;
 	struct acpi_desc d = pc_legacy_acpi(m);
+	int r;
 
 	d.pm_io = PIIX4_PM_BASE;
 	d.gpe0_io = PIIX4_PM_BASE + acpi_pm_piix4.gpe0;
@@ -149,7 +150,8 @@ static int i440fx_finish(struct machine *m, struct err *e)
 	i440fx_dsdt(m, b);
 	rtc_set_cmos(b->pc.legacy.rtc, 0x39, piix3_ide_translation(b->ide));
 	b->pc.firmware = i440fx_firmware;
-	return pc_finish(m, &d, extra, ARRAY_LEN(extra), e);
+	r = pc_boot_order(m, e);
+	return r < 0 ? r : pc_finish(m, &d, extra, ARRAY_LEN(extra), e);
 }
 
 static const char *const i440fx_aliases[] = { "pc-i440fx-*", NULL };
@@ -163,6 +165,7 @@ const struct machine_class machine_pc = {
 	.default_cpu = "max",
 	.blk_driver = "virtio-blk-pci",
 	.net_driver = "virtio-net-pci",
+	.has_ide = true,
 	.max_cpus = 254,
 	.default_ram = 512 << 20,
 	.build = i440fx_build,
