@@ -125,6 +125,7 @@ static int q35_build_timers(struct machine *m, struct q35 *q, struct err *e)
 	if (!q->rtc) {
 		return -EINVAL;
 	}
+	irqchip_x86_add_pit(q->pc.irq, &pit_chip_ops, q->pit);
 	rtc_set_memory(q->rtc, m->low_size, m->high_size);
 	rtc_set_cmos(q->rtc, 0x5f, m->cfg.cpus - 1);
 	if (q->has_hpet) {
