@@ -204,6 +204,7 @@ static bool arch_init_sipi(struct kvm_vcpu *v, uint32_t req, enum vcpu_exit *why
 	if (kvm_arch_pull(v, &e) < 0) {
 		goto broken;
 	}
+	kvm_arch_take_over(v);
 	if (req & X86_REQ_INIT) {
 		vcpu_clear_request(v->c, X86_REQ_INIT | X86_REQ_NMI | X86_REQ_SMI);
 		x86_init_reset(c);

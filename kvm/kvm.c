@@ -6,7 +6,7 @@
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
  *
- * Known gaps: no split irqchip; no dirty log; no nested state; no asynchronous page
+ * Known gaps: no split irqchip; no nested state; no asynchronous page
  * faults.
  */
 #include "config.h"
@@ -24,7 +24,8 @@
 #include "base/opt.h"
 #include "core/cpu/arch.h"
 
-static int kvm_fd = -1; /* control thread opens it */
+static int kvm_fd = -1;	   /* control thread opens it */
+static int kvm_new_vm = -1; /* made by the probe: the first VM is the test */
 
 int kvm_sys_fd(void)
 {
@@ -55,22 +56,6 @@ int kvm_cap(const struct kvm *k, unsigned cap)
 
 /* ---- probe ---- */
 
-static int kvm_open_failed(int err, struct err *e)
-{
-	switch (err) {
-	case ENOENT:
-		return err_set(e, -err, "/dev/kvm does not exist: load the kvm module for this "
-			       "processor (kvm_intel or kvm_amd), and switch virtualisation on "
-			       "in the firmware");
-	case EACCES:
-	case EPERM:
-		return err_set(e, -err, "/dev/kvm: permission denied: add yourself to group kvm "
-			       "and log in again");
-	default:
-		return err_set_errno(e, -err, "cannot open /dev/kvm");
-	}
-}
-
 static int kvm_check_api(int fd, struct err *e)
 {
 	static const struct {
@@ -82,13 +67,12 @@ static int kvm_check_api(int fd, struct err *e)
 	int v = kvm_ioctl_n(fd, KVM_GET_API_VERSION, 0);
 
 	if (v != KVM_API_VERSION) {
-		return err_set(e, -ENOTSUP, "/dev/kvm speaks API version %d, not %d", v,
-			       KVM_API_VERSION);
+		return kvm_say_api(v, e);
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
 		if (kvm_ioctl_n(fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
-			return err_set(e, -ENOTSUP, "this kernel's KVM is too old: it lacks %s",
-				       need[i].name);
+			return err_set(e, -ENOTSUP, "this kernel's KVM is too old: it lacks %s: "
+				       "use a newer kernel, or -accel tcg", need[i].name);
 		}
 	}
 	return kvm_arch_probe(fd, e);
@@ -103,15 +87,37 @@ static int kvm_probe(struct err *e)
 	}
 	fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	if (fd < 0) {
-		return kvm_open_failed(errno, e);
+		return kvm_say_open(errno, e);
 	}
 	r = kvm_check_api(fd, e);
+	if (r >= 0) {
+		/* Another hypervisor may hold the processor: only a VM shows it. */
+		kvm_new_vm = kvm_ioctl_n(fd, KVM_CREATE_VM, 0);
+		r = kvm_new_vm < 0 ? kvm_say_create_vm(-kvm_new_vm, e) : 0;
+	}
 	if (r < 0) {
 		close(fd);
 		return r;
 	}
 	kvm_fd = fd;
 	return 0;
+}
+
+/* Shadow paging on real hardware beats the translator too; a KVM that emulates kernel
+ * code does not. */
+static bool kvm_is_fast(struct err *why)
+{
+	if (kvm_arch_nested_paging()) {
+		err_set(why, 0, "hardware virtualisation with nested paging");
+		return true;
+	}
+	if (kvm_arch_has_hardware()) {
+		err_set(why, 0, "hardware virtualisation without nested paging");
+		return true;
+	}
+	err_set(why, 0, "KVM of this host has no hardware behind it and emulates guest kernels; "
+		"-accel kvm asks for it all the same");
+	return false;
 }
 
 /* ---- the VM ---- */
@@ -136,23 +142,38 @@ static int kvm_options(struct kvm *k, struct opt *o, struct err *e)
 	return r;
 }
 
+/* The limits of this kernel, for the vCPUs that the machine may have. */
+int kvm_check_vcpus(struct kvm *k, struct err *e)
+{
+	int max = kvm_cap(k, KVM_CAP_MAX_VCPUS), soft = kvm_cap(k, KVM_CAP_NR_VCPUS);
+	unsigned n = MAX(k->vm->n_vcpus, k->vm->max_vcpus);
+
+	max = max > 0 ? max : soft > 0 ? soft : 4;
+	if (n > (unsigned)max) {
+		return err_set(e, -EINVAL, "KVM allows %d vCPUs, not %u: fewer with -smp, or "
+			       "-accel tcg", max, n);
+	}
+	if (soft > 0 && k->vm->n_vcpus > (unsigned)soft) {
+		log_warn("%u vCPUs: KVM recommends at most %d here", k->vm->n_vcpus, soft);
+	}
+	return 0;
+}
+
 static int kvm_create_vm(struct kvm *k, struct err *e)
 {
 	int r;
 
-	k->vm_fd = kvm_ioctl_n(kvm_fd, KVM_CREATE_VM, 0);
+	k->vm_fd = kvm_new_vm >= 0 ? kvm_new_vm : kvm_ioctl_n(kvm_fd, KVM_CREATE_VM, 0);
+	kvm_new_vm = -1;
 	if (k->vm_fd < 0) {
-		return err_set_errno(e, k->vm_fd, "KVM refuses to create a virtual machine");
+		return kvm_say_create_vm(-k->vm_fd, e);
 	}
 	r = kvm_ioctl_n(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (r < (int)sizeof(struct kvm_run)) {
-		return err_set(e, -ENOTSUP, "KVM's run area has %d bytes", r);
+		return err_set(e, -ENOTSUP, "KVM's run area has %d bytes, too few for this kernel's "
+			       "own interface: is the module older than the kernel?", r);
 	}
 	k->run_size = (size_t)r;
-	r = kvm_cap(k, KVM_CAP_MAX_VCPUS);
-	if (r > 0 && k->vm->n_vcpus > (unsigned)r) {
-		return err_set(e, -EINVAL, "KVM allows %d vCPUs, not %u", r, k->vm->n_vcpus);
-	}
 	return 0;
 }
 
@@ -164,6 +185,7 @@ static void kvm_vm_fini(struct vm *vm)
 		return;
 	}
 	kvm_mem_fini(k);
+	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
 	kvm_arch_vm_fini(k);
 	if (k->vm_fd >= 0) {
@@ -183,8 +205,14 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	}
 	k->vm = vm;
 	k->vm_fd = -1;
+	lk_init(&k->mem_lk, RANK_HV_MEM, "KVM memory");
+	k->why = "the machine was started with it";
 	r = kvm_options(k, opts, e);
 	r = r < 0 ? r : kvm_create_vm(k, e);
+	r = r < 0 ? r : kvm_dirty_options(k, opts, e);
+	if (r < 0) {
+		k->fallback = false; /* is not set up yet */
+	}
 	r = r < 0 ? r : kvm_hybrid_init(k, e);
 	r = r < 0 ? r : kvm_arch_vm_init(k, e);
 	if (r < 0) {
@@ -214,34 +242,25 @@ static int kvm_state_pull(struct vcpu *c, struct err *e)
 	return kvm_arch_pull(v, e);
 }
 
+/* After a reset. */
 static int kvm_state_push(struct vcpu *c, struct err *e)
 {
 	struct kvm_vcpu *v = c->hv;
 
-	/* A reset: it goes through KVM, which has the last word on the TSC; a stay in the
-	 * translator begins anew with the next run. */
-	atomic_store(&v->in_fallback, false);
-	v->io_pending = false; /* a reset: nobody waits for the answer any more */
-	kvm_hybrid_reset(v);
-	return kvm_arch_push(v, true, e);
+	v->io_pending = false; /* nobody waits for the answer any more */
+	return kvm_move_after_reset(v) ? 0 : kvm_arch_push(v, true, e);
 }
 
 static struct opt *kvm_query_stats(struct vm *vm)
 {
-	struct kvm *k = vm->hv_priv;
-	struct opt *o = opt_new_dict();
-
-	opt_put_str(o, "engine", "kvm");
-	opt_put_bool(o, "fallback", k->fallback);
-	opt_put_int(o, "failures", (int64_t)atomic_load(&k->n_fail));
-	opt_put_int(o, "bursts", (int64_t)atomic_load(&k->n_insn_bursts));
-	opt_put_int(o, "stays", (int64_t)atomic_load(&k->n_stays));
-	return o;
+	/* The counters of KVM itself: x-lodge-query-accel. */
+	return hv_fallback && vm->tcg ? hv_fallback->query_stats(vm) : opt_new_dict();
 }
 
 const struct hv_ops kvm_hv_ops = {
 	.name = "kvm",
 	.probe = kvm_probe,
+	.is_fast = kvm_is_fast,
 	.vm_init = kvm_vm_init,
 	.vm_fini = kvm_vm_fini,
 	.vcpu = { .init = kvm_vcpu_init,
@@ -255,5 +274,9 @@ const struct hv_ops kvm_hv_ops = {
 		 .set_gsi = kvm_arch_set_gsi,
 		 .irqfd = kvm_arch_irqfd,
 		 .ioeventfd = kvm_irq_ioeventfd },
+	.mem = { .dirty_start = kvm_dirty_start,
+		 .dirty_stop = kvm_dirty_stop,
+		 .dirty_collect = kvm_dirty_collect },
+	.accel = { .set = kvm_move_set, .query = kvm_move_query },
 	.query_stats = kvm_query_stats,
 };

@@ -4,10 +4,15 @@
  *
  *   kvm.c       probe, VM life cycle, the table
  *   mem.c       memory slots, following the flat map
+ *   gate.c      keeping vCPUs out of KVM_RUN for a moment
+ *   dirty.c     dirty ring and dirty bitmap
  *   vcpu.c      vCPU threads: KVM_RUN, kicks, exits
  *   irq.c       ioeventfd, irqfd, MSI
- *   hybrid.c    what KVM drops, the translator catches
+ *   hybrid.c        what KVM drops, the translator catches: set-up, how KVM does
+ *   hybrid-burst.c  one vCPU, a few instructions
+ *   hybrid-move.c   all vCPUs, for a while or for good
  *   fail.c      what to say when nothing helps
+ *   say.c       refusals in a sentence
  *   arch-ISA.c  registers, CPUID, interrupts of one architecture
  *
  * Who holds a vCPU's state: KVM, or the architectural struct. kvm_arch_pull() copies
@@ -24,6 +29,7 @@
 
 #include "base/err.h"
 #include "core/gmem.h"
+#include "core/lock.h"
 #include "core/vm.h"
 
 struct kvm_arch_vm;
@@ -33,26 +39,54 @@ struct kvm_slot {
 	gpa_t start;
 	uint64_t size;
 	uint8_t *host; /* NULL: the slot number is free */
-	uint32_t flags;
+	uint32_t flags;	  /* KVM_MEM_READONLY or 0 */
+	uint64_t ram_off; /* of `host` in the RAM offset space */
 };
+
+enum kvm_dirty_mode { KVM_DIRTY_BITMAP, KVM_DIRTY_BITMAP_CLEAR, KVM_DIRTY_RING };
 
 struct kvm {
 	struct vm *vm;
 	int vm_fd;
 	size_t run_size;
 	struct aspace_listener listener;
-	struct kvm_slot *slots; /* under the topology lock of gmem */
+	struct lk mem_lk;	/* what follows */
+	struct kvm_slot *slots;
 	unsigned n_slots, max_slots;
+	unsigned phys_bits;	/* of the host; 0: unknown */
 	bool readonly_mem;
+	struct kvm_vcpu **all;	/* that have a KVM vCPU, by index */
+	unsigned n_all;
+	struct {
+		bool on;
+		enum kvm_dirty_mode mode; /* set before the first vCPU */
+		uint32_t ring_n;	  /* entries of a vCPU's ring */
+		uint64_t *bitmap;	  /* of one slot */
+		size_t bitmap_size;
+	} dirty;
 
-	/* hybrid.c */
+	/* gate.c */
+	_Atomic uint32_t gate; /* closed by so many */
+	_Atomic uint32_t gate_watched;
+	_Atomic uint64_t n_gates;
+	struct err slot_err;	/* a slot was refused: the machine does not start */
+
+	/* hybrid*.c */
 	bool fallback;		/* hv_fallback is set up and may be used */
 	bool kernel_chip;	/* APICs, IOAPIC and PIC are the kernel's */
 	bool no_hardware;	/* KVM itself emulates all of the guest's kernel code */
 	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
-	_Atomic uint64_t stay_until; /* ns of CLOCK_RT: all vCPUs run in the translator */
-	_Atomic uint64_t stay_ns;    /* length of the last stay */
-	_Atomic uint64_t n_fail, n_insn_bursts, n_stays;
+	/* All vCPUs run in the translator; changed by control while they are held. */
+	_Atomic bool moved;
+	bool pinned;		/* control: an operator wants the translator */
+	const char *why;	/* control: of the present accelerator */
+	struct timer *stay_timer; /* ends a stay; control */
+	_Atomic bool no_stays;	/* the VM can't leave KVM */
+	_Atomic bool stay_asked;
+	const char *_Atomic stay_why;
+	_Atomic uint64_t stay_ns; /* length of the last stay */
+	uint64_t n_stays, n_moves, last_move_ns; /* control */
+	_Atomic uint64_t n_fail;
 
 	struct kvm_arch_vm *arch;
 };
@@ -64,9 +98,13 @@ struct kvm_vcpu {
 	struct kvm_run *run;
 	_Atomic int tid;
 	_Atomic bool in_guest; /* near KVM_RUN: kicks need the signal */
+	unsigned n_again;      /* KVM_RUN said EAGAIN so often in a row */
 	bool io_pending;       /* the exit's data has not been given back to KVM */
+	_Atomic uint32_t run_seq; /* odd: in KVM_RUN; see gate.c */
+	struct kvm_dirty_gfn *ring; /* NULL: none; under mem_lk */
+	uint32_t ring_next;
 
-	/* hybrid.c */
+	/* hybrid*.c */
 	_Atomic bool in_fallback; /* the translator runs it; the struct holds the state */
 	bool ran_kvm;		  /* for the whole of the last tick */
 	_Atomic bool tick;	  /* the profiling timer has fired */
@@ -76,7 +114,8 @@ struct kvm_vcpu {
 	uint64_t stats_off, stats_last, exits_last;
 	uint64_t fail_window, fail_count; /* failures in the last window */
 	unsigned burst;			  /* instructions the next burst runs */
-	uint64_t n_exits;
+	/* counters: own thread; others read them a little late */
+	uint64_t n_exits, n_fail, n_bursts, n_burst_insns, kvm_ns, tcg_ns, burst_ns;
 
 	struct kvm_arch_vcpu *arch;
 };
@@ -88,14 +127,44 @@ int kvm_cap(const struct kvm *k, unsigned cap);
 /* "/dev/kvm", opened once by the first probe that succeeds. */
 int kvm_sys_fd(void);
 
+/* More vCPUs than this kernel allows are an error, than it recommends a warning. */
+int kvm_check_vcpus(struct kvm *k, struct err *e);
+
 /* mem.c */
 void kvm_mem_init(struct kvm *k);
+/* Tells KVM of a slot (again, after dirty.on has changed). mem_lk held. */
+int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s);
+void kvm_mem_add_vcpu(struct kvm_vcpu *v);
+void kvm_mem_del_vcpu(struct kvm_vcpu *v);
 void kvm_mem_fini(struct kvm *k);
 /* Slots the map wants, ascending; up to `max`; the number wanted. */
 unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *out,
 		      unsigned max);
 /* Makes KVM forget every shadow page: guest page tables were written behind its back. */
 void kvm_mem_zap_shadow(struct kvm *k);
+
+/* gate.c: around KVM_RUN, on the vCPU's thread with no lock held */
+void kvm_gate_enter(struct kvm_vcpu *v);
+void kvm_gate_leave(struct kvm_vcpu *v);
+/* mem_lk held. close: until open, nobody but the calling vCPU's own thread is in KVM_RUN.
+ * flush: who was in it has come out of it since. */
+void kvm_gate_close(struct kvm *k);
+void kvm_gate_open(struct kvm *k);
+void kvm_gate_flush(struct kvm *k);
+
+/* dirty.c */
+int kvm_dirty_options(struct kvm *k, struct opt *o, struct err *e);
+void kvm_dirty_fini(struct kvm *k);
+/* mem_lk held: a slot's record goes to dirty_mark() before the slot is deleted. Gate closed. */
+void kvm_dirty_save_slot(struct kvm *k, unsigned slot);
+void kvm_dirty_save_rings(struct kvm *k);
+int kvm_dirty_vcpu_init(struct kvm_vcpu *v, struct err *e);
+void kvm_dirty_vcpu_fini(struct kvm_vcpu *v);
+void kvm_dirty_ring_full(struct kvm_vcpu *v);
+int kvm_dirty_start(struct vm *vm, struct err *e);
+int kvm_dirty_stop(struct vm *vm, struct err *e);
+int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
+		      struct err *e);
 
 /* vcpu.c */
 void kvm_vcpu_setup_signal(void);
@@ -115,15 +184,32 @@ int kvm_hybrid_init(struct kvm *k, struct err *e);
 void kvm_hybrid_fini(struct kvm *k);
 int kvm_hybrid_vcpu_init(struct kvm_vcpu *v, struct err *e);
 void kvm_hybrid_vcpu_fini(struct kvm_vcpu *v);
-/* KVM gave up on an instruction. False: nobody can help, report it. True: it is behind us;
- * *why is VCPU_EXIT_KICK to go on, or what the burst ended with. */
-bool kvm_hybrid_failed(struct kvm_vcpu *v, enum vcpu_exit *why);
-/* Shall the translator run this vCPU now? */
-bool kvm_hybrid_wanted(struct kvm_vcpu *v);
-enum vcpu_exit kvm_hybrid_run(struct kvm_vcpu *v);
 void kvm_hybrid_tick(struct kvm_vcpu *v);
-/* After a reset, on the vCPU's thread. */
-void kvm_hybrid_reset(struct kvm_vcpu *v);
+
+/* hybrid-burst.c: KVM gave up on an instruction. False: nobody can help, report it. True:
+ * it is behind us; *why is VCPU_EXIT_KICK to go on, or what the burst ended with. */
+bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why);
+
+/* hybrid-move.c */
+void kvm_move_init(struct kvm *k);
+void kvm_move_fini(struct kvm *k);
+/* KVM is no help at the moment. [any thread] The control thread moves the VM soon. */
+void kvm_move_ask(struct kvm *k, const char *why);
+/* After a reset, on the vCPU's thread: true when the translator goes on from the struct. */
+bool kvm_move_after_reset(struct kvm_vcpu *v);
+int kvm_move_set(struct vm *vm, const char *accel, struct err *e);
+struct opt *kvm_move_query(struct vm *vm);
+
+/* say.c: refusals in a sentence. Positive errno in; -errno out, like err_set(). */
+int kvm_say_open(int err, struct err *e);
+int kvm_say_api(int version, struct err *e);
+int kvm_say_create_vm(int err, struct err *e);
+int kvm_say_create_vcpu(int err, unsigned index, unsigned long id, struct err *e);
+int kvm_say_slot(int err, uint64_t start, uint64_t end, unsigned phys_bits, struct err *e);
+void kvm_say_run_error(int err, char *text, size_t size);
+void kvm_say_entry_failure(const struct kvm_run *run, char *text, size_t size);
+void kvm_say_internal(const struct kvm_run *run, char *text, size_t size);
+void kvm_say_exit(const struct kvm_run *run, char *text, size_t size);
 
 /* fail.c: one report, with registers and the instruction */
 void kvm_fail_report(struct kvm_vcpu *v, const char *what);
@@ -148,9 +234,13 @@ void kvm_arch_post_run(struct kvm_vcpu *v);
 bool kvm_arch_exit(struct kvm_vcpu *v);
 /* Before VCPU_EXIT_HALT: what has_work looks at. */
 void kvm_arch_halted(struct kvm_vcpu *v);
+/* After a pull, when the struct becomes what counts: what KVM kept besides it. */
+void kvm_arch_take_over(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
 void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
 bool kvm_arch_nested_paging(void);
+/* Is there hardware behind this KVM? Asks a guest of three instructions. */
+bool kvm_arch_has_hardware(void);
 int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e);
 void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level);
 int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);

@@ -1,5 +1,6 @@
 noinst_LIBRARIES += libkvm.a
-KVM_COMMON = %D%/kvm.h %D%/kvm.c %D%/mem.c %D%/irq.c %D%/vcpu.c %D%/hybrid.c %D%/fail.c
+KVM_COMMON = %D%/kvm.h %D%/kvm.c %D%/mem.c %D%/gate.c %D%/dirty.c %D%/irq.c %D%/vcpu.c \
+	%D%/hybrid.c %D%/hybrid-burst.c %D%/hybrid-move.c %D%/fail.c %D%/say.c
 KVM_X86 = %D%/x86.h %D%/arch-x86.c %D%/x86-cpuid.c %D%/x86-state.c %D%/x86-tsc.c %D%/x86-irqchip.c
 libkvm_a_SOURCES =
 if HAVE_KVM

@@ -25,6 +25,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "core/clock.h"
 
 static __thread struct kvm_vcpu *kvm_vcpu_this;
 
@@ -122,9 +123,14 @@ void kvm_vcpu_finish_io(struct kvm_vcpu *v)
 {
 	/* A string instruction may ask again for its next part; MMIO in pieces too. */
 	for (unsigned i = 0; v->io_pending && i < 4096; i++) {
+		int r;
+
 		v->io_pending = false;
+		kvm_gate_enter(v);
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-		if (ioctl(v->fd, KVM_RUN, 0) < 0) {
+		r = ioctl(v->fd, KVM_RUN, 0);
+		kvm_gate_leave(v);
+		if (r < 0) {
 			return; /* EINTR: done, nothing was executed */
 		}
 		if (v->run->exit_reason == KVM_EXIT_IO) {
@@ -150,14 +156,11 @@ static enum kvm_next kvm_vcpu_broken(struct kvm_vcpu *v, const char *what,
 static enum kvm_next kvm_vcpu_internal(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
 	char what[160];
-	unsigned sub = v->run->internal.suberror;
 
-	if (kvm_hybrid_failed(v, why)) {
+	if (kvm_burst_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
-	snprintf(what, sizeof(what), "KVM stopped with internal error %u%s", sub,
-		 sub == KVM_INTERNAL_ERROR_EMULATION ? ": it cannot execute this instruction" :
-		 sub == KVM_INTERNAL_ERROR_DELIVERY_EV ? ": event delivery" : "");
+	kvm_say_internal(v->run, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
@@ -176,6 +179,9 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return KVM_GO_ON;
+	case KVM_EXIT_DIRTY_RING_FULL:
+		kvm_dirty_ring_full(v);
+		return KVM_GO_ON;
 	case KVM_EXIT_HLT:
 		kvm_arch_halted(v);
 		*why = VCPU_EXIT_HALT;
@@ -190,18 +196,27 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	case KVM_EXIT_INTERNAL_ERROR:
 		return kvm_vcpu_internal(v, why);
 	case KVM_EXIT_FAIL_ENTRY:
-		snprintf(what, sizeof(what), "the processor refuses to run the guest "
-			 "(entry failure 0x%llx)", (unsigned long long)
-			 run->fail_entry.hardware_entry_failure_reason);
+		kvm_say_entry_failure(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	default:
 		if (kvm_arch_exit(v)) {
 			return KVM_GO_ON;
 		}
-		snprintf(what, sizeof(what), "KVM stopped with unknown exit reason %u",
-			 run->exit_reason);
+		kvm_say_exit(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	}
+}
+
+/* EAGAIN: KVM slept for a vCPU that waits for STARTUP, or asks for another try. One that
+ * says so for ever must not spin. */
+static bool kvm_vcpu_may_retry(struct kvm_vcpu *v)
+{
+	enum { KVM_AGAIN_FREE = 64, KVM_AGAIN_MAX = 5000 };
+
+	if (++v->n_again > KVM_AGAIN_FREE) {
+		usleep(1000);
+	}
+	return v->n_again < KVM_AGAIN_MAX;
 }
 
 static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
@@ -209,49 +224,64 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	char what[160];
 	int r, err;
 
+	kvm_gate_enter(v);
 	r = ioctl(v->fd, KVM_RUN, 0);
 	err = errno;
+	kvm_gate_leave(v);
 	v->io_pending = false;
 	kvm_arch_post_run(v);
 	v->n_exits++;
 	gmem_quiescent();
 	if (r >= 0) {
+		v->n_again = 0;
 		return kvm_vcpu_exit(v, why);
 	}
-	if (err == EINTR || err == EAGAIN) {
+	if (err == EINTR) {
+		v->n_again = 0;
 		return KVM_GO_ON;
 	}
-	if (err == EFAULT && kvm_hybrid_failed(v, why)) {
+	if (err == EAGAIN && kvm_vcpu_may_retry(v)) {
+		return KVM_GO_ON;
+	}
+	if (err == EFAULT && kvm_burst_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
-	snprintf(what, sizeof(what), "KVM_RUN failed: %s", strerror(err));
+	kvm_say_run_error(err, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
-enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
+static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 {
-	struct kvm_vcpu *v = c->hv;
 	enum vcpu_exit why = VCPU_EXIT_KICK;
 
-	atomic_store(&v->in_guest, true);
 	for (;;) {
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		if (unlikely(atomic_load(&v->tick))) {
 			kvm_hybrid_tick(v);
 		}
-		if (unlikely(kvm_hybrid_wanted(v))) {
-			why = kvm_hybrid_run(v);
-			break;
+		if (unlikely(atomic_load(&v->in_fallback))) {
+			return hv_fallback->vcpu.run(v->c);
 		}
-		if (atomic_load(&c->exit_request)) {
-			why = VCPU_EXIT_KICK;
-			break;
+		if (atomic_load(&v->c->exit_request)) {
+			return VCPU_EXIT_KICK;
 		}
 		if (!kvm_arch_pre_run(v, &why) || kvm_vcpu_once(v, &why) == KVM_LEAVE) {
-			break;
+			return why;
 		}
 	}
+}
+
+enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
+{
+	struct kvm_vcpu *v = c->hv;
+	uint64_t *ns = atomic_load(&v->in_fallback) ? &v->tcg_ns : &v->kvm_ns;
+	uint64_t since = clock_ns(CLOCK_RT);
+	enum vcpu_exit why;
+
+	atomic_store(&v->in_guest, true);
+	why = kvm_vcpu_loop(v);
 	atomic_store(&v->in_guest, false);
+	*ns += clock_ns(CLOCK_RT) - since;
 	return why;
 }
 
@@ -261,23 +291,26 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 {
 	unsigned long id = kvm_arch_vcpu_id(v->c);
 
+	if (v->k->slot_err.text[0]) {
+		return err_set(e, -ENOMEM, "%s", v->k->slot_err.text);
+	}
 	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, id);
 	if (v->fd < 0) {
-		return err_set_errno(e, v->fd, "KVM refuses to create vCPU %u (id %lu)",
-				     v->c->index, id);
+		return kvm_say_create_vcpu(-v->fd, v->c->index, id, e);
 	}
 	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {
 		v->run = NULL;
 		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u", v->c->index);
 	}
-	return 0;
+	return kvm_dirty_vcpu_init(v, e);
 }
 
 static void kvm_vcpu_close(struct kvm_vcpu *v)
 {
 	kvm_hybrid_vcpu_fini(v);
 	kvm_arch_vcpu_fini(v);
+	kvm_dirty_vcpu_fini(v);
 	if (v->run) {
 		munmap(v->run, v->k->run_size);
 	}
@@ -299,16 +332,19 @@ int kvm_vcpu_init(struct vcpu *c, struct err *e)
 	v->k = c->vm->hv_priv;
 	v->fd = v->stats_fd = -1;
 	atomic_store(&v->tid, (int)gettid());
-	r = kvm_vcpu_open(v, e);
+	r = c->index == 0 ? kvm_check_vcpus(v->k, e) : 0;
+	r = r < 0 ? r : kvm_vcpu_open(v, e);
 	r = r < 0 ? r : kvm_arch_vcpu_init(v, e);
 	if (r >= 0) {
 		c->hv = v;
 		kvm_vcpu_this = v;
+		kvm_mem_add_vcpu(v);
 		r = kvm_hybrid_vcpu_init(v, e);
 	}
 	if (r < 0) {
 		kvm_vcpu_this = NULL;
 		c->hv = NULL;
+		kvm_mem_del_vcpu(v);
 		kvm_vcpu_close(v);
 	}
 	return r;
@@ -322,6 +358,7 @@ void kvm_vcpu_fini(struct vcpu *c)
 		return;
 	}
 	kvm_vcpu_this = NULL;
+	kvm_mem_del_vcpu(v);
 	kvm_vcpu_close(v);
 	c->hv = NULL;
 }

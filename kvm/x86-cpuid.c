@@ -93,6 +93,21 @@ static void cpuid_components(struct kvm *k)
 	}
 }
 
+/* Guest addresses go through the host's page tables: no more bits than those have. */
+static void cpuid_phys_bits(struct kvm *k)
+{
+	const struct kvm_cpuid_entry2 *e = cpuid_find(k->arch->supported, 0x80000008, 0);
+
+	k->phys_bits = e ? e->eax & 0xff : 0;
+	/* AMD: bits 23:16 are the guest's limit where they are not 0. */
+	if (e && (e->eax >> 16 & 0xff)) {
+		k->phys_bits = e->eax >> 16 & 0xff;
+	}
+	if (k->nested_paging && k->phys_bits >= 32 && k->phys_bits <= 52) {
+		x86_model_set_phys_limit(k->phys_bits);
+	}
+}
+
 int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 {
 	const uint64_t *tcg = x86_model_supported();
@@ -111,6 +126,7 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 		return err_set_errno(e, r, "KVM does not tell what CPUID it supports");
 	}
 	k->arch->supported = t;
+	cpuid_phys_bits(k);
 	cpuid_components(k);
 	cpuid_features(k, w);
 	for (unsigned i = 0; k->fallback && i < XF_N; i++) {

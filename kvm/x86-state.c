@@ -6,7 +6,7 @@
  *
  * An interrupt or exception whose delivery KVM has begun becomes exc_pending. Soft
  * ones (INT n, INT3, INTO) are dropped: the instruction is run again. A pending NMI
- * becomes a request.
+ * becomes a request when the translator takes over.
  *
  * Threads: the vCPU's own.
  * Known gaps: SMM state; machine-check banks; MPX and AMX state stay in KVM only.
@@ -525,11 +525,18 @@ static int state_pull_events(struct kvm_vcpu *v, struct x86_cpu *c)
 		c->exc_pending = ev.interrupt.nr;
 		c->exc_has_err = false;
 	}
-	if (ev.nmi.pending || ev.nmi.injected) {
-		vcpu_request(c->vcpu, X86_REQ_NMI);
-		c->nmi_masked = c->nmi_masked && !ev.nmi.injected;
-	}
+	v->arch->nmi_waits = ev.nmi.pending || ev.nmi.injected;
+	c->nmi_masked = c->nmi_masked && !ev.nmi.injected;
 	return 0;
+}
+
+/* Not part of the pull, which may be a mere look at the state: KVM keeps the NMI then. */
+void kvm_arch_take_over(struct kvm_vcpu *v)
+{
+	if (v->arch->nmi_waits) {
+		v->arch->nmi_waits = false;
+		vcpu_request(v->c, X86_REQ_NMI);
+	}
 }
 
 static int state_push_events(struct kvm_vcpu *v, const struct x86_cpu *c)

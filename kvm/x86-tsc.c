@@ -83,3 +83,14 @@ bool kvm_x86_tsc_probe(bool ask_guest, int *khz)
 	}
 	return works;
 }
+
+bool kvm_arch_has_hardware(void)
+{
+	static int known; /* 1 yes, 2 no */
+	int khz;
+
+	if (!known) {
+		known = kvm_x86_tsc_probe(true, &khz) ? 1 : 2;
+	}
+	return known == 1;
+}

@@ -33,6 +33,7 @@ struct kvm_arch_vm {
 struct kvm_arch_vcpu {
 	uint8_t *xsave; /* also holds the components that the struct does not have */
 	bool ready;	/* an interrupt may be injected now */
+	bool nmi_waits; /* KVM had an NMI pending at the last pull */
 	bool failed_msr[64];
 	/* x86-irqchip.c */
 	bool reset_lapic;

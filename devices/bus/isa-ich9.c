@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * isa-ich9.c - the ICH9 LPC bridge, 00:1f.0 (ICH9 data sheet ch. 13): ISA bus, PIRQ
- * routing, PMBASE, RCBA, the SMI command ports.
+ * routing, PMBASE, RCBA.
  *
- * Threads: vCPU threads under dev.lk; lines from anywhere under irq_lk, whose rank is
- * between the host bridge's INTx lock and the interrupt controllers.
+ * Threads: vCPU threads under dev.lk; lines from anywhere, see pirq.h.
  * Known gaps: no SMM, GPIO, watchdog (TCO); RCBA registers are plain storage.
  */
 #include "config.h"
@@ -31,7 +30,6 @@ enum {
 };
 
 #define LPC_ACPI_EN 0x80
-#define PIRQ_OFF    0x80
 
 unsigned ich9_pirq(unsigned slot, unsigned pin)
 {
@@ -46,42 +44,18 @@ static unsigned ich9_map(void *arg, unsigned slot, unsigned pin)
 
 /* ---- PIRQs ---- */
 
-static void ich9_update_pic(struct ich9_lpc *l)
-{
-	uint16_t want = 0, diff;
-
-	for (unsigned n = 0; n < 8; n++) {
-		uint8_t r = l->pirq_rout[n];
-
-		if ((l->pirq_level & BIT(n)) && !(r & PIRQ_OFF)) {
-			want |= (uint16_t)BIT(r & 15);
-		}
-	}
-	diff = want ^ l->pic_level;
-	l->pic_level = want;
-	for (unsigned i = 0; l->have_pic && i < ISA_IRQS; i++) {
-		if (diff & BIT(i)) {
-			irq_set(&l->pic[i], (want >> i) & 1);
-		}
-	}
-}
-
 static void ich9_pirq_set(void *arg, unsigned n, int level)
 {
 	struct ich9_lpc *l = arg;
 
-	LOCK_SCOPE(&l->irq_lk);
-	l->pirq_level = (uint8_t)(level ? l->pirq_level | BIT(n) : l->pirq_level & ~BIT(n));
 	irq_set(&l->gsi[ICH9_GSI_PIRQ + n], level);
-	ich9_update_pic(l);
+	pirq_set(&l->pirq, n, level);
 }
 
 static void ich9_update_routes(struct ich9_lpc *l)
 {
-	LOCK_SCOPE(&l->irq_lk);
-	memcpy(l->pirq_rout, l->pci.config + LPC_PIRQA, 4);
-	memcpy(l->pirq_rout + 4, l->pci.config + LPC_PIRQE, 4);
-	ich9_update_pic(l);
+	pirq_set_routes(&l->pirq, 0, l->pci.config + LPC_PIRQA, 4);
+	pirq_set_routes(&l->pirq, 4, l->pci.config + LPC_PIRQE, 4);
 }
 
 /* ---- windows ---- */
@@ -145,35 +119,8 @@ static void ich9_rcba_write(void *opaque, uint64_t off, uint64_t val, unsigned s
 	}
 }
 
-static uint64_t ich9_apm_read(void *opaque, uint64_t off, unsigned size)
-{
-	struct ich9_lpc *l = opaque;
-
-	(void)size;
-	return off ? l->apms : l->apmc;
-}
-
-/* B2 would raise an SMI; what firmware's handler does for ACPI happens at once. */
-static void ich9_apm_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
-{
-	struct ich9_lpc *l = opaque;
-
-	(void)size;
-	if (off) {
-		l->apms = (uint8_t)val;
-		return;
-	}
-	l->apmc = (uint8_t)val;
-	if (l->apmc == ICH9_ACPI_ENABLE || l->apmc == ICH9_ACPI_DISABLE) {
-		acpi_pm_set_acpi(l->pm, l->apmc == ICH9_ACPI_ENABLE);
-	}
-}
-
 static const struct mr_ops ich9_rcba_ops = {
 	.read = ich9_rcba_read, .write = ich9_rcba_write, .min = 1, .max = 4, .split = true,
-};
-static const struct mr_ops ich9_apm_ops = {
-	.read = ich9_apm_read, .write = ich9_apm_write, .min = 1, .max = 1, .split = true,
 };
 
 /* ---- config space ---- */
@@ -207,7 +154,6 @@ static void ich9_config_reset(struct pci_dev *d)
 		st_le16(l->rcba_regs + 0x3140 + 2 * i, 0x3210);
 	}
 	st_le32(l->rcba_regs + RCBA_GCS, 0x20);
-	l->apmc = l->apms = 0;
 	ich9_update_all(l);
 }
 
@@ -226,7 +172,7 @@ static int ich9_make_children(struct ich9_lpc *l, struct err *e)
 	struct device *dev = &l->pci.dev;
 	struct acpi_pm_cfg pm = {
 		.sci = l->gsi[ICH9_SCI_IRQ],
-		.acpi_mode = !l->cfg.firmware,
+		.acpi_mode = true,
 	};
 
 	l->isa = isa_bus_new(dev->vm, dev, "isa.0", NULL, l->gsi);
@@ -250,17 +196,14 @@ static int ich9_realize(struct device *dev, struct err *e)
 	int r;
 
 	l->host = d->bus->host;
-	lk_init(&l->irq_lk, (enum lock_rank)(RANK_BUS + 1), "ich9-pirq");
 	r = ich9_make_children(l, e);
 	if (r < 0) {
-		lk_fini(&l->irq_lk);
 		return r;
 	}
+	pirq_init(&l->pirq, l->cfg.pic);
 	ich9_wmask_init(d);
 	mr_init_io(&l->rcba, "rcba", RCBA_SIZE, &ich9_rcba_ops, l, &dev->lk);
-	/* No lock: the PM block takes its own, and the two bytes are the guest's notes. */
-	mr_init_io(&l->apm, "apm", 2, &ich9_apm_ops, l, NULL);
-	mr_add(&dev->vm->io_root, ICH9_SMI_CMD, &l->apm, 0);
+	mr_add(&dev->vm->io_root, ACPI_PM_SMI_CMD, acpi_pm_smi_region(l->pm), 0);
 	for (unsigned i = 0; i < PCI_ROOT_LINES; i++) {
 		pirq[i] = (struct irq){ ich9_pirq_set, l, i };
 	}
@@ -283,9 +226,9 @@ static void ich9_unrealize(struct device *dev)
 	if (l->rcba_on) {
 		mr_del(&l->rcba);
 	}
-	mr_del(&l->apm);
+	mr_del(acpi_pm_smi_region(l->pm));
 	isa_bus_free(l->isa);
-	lk_fini(&l->irq_lk);
+	pirq_fini(&l->pirq);
 }
 
 static int ich9_post_load(struct device *dev, struct err *e)
@@ -315,9 +258,8 @@ static const struct state_field ich9_state[] = {
 	PCI_STATE(struct ich9_lpc, pci),
 	{ .name = "rcba_regs", .type = STATE_BYTES,
 	  .offset = offsetof(struct ich9_lpc, rcba_regs), .count = RCBA_SIZE },
-	STATE_FIELD(STATE_U8, struct ich9_lpc, apmc),
-	STATE_FIELD(STATE_U8, struct ich9_lpc, apms),
-	STATE_FIELD(STATE_U8, struct ich9_lpc, pirq_level),
+	{ .name = "pirq_level", .type = STATE_U8, .offset = offsetof(struct ich9_lpc, pirq.level),
+	  .count = 1 },
 	{ .name = NULL },
 };
 
@@ -349,10 +291,6 @@ struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg, str
 	l->cfg = *cfg;
 	for (unsigned i = 0; cfg->gsi && i < ARRAY_LEN(l->gsi); i++) {
 		l->gsi[i] = cfg->gsi[i];
-	}
-	l->have_pic = cfg->pic != NULL;
-	for (unsigned i = 0; cfg->pic && i < ARRAY_LEN(l->pic); i++) {
-		l->pic[i] = cfg->pic[i];
 	}
 	l->pci.prop_addr = PCI_DEVFN(ICH9_SLOT, 0);
 	l->pci.prop_multifunction = true;

@@ -7,14 +7,15 @@
  * (0x60..63, 0x68..6b), an ISA interrupt on the PIC. Slots 0..24: line E + ((slot +
  * pin) & 3); slots 25..31: line A + pin. ich9_pirq() is that rule, for the _PRT.
  *
- * The ACPI PM block is devices/fw/acpi-pm.h, owned by this device; without firmware
- * it is at `pmbase` (default 0x600) and enabled from reset on.
+ * The ACPI PM block with the SMI command ports is devices/fw/acpi-pm.h, owned by this
+ * device; without firmware it is at `pmbase` (default 0x600) and enabled from reset on.
  */
 #ifndef LODGE_DEVICES_ISA_ICH9_H
 #define LODGE_DEVICES_ISA_ICH9_H
 
 #include "devices/bus/isa.h"
 #include "devices/bus/pci-host.h"
+#include "devices/bus/pirq.h"
 #include "devices/fw/acpi-pm.h"
 
 enum {
@@ -22,9 +23,6 @@ enum {
 	ICH9_PMBASE = 0x600,	 /* 128 ports */
 	ICH9_SCI_IRQ = 9,	 /* GSI 9, level, active high as ICH9 drives it */
 	ICH9_GSI_PIRQ = 16,	 /* PIRQA's IOAPIC pin */
-	ICH9_ACPI_ENABLE = 2,	 /* to port 0xb2 */
-	ICH9_ACPI_DISABLE = 3,
-	ICH9_SMI_CMD = 0xb2,
 	ICH9_GPE0 = 0x20,	 /* offset in the PM block, ICH9_GPE0_LEN bytes */
 	ICH9_GPE0_LEN = 16,
 	ICH9_RESET_PORT = 0xcf9, /* write 0x06: hard reset (the host bridge has it) */
@@ -41,17 +39,12 @@ struct ich9_lpc {
 	struct pci_dev pci;
 	struct pci_host *host;
 	struct ich9_cfg cfg;
-	struct irq gsi[24], pic[16];
-	bool have_pic;
+	struct irq gsi[24];
+	struct pirq pirq; /* to the PIC */
 	struct isa_bus *isa;
 	struct acpi_pm *pm;
-	struct mr rcba, apm;
+	struct mr rcba;
 	uint8_t rcba_regs[0x4000];
-	uint8_t apmc, apms;
-	uint8_t pirq_level; /* bit n: PIRQ n asserted; under irq_lk */
-	uint8_t pirq_rout[8]; /* copy of the routing registers; under irq_lk */
-	uint16_t pic_level; /* PIC inputs driven high by PIRQs; under irq_lk */
-	struct lk irq_lk;
 	bool pmbase_on, rcba_on;
 };
 

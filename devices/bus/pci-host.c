@@ -128,8 +128,9 @@ void pci_host_set_ecam(struct pci_host *h, uint64_t base, unsigned buses, bool o
 /* ---- INTx ---- */
 
 /* A bridge turns INTx of slot s into INT(x + s) of its own (PCI-to-PCI Bridge 1.2, 9.1). */
-static unsigned pci_host_route(struct pci_dev *d, struct pci_host *h)
+unsigned pci_host_intx_line(struct pci_dev *d)
 {
+	struct pci_host *h = d->bus->host;
 	unsigned pin = d->config[PCI_INT_PIN] - 1u, slot = PCI_SLOT(d->devfn);
 	struct pci_bus *b = d->bus;
 
@@ -159,7 +160,7 @@ void pci_host_intx(struct pci_dev *d, bool level)
 	}
 	d->intx_out = out;
 	if (out) {
-		d->intx_line = (uint16_t)pci_host_route(d, h);
+		d->intx_line = (uint16_t)pci_host_intx_line(d);
 	}
 	h->irq_count[d->intx_line] += out ? 1 : -1;
 	if (h->irq_count[d->intx_line] == (out ? 1 : 0)) {

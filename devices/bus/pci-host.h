@@ -46,7 +46,10 @@ void pci_host_set_ecam(struct pci_host *h, uint64_t base, unsigned buses, bool o
 void pci_host_set_irqs(struct pci_host *h,
 		       unsigned (*map)(void *arg, unsigned slot, unsigned pin), void *arg,
 		       const struct irq line[PCI_ROOT_LINES]);
-/* INTx of a function, `pin` 0..3, after swizzling through bridges. */
+/* The root line that a function's INTx reaches after swizzling through bridges; the
+ * function has an interrupt pin. */
+unsigned pci_host_intx_line(struct pci_dev *d);
+/* INTx of a function. */
 void pci_host_intx(struct pci_dev *d, bool level);
 
 #endif

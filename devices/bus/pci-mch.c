@@ -4,8 +4,7 @@
  * sheet, ch. 5): ECAM window, PAM, and the registers firmware reads memory sizes from.
  *
  * Threads: vCPU threads, dev.lk.
- * Known gaps: no SMM (SMRAM registers hold their bits only); a PAM area set to
- * "write RAM, read PCI" behaves as RAM.
+ * Known gaps: no SMM (SMRAM registers hold their bits only); see pci-pam.h.
  */
 #include "config.h"
 
@@ -19,45 +18,11 @@
 enum {
 	MCH_PCIEXBAR = 0x60,
 	MCH_PAM0 = 0x90,
-	MCH_PAM_LAST = 0x96,
 	MCH_SMRAM = 0x9d,
 	MCH_ESMRAMC = 0x9e,
 	MCH_TOLUD = 0xb0,
 	MCH_TOUUD = 0xa2,
 };
-
-#define MCH_VGA_START 0xa0000u
-#define MCH_VGA_SIZE  0x20000u
-
-/* Area i: 0 is f0000-fffff (PAM0 high), then pairs of 16 KiB from c0000 up. */
-static void mch_area(unsigned i, gpa_t *start, uint64_t *size)
-{
-	*start = i ? 0xc0000 + (i - 1) * 0x4000 : 0xf0000;
-	*size = i ? 0x4000 : 0x10000;
-}
-
-static unsigned mch_pam(const struct mch *m, unsigned i)
-{
-	unsigned reg = MCH_PAM0 + (i + 1) / 2, high = !(i & 1);
-
-	return (m->pci.config[reg] >> (high ? 4 : 0)) & 3;
-}
-
-static void mch_update_pam(struct mch *m)
-{
-	struct vm *vm = m->pci.dev.vm;
-
-	aspace_begin(&vm->mem);
-	for (unsigned i = 0; i < MCH_PAM_AREAS; i++) {
-		unsigned v = mch_pam(m, i);
-
-		mr_set_enabled(&m->area[i], v == 0);
-		if (m->cfg.low_ram) {
-			mr_set_enabled(&m->ro[i], v == 1);
-		}
-	}
-	aspace_commit(&vm->mem);
-}
 
 static void mch_update_ecam(struct mch *m)
 {
@@ -77,8 +42,8 @@ static void mch_after_write(struct pci_dev *d, unsigned off, uint32_t val, unsig
 	if (ranges_overlap(off, size, MCH_PCIEXBAR, 8)) {
 		mch_update_ecam(m);
 	}
-	if (ranges_overlap(off, size, MCH_PAM0, MCH_PAM_LAST + 1 - MCH_PAM0)) {
-		mch_update_pam(m);
+	if (ranges_overlap(off, size, MCH_PAM0, PAM_REGS)) {
+		pam_update(&m->pam, d->config + MCH_PAM0);
 	}
 }
 
@@ -86,49 +51,29 @@ static void mch_config_reset(struct pci_dev *d)
 {
 	struct mch *m = container_of(d, struct mch, pci);
 
-	for (unsigned r = MCH_PAM0; r <= MCH_PAM_LAST; r++) {
-		d->config[r] = !m->cfg.ram_below_1m ? 0 : r == MCH_PAM0 ? 0x30 : 0x33;
-	}
+	pam_defaults(d->config + MCH_PAM0, m->cfg.ram_below_1m);
 	d->config[MCH_SMRAM] = 0x02;
 	d->config[MCH_ESMRAMC] = 0x38;
 	st_le64(d->config + MCH_PCIEXBAR, m->cfg.ecam_base ? m->cfg.ecam_base | 1 : 0);
 	st_le16(d->config + MCH_TOLUD, (uint16_t)(m->cfg.low_ram_end >> 16 & 0xfff0));
 	mch_update_ecam(m);
-	mch_update_pam(m);
+	pam_update(&m->pam, d->config + MCH_PAM0);
 }
 
 static int mch_realize(struct device *dev, struct err *e)
 {
 	struct pci_dev *d = container_of(dev, struct pci_dev, dev);
 	struct mch *m = container_of(d, struct mch, pci);
-	struct vm *vm = dev->vm;
 
 	(void)e;
 	m->host = d->bus->host;
 	st_le64(d->wmask + MCH_PCIEXBAR, UINT64_C(0xffc000007) | UINT64_C(0xf0000000));
-	for (unsigned r = MCH_PAM0; r <= MCH_PAM_LAST; r++) {
-		d->wmask[r] = r == MCH_PAM0 ? 0x30 : 0x33;
-	}
+	pam_wmask(d->wmask + MCH_PAM0);
 	d->wmask[MCH_SMRAM] = 0x78;
 	st_le16(d->wmask + MCH_TOLUD, 0xfff0);
 	st_le16(d->wmask + MCH_TOUUD, 0xffff);
 
-	mr_init_alias(&m->vga, "vga-window", &m->host->mem, MCH_VGA_START, MCH_VGA_SIZE);
-	mr_add(&vm->mem_root, MCH_VGA_START, &m->vga, 1);
-	for (unsigned i = 0; i < MCH_PAM_AREAS; i++) {
-		gpa_t start;
-		uint64_t size;
-
-		mch_area(i, &start, &size);
-		mr_init_alias(&m->area[i], "pam-pci", &m->host->mem, start, size);
-		mr_add(&vm->mem_root, start, &m->area[i], 1);
-		if (m->cfg.low_ram) {
-			mr_init_alias(&m->ro[i], "pam-ro", m->cfg.low_ram, start, size);
-			mr_set_readonly(&m->ro[i], true);
-			mr_set_enabled(&m->ro[i], false);
-			mr_add(&vm->mem_root, start, &m->ro[i], 1);
-		}
-	}
+	pam_init(&m->pam, m->host, m->cfg.low_ram);
 	LOCK_SCOPE(&dev->lk);
 	mch_config_reset(d);
 	return 0;
@@ -138,13 +83,7 @@ static void mch_unrealize(struct device *dev)
 {
 	struct mch *m = container_of(container_of(dev, struct pci_dev, dev), struct mch, pci);
 
-	mr_del(&m->vga);
-	for (unsigned i = 0; i < MCH_PAM_AREAS; i++) {
-		mr_del(&m->area[i]);
-		if (m->cfg.low_ram) {
-			mr_del(&m->ro[i]);
-		}
-	}
+	pam_fini(&m->pam);
 }
 
 static int mch_post_load(struct device *dev, struct err *e)
@@ -155,7 +94,7 @@ static int mch_post_load(struct device *dev, struct err *e)
 	if (r == 0) {
 		LOCK_SCOPE(&dev->lk);
 		mch_update_ecam(container_of(d, struct mch, pci));
-		mch_update_pam(container_of(d, struct mch, pci));
+		pam_update(&container_of(d, struct mch, pci)->pam, d->config + MCH_PAM0);
 	}
 	return r;
 }

@@ -6,16 +6,14 @@
  * BIOS area 0xc0000..0xfffff between PCI (ROM) and RAM, SMRAM (0x9d) is kept but
  * there is no SMM: 0xa0000..0xbffff always belongs to PCI.
  *
- * The board maps low RAM at 0 of the VM's memory with priority 0; this device
- * lays PCI windows over it (priority 1) where PAM says so. A board that boots a
- * kernel without firmware sets ram_below_1m: the area is RAM from reset on.
+ * PAM is pci-pam.h's. A board that boots a kernel without firmware sets
+ * ram_below_1m: the area is RAM from reset on.
  */
 #ifndef LODGE_DEVICES_PCI_MCH_H
 #define LODGE_DEVICES_PCI_MCH_H
 
 #include "devices/bus/pci-host.h"
-
-enum { MCH_PAM_AREAS = 13 };
+#include "devices/bus/pci-pam.h"
 
 struct mch_cfg {
 	uint64_t ecam_base;   /* enabled from reset on when not 0 (no firmware); q35: 0xb0000000 */
@@ -28,7 +26,7 @@ struct mch {
 	struct pci_dev pci;
 	struct pci_host *host;
 	struct mch_cfg cfg;
-	struct mr vga, area[MCH_PAM_AREAS], ro[MCH_PAM_AREAS];
+	struct pam pam;
 };
 
 struct mch *mch_create(struct pci_host *h, const struct mch_cfg *cfg, struct err *e);

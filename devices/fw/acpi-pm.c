@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * acpi-pm.c - ACPI fixed hardware registers (ACPI 6.4, 4.8.3 and 4.8.4), in the layout
- * of ICH9's PM I/O block (ICH9 data sheet 13.8.3).
+ * of ICH9's PM I/O block (ICH9 data sheet 13.8.3) or PIIX4's (82371AB data sheet 7.2).
  *
  * Threads: registers on vCPU threads, the timer-carry timer and the power button on
  * control; GPEs from anywhere; under the device's lock.
@@ -36,7 +36,8 @@
 #define PM1_SLP_TYP(v) (((v) >> 10) & 7)
 #define PM1_CNT_KEEP 0x1c03u /* SCI_EN, BM_RLD, SLP_TYP */
 
-enum { PM_GPE_STS = ACPI_PM_GPE0, PM_GPE_EN = ACPI_PM_GPE0 + 8, PM_SMI_EN = 0x30 };
+const struct acpi_pm_layout acpi_pm_ich9 = { 128, 0x20, 8, 0x30 };
+const struct acpi_pm_layout acpi_pm_piix4 = { 64, 0x0c, 2, 0 };
 
 /* No SMM here: APMC_EN on and locked tells firmware that SMIs are taken care of. */
 #define SMI_EN_APMC BIT(5)
@@ -44,12 +45,14 @@ enum { PM_GPE_STS = ACPI_PM_GPE0, PM_GPE_EN = ACPI_PM_GPE0 + 8, PM_SMI_EN = 0x30
 struct acpi_pm {
 	struct device dev;
 	struct acpi_pm_cfg cfg;
-	struct mr mr;
+	struct mr mr, smi;
+	const struct acpi_pm_layout *lay;
 	struct timer *timer; /* TMR_STS: bit 23 of the count changes */
 	struct vm_listener listener;
 	uint16_t sts, en, cnt;
 	uint64_t gpe_sts, gpe_en;
 	uint32_t smi_en;
+	uint8_t apmc, apms; /* SMI command and status ports */
 	uint64_t last_half; /* count >> 23 when TMR_STS was last brought up to date */
 };
 
@@ -96,24 +99,32 @@ static void acpi_pm_sleep(struct acpi_pm *p, unsigned type)
 	p->sts |= PM1_WAK;
 }
 
+/* Bytes of a register at `at`, when `off` is one of its `len`: the shift in bits. */
+static bool acpi_pm_in(unsigned off, unsigned at, unsigned len, unsigned *sh)
+{
+	*sh = 8 * (off - at);
+	return off >= at && off - at < len;
+}
+
 /* Every register as the bytes of the block: reads need no alignment rules then. */
 static uint8_t acpi_pm_byte(struct acpi_pm *p, unsigned off)
 {
-	unsigned sh = 8 * (off & 7);
+	const struct acpi_pm_layout *l = p->lay;
+	unsigned sh;
 
-	switch (off) {
-	case 0x00 ... 0x01:
-		return (uint8_t)(p->sts >> 8 * off);
-	case 0x02 ... 0x03:
-		return (uint8_t)(p->en >> 8 * (off - 2));
-	case 0x04 ... 0x05:
-		return (uint8_t)(p->cnt >> 8 * (off - 4));
-	case PM_GPE_STS ... PM_GPE_STS + 7:
+	if (off < 6) {
+		const uint16_t pm1[3] = { p->sts, p->en, p->cnt };
+
+		return (uint8_t)(pm1[off / 2] >> 8 * (off & 1));
+	}
+	if (acpi_pm_in(off, l->gpe0, l->gpe_half, &sh)) {
 		return (uint8_t)(p->gpe_sts >> sh);
-	case PM_GPE_EN ... PM_GPE_EN + 7:
+	}
+	if (acpi_pm_in(off, l->gpe0 + l->gpe_half, l->gpe_half, &sh)) {
 		return (uint8_t)(p->gpe_en >> sh);
-	case PM_SMI_EN ... PM_SMI_EN + 3:
-		return (uint8_t)(p->smi_en >> 8 * (off - PM_SMI_EN));
+	}
+	if (l->smi_en && acpi_pm_in(off, l->smi_en, 4, &sh)) {
+		return (uint8_t)(p->smi_en >> sh);
 	}
 	return 0;
 }
@@ -138,31 +149,21 @@ static uint64_t acpi_pm_read(void *opaque, uint64_t off, unsigned size)
 
 static void acpi_pm_put(struct acpi_pm *p, unsigned off, uint8_t v)
 {
-	unsigned sh = 8 * (off & 7);
+	const struct acpi_pm_layout *l = p->lay;
+	unsigned sh = 8 * (off & 1), keep = ~(0xffu << sh);
 
-	switch (off) {
-	case 0x00 ... 0x01:
-		p->sts &= (uint16_t)~((v << 8 * off) & PM1_STS_ALL);
-		break;
-	case 0x02 ... 0x03:
-		sh = 8 * (off - 2);
-		p->en = (uint16_t)((p->en & ~(0xffu << sh)) | (unsigned)v << sh) & PM1_EN_ALL;
-		break;
-	case 0x04 ... 0x05:
-		sh = 8 * (off - 4);
-		p->cnt = (uint16_t)((p->cnt & ~(0xffu << sh)) |
-				    ((unsigned)v << sh & PM1_CNT_KEEP));
-		break;
-	case PM_GPE_STS ... PM_GPE_STS + 7:
+	if (off < 2) {
+		p->sts &= (uint16_t)~((unsigned)v << sh & PM1_STS_ALL);
+	} else if (off < 4) {
+		p->en = (uint16_t)(((p->en & keep) | (unsigned)v << sh) & PM1_EN_ALL);
+	} else if (off < 6) {
+		p->cnt = (uint16_t)((p->cnt & keep) | ((unsigned)v << sh & PM1_CNT_KEEP));
+	} else if (acpi_pm_in(off, l->gpe0, l->gpe_half, &sh)) {
 		p->gpe_sts &= ~((uint64_t)v << sh);
-		break;
-	case PM_GPE_EN ... PM_GPE_EN + 7:
+	} else if (acpi_pm_in(off, l->gpe0 + l->gpe_half, l->gpe_half, &sh)) {
 		p->gpe_en = (p->gpe_en & ~(UINT64_C(0xff) << sh)) | (uint64_t)v << sh;
-		break;
-	case PM_SMI_EN ... PM_SMI_EN + 3:
-		sh = 8 * (off - PM_SMI_EN);
+	} else if (l->smi_en && acpi_pm_in(off, l->smi_en, 4, &sh)) {
 		p->smi_en = ((p->smi_en & ~(0xffu << sh)) | (uint32_t)v << sh) | SMI_EN_APMC;
-		break;
 	}
 }
 
@@ -184,8 +185,37 @@ static void acpi_pm_write(void *opaque, uint64_t off, uint64_t val, unsigned siz
 	acpi_pm_update(p);
 }
 
+static uint64_t acpi_pm_smi_read(void *opaque, uint64_t off, unsigned size)
+{
+	const struct acpi_pm *p = opaque;
+
+	(void)size;
+	return off ? p->apms : p->apmc;
+}
+
+static void acpi_pm_smi_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+{
+	struct acpi_pm *p = opaque;
+
+	(void)size;
+	if (off) {
+		p->apms = (uint8_t)val;
+		return;
+	}
+	p->apmc = (uint8_t)val;
+	if (p->apmc == ACPI_PM_ENABLE) {
+		p->cnt |= PM1_SCI_EN;
+	} else if (p->apmc == ACPI_PM_DISABLE) {
+		p->cnt &= (uint16_t)~PM1_SCI_EN;
+	}
+	acpi_pm_update(p);
+}
+
 static const struct mr_ops acpi_pm_ops = {
 	.read = acpi_pm_read, .write = acpi_pm_write, .min = 1, .max = 4, .split = true,
+};
+static const struct mr_ops acpi_pm_smi_ops = {
+	.read = acpi_pm_smi_read, .write = acpi_pm_smi_write, .min = 1, .max = 1, .split = true,
 };
 
 static void acpi_pm_event(struct vm_listener *l, enum vm_event ev, int arg)
@@ -205,16 +235,14 @@ struct mr *acpi_pm_region(struct acpi_pm *p)
 	return &p->mr;
 }
 
-void acpi_pm_set_acpi(struct acpi_pm *p, bool on)
+struct mr *acpi_pm_smi_region(struct acpi_pm *p)
 {
-	LOCK_SCOPE(&p->dev.lk);
-	p->cnt = on ? p->cnt | PM1_SCI_EN : p->cnt & (uint16_t)~PM1_SCI_EN;
-	acpi_pm_update(p);
+	return &p->smi;
 }
 
 void acpi_pm_gpe(struct acpi_pm *p, unsigned n)
 {
-	if (n < 64) {
+	if (n < 8u * p->lay->gpe_half) {
 		LOCK_SCOPE(&p->dev.lk);
 		p->gpe_sts |= BIT64(n);
 		acpi_pm_update(p);
@@ -230,6 +258,7 @@ static void acpi_pm_reset(struct device *d)
 	p->cnt = p->cfg.acpi_mode ? PM1_SCI_EN : 0;
 	p->gpe_sts = p->gpe_en = 0;
 	p->smi_en = SMI_EN_APMC;
+	p->apmc = p->apms = 0;
 	p->last_half = acpi_pm_count() >> 23;
 	acpi_pm_update(p);
 }
@@ -242,7 +271,8 @@ static int acpi_pm_realize(struct device *d, struct err *e)
 	if (!p->timer) {
 		return err_set(e, -ENOMEM, "out of memory for the PM timer");
 	}
-	mr_init_io(&p->mr, "acpi-pm", ACPI_PM_SIZE, &acpi_pm_ops, p, &d->lk);
+	mr_init_io(&p->mr, "acpi-pm", p->lay->size, &acpi_pm_ops, p, &d->lk);
+	mr_init_io(&p->smi, "smi-command", 2, &acpi_pm_smi_ops, p, &d->lk);
 	p->listener.fn = acpi_pm_event;
 	vm_add_listener(d->vm, &p->listener);
 	acpi_pm_reset(d);
@@ -256,6 +286,9 @@ static void acpi_pm_unrealize(struct device *d)
 	vm_del_listener(d->vm, &p->listener);
 	if (p->mr.in_tree) {
 		mr_del(&p->mr);
+	}
+	if (p->smi.in_tree) {
+		mr_del(&p->smi);
 	}
 	timer_free(p->timer);
 }
@@ -277,6 +310,8 @@ static const struct state_field acpi_pm_state[] = {
 	STATE_FIELD(STATE_U64, struct acpi_pm, gpe_sts),
 	STATE_FIELD(STATE_U64, struct acpi_pm, gpe_en),
 	STATE_FIELD(STATE_U32, struct acpi_pm, smi_en),
+	STATE_FIELD(STATE_U8, struct acpi_pm, apmc),
+	STATE_FIELD(STATE_U8, struct acpi_pm, apms),
 	STATE_FIELD(STATE_U64, struct acpi_pm, last_half),
 	{ .name = NULL },
 };
@@ -306,6 +341,7 @@ struct acpi_pm *acpi_pm_create(struct vm *vm, const struct acpi_pm_cfg *cfg, str
 	}
 	p = container_of(d, struct acpi_pm, dev);
 	p->cfg = *cfg;
+	p->lay = cfg->layout ? cfg->layout : &acpi_pm_ich9;
 	if (device_realize(d, NULL, e) < 0) {
 		device_free(d);
 		return NULL;

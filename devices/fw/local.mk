@@ -4,4 +4,6 @@ libdevices_a_SOURCES += \
 	%D%/acpi-pm.c \
 	%D%/acpi-pm.h \
 	%D%/fwcfg.c \
-	%D%/fwcfg.h
+	%D%/fwcfg.h \
+	%D%/piix4-pm.c \
+	%D%/piix4-pm.h

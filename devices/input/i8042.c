@@ -49,6 +49,7 @@ struct i8042 {
 	uint8_t status, ctr, out_port, obuf;
 	uint8_t pending_cmd; /* command waiting for its data byte; 0 none */
 	struct ps2_queue ctl, kbd, aux;
+	struct ps2_queue loop; /* command d3: as from the mouse, though that is disabled */
 	bool kbd_scan, xlate_break;
 	uint8_t kbd_cmd, kbd_leds, kbd_set;
 	bool aux_report, aux_wheel, aux_scale2;
@@ -109,6 +110,8 @@ static void i8042_refill(struct i8042 *k)
 	}
 	if (ps2_get(&k->ctl, &v)) {
 		k->status &= (uint8_t)~STS_AUX;
+	} else if (ps2_get(&k->loop, &v)) {
+		k->status |= STS_AUX;
 	} else if (!(k->ctr & CTR_KBD_OFF) && ps2_get(&k->kbd, &v)) {
 		k->status &= (uint8_t)~STS_AUX;
 		if (k->ctr & CTR_XLATE) {
@@ -378,7 +381,7 @@ static void i8042_data(struct i8042 *k, uint8_t v)
 		ps2_put(&k->ctl, v);
 		break;
 	case 0xd3:
-		ps2_put(&k->aux, v);
+		ps2_put(&k->loop, v);
 		break;
 	case 0xd4:
 		k->ctr &= (uint8_t)~CTR_AUX_OFF;
@@ -507,7 +510,7 @@ static void i8042_reset(struct device *d)
 	k->ctr = CTR_KBD_INT | CTR_AUX_INT;
 	k->out_port = OUT_RESET_N | OUT_A20;
 	k->pending_cmd = 0;
-	k->ctl.len = k->kbd.len = k->aux.len = 0;
+	k->ctl.len = k->kbd.len = k->aux.len = k->loop.len = 0;
 	k->aux_wheel = false;
 	k->aux_magic = 0;
 	i8042_kbd_defaults(k);
@@ -573,6 +576,7 @@ static const struct state_field i8042_state[] = {
 	PS2_QUEUE_STATE(ctl),
 	PS2_QUEUE_STATE(kbd),
 	PS2_QUEUE_STATE(aux),
+	PS2_QUEUE_STATE(loop),
 	STATE_FIELD(STATE_BOOL, struct i8042, kbd_scan),
 	STATE_FIELD(STATE_BOOL, struct i8042, xlate_break),
 	STATE_FIELD(STATE_U8, struct i8042, kbd_cmd),

@@ -110,17 +110,6 @@ int qmp_cmd_query_uuid(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 	return 0;
 }
 
-int qmp_cmd_query_kvm(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
-{
-	bool kvm = !strcmp(ctx->vm->hv->name, "kvm");
-
-	(void)e;
-	*ret = opt_new_dict();
-	opt_put_bool(*ret, "enabled", kvm);
-	opt_put_bool(*ret, "present", kvm);
-	return 0;
-}
-
 int qmp_cmd_query_target(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 {
 	(void)e;

@@ -63,6 +63,18 @@ static void hmp_json(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 	free(t);
 }
 
+static void hmp_kvm(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
+{
+	bool on = false;
+	struct err e = ERR_INIT;
+
+	(void)ctx;
+	if (opt_get_bool(ret, "enabled", false, &on, &e) < 0) {
+		on = false;
+	}
+	fprintf(out, "kvm support: %s\n", on ? "enabled" : "disabled");
+}
+
 static void hmp_locks(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 {
 	(void)ctx;
@@ -81,8 +93,15 @@ static void hmp_locks(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 	}
 }
 
+/* A paused vCPU's registers are where it ran. */
 static void hmp_dump_cpu(struct vcpu *c, void *out)
 {
+	const struct hv_ops *hv = c->vm->hv;
+	struct err e = ERR_INIT;
+
+	if (hv->vcpu.state_pull && hv->vcpu.state_pull(c, &e) < 0) {
+		fprintf(out, "%s\n", e.text);
+	}
 	c->vm->arch->dump(c, out);
 }
 
@@ -109,6 +128,8 @@ static const struct hmp_command hmp_commands[] = {
 	{ "info cpus", NULL, "query-cpus-fast", "vCPUs and their threads", hmp_cpus },
 	{ "info registers", NULL, NULL, "registers of every vCPU", hmp_registers },
 	{ "info jit", NULL, "x-lodge-query-jit", "counters of the translator", hmp_json },
+	{ "info accel", NULL, "x-lodge-query-accel", "who executes the guest, and why", hmp_json },
+	{ "info kvm", NULL, "query-kvm", "is KVM in use?", hmp_kvm },
 	{ "info locks", NULL, "x-lodge-query-locks", "who waited for locks", hmp_locks },
 	{ "info name", NULL, "query-name", "name of the machine", hmp_json },
 	{ "info uuid", NULL, "query-uuid", "UUID of the machine", hmp_json },

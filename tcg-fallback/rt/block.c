@@ -300,10 +300,7 @@ void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off)
 		if (!o || o == v) {
 			continue;
 		}
-		slot = atomic_fetch_add(&o->mail.n, 1);
-		if (slot - atomic_load(&o->mail_done) < RT_MAILBOX) {
-			atomic_store(&o->mail.page[slot % RT_MAILBOX], page);
-		}
+		slot = rt_mail_post(o, page);
 		/* OUT: it drains before it goes IN. */
 		while (atomic_load(&o->state) == RT_IN &&
 		       (int32_t)(atomic_load(&o->mail_done) - slot) <= 0) {

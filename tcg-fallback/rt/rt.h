@@ -253,7 +253,16 @@ const uint8_t *rt_exec_page(struct rt_vcpu *v, uint64_t pc, uint64_t *ram_off);
 bool rt_exec_probe(struct rt_vcpu *v, uint64_t pc, const uint8_t **host, uint64_t *ram_off);
 /* Does the TLB hold pc's page as a global one? */
 bool rt_exec_global(const struct rt_vcpu *v, uint64_t pc);
+/* Asks for the writable entries of a page (all of them today) to be dropped before v goes
+ * IN; drained when mail_done has passed the number returned. */
+uint32_t rt_mail_post(struct rt_vcpu *v, uint64_t ram_page);
 void rt_win_reset(struct tcg_env *env, const uint8_t *sink);
 void rt_drop_write_page(struct rt_vcpu *v, uint64_t ram_page);
+
+/* dirty.c */
+int rt_dirty_start(struct vm *vm, struct err *e);
+int rt_dirty_stop(struct vm *vm, struct err *e);
+int rt_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
+		     struct err *e);
 
 #endif

@@ -660,6 +660,9 @@ const struct hv_ops tcg_hv_ops = {
 		  .state_pull = rt_state_nop,
 		  .state_push = rt_state_nop,
 		  .request = rt_vcpu_kick },
+	.mem = { .dirty_start = rt_dirty_start,
+		 .dirty_stop = rt_dirty_stop,
+		 .dirty_collect = rt_dirty_collect },
 	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle },
 	.query_stats = rt_query_stats,
 };

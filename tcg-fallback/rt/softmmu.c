@@ -19,6 +19,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "core/dirty.h"
 #include "tcg-fallback/rt/check.h"
 
 enum { RT_MODE_BITS = 3, RT_MAX_SPACE_ID = (1 << (12 - RT_MODE_BITS)) - 1 };
@@ -83,6 +84,16 @@ void rt_drop_write_page(struct rt_vcpu *v, uint64_t ram_page)
 	}
 	/* An entry may have been displaced while its window lives on. */
 	rt_win_reset_v(v);
+}
+
+uint32_t rt_mail_post(struct rt_vcpu *v, uint64_t ram_page)
+{
+	uint32_t slot = atomic_fetch_add(&v->mail.n, 1);
+
+	if (slot - atomic_load(&v->mail_done) < RT_MAILBOX) {
+		atomic_store(&v->mail.page[slot % RT_MAILBOX], ram_page);
+	}
+	return slot;
 }
 
 void rt_mail_drain(struct rt_vcpu *v)
@@ -321,7 +332,22 @@ static bool rt_view(struct rt_vcpu *v, uint64_t va, enum mmu_access acc, int mod
 	return true;
 }
 
-static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode,
+/* May the page be written unseen? While a dirty log runs, only if it is marked; a store
+ * marks it. Before the entry is filled: see core/dirty.h. */
+static bool rt_dirty_ok(struct rt_vcpu *v, uint64_t ram_off, bool store)
+{
+	if (!dirty_logging()) {
+		return true;
+	}
+	if (store && !dirty_is_marked(ram_off)) {
+		dirty_mark(ram_off, TCG_PAGE);
+		atomic_fetch_add_explicit(&v->c->dirty_pages, 1, memory_order_relaxed);
+		return true;
+	}
+	return dirty_is_marked(ram_off);
+}
+
+static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, bool store,
 				     const struct rt_page_view *w)
 {
 	uint64_t page = va & ~(uint64_t)(TCG_PAGE - 1);
@@ -342,7 +368,7 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode,
 	en->tag_r = w->r.r ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_x = w->r.x ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_w = TCG_TLB_NONE;
-	if (writable && p) {
+	if (writable && rt_dirty_ok(v, w->ram_off, store) && p) {
 		if (!(atomic_load_explicit(&p->flags, memory_order_relaxed) & RT_PG_WMAP)) {
 			atomic_fetch_or(&p->flags, RT_PG_WMAP);
 		}
@@ -427,7 +453,7 @@ static const uint8_t *rt_ld_page(struct rt_vcpu *v, uint64_t addr, unsigned size
 		}
 	}
 	if (w.host) {
-		rt_fill(v, addr, mode, &w);
+		rt_fill(v, addr, mode, rmw, &w);
 		return w.host + (addr & (TCG_PAGE - 1));
 	}
 	v->st_io++;
@@ -543,6 +569,7 @@ static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int 
 	if (rt_known_writable(v, en, addr, mode, &ram_off, &host)) {
 		p = rt_softmmu_page(v->rt, ram_off);
 		if (p && (atomic_load(&p->flags) & RT_PG_CODE)) {
+			(void)rt_dirty_ok(v, ram_off, true);
 			rt_st_code_page(v, ram_off, size, restart);
 			return host;
 		}
@@ -558,7 +585,7 @@ static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int 
 	if (p && (atomic_load(&p->flags) & RT_PG_CODE)) {
 		rt_st_code_page(v, w.ram_off + (addr & (TCG_PAGE - 1)), size, restart);
 	}
-	rt_fill(v, addr, mode, &w);
+	rt_fill(v, addr, mode, true, &w);
 	return w.host + (addr & (TCG_PAGE - 1));
 }
 
@@ -802,7 +829,7 @@ void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int
 				tcg_raise(env, true);
 			}
 			if (w.host) {
-				rt_fill(v, addr, mode, &w);
+				rt_fill(v, addr, mode, write, &w);
 			}
 		}
 		addr += n;
@@ -827,7 +854,7 @@ void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
 		if (!w.host) {
 			return NULL;
 		}
-		en = rt_fill(v, addr, mode, &w);
+		en = rt_fill(v, addr, mode, write, &w);
 		if ((write ? en->tag_w : en->tag_r) != tag) {
 			return NULL; /* code page, ROM: the slow way */
 		}
@@ -858,7 +885,7 @@ static bool rt_exec_view(struct rt_vcpu *v, uint64_t pc, bool probe, const uint8
 		return true;
 	}
 	if (!probe) {
-		rt_fill(v, pc, 0, &w);
+		rt_fill(v, pc, 0, false, &w);
 	}
 	*host = w.host + in;
 	*ram_off = w.ram_off + in;

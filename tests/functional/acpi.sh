@@ -5,7 +5,7 @@
 . "$(dirname "$0")/lib.sh"
 need iasl
 need_guest
-for m in q35 microvm; do
+for m in pc q35 microvm; do
 	d=$tmp/$m
 	mkdir "$d"
 	case $m in

@@ -5,6 +5,8 @@ FUNCTIONAL_TESTS = \
 	%D%/badinput.sh \
 	%D%/boot-microvm-1.sh \
 	%D%/boot-microvm-2.sh \
+	%D%/boot-pc-1.sh \
+	%D%/boot-pc-2.sh \
 	%D%/boot-q35-1.sh \
 	%D%/boot-q35-2.sh \
 	%D%/cli.sh \

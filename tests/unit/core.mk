@@ -1,6 +1,6 @@
 if HAVE_CHECK
 CORE_TESTS = tests/unit/loop tests/unit/coroutine tests/unit/gmem tests/unit/vm \
-	tests/unit/device tests/unit/lock
+	tests/unit/device tests/unit/dirty tests/unit/lock
 check_PROGRAMS += $(CORE_TESTS)
 TESTS += $(CORE_TESTS)
 CORE_TEST_LIBS = $(GROUP_START) libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
@@ -19,6 +19,18 @@ tests_unit_vm_LDADD = $(CORE_TEST_LIBS)
 tests_unit_device_SOURCES = tests/unit/device_test.c tests/unit/unit.h
 tests_unit_device_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_device_LDADD = $(CORE_TEST_LIBS)
+tests_unit_dirty_SOURCES = tests/unit/dirty_test.c tests/unit/unit.h
+tests_unit_dirty_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_dirty_LDADD = $(CORE_TEST_LIBS)
+
+if HOST_X86_64
+check_PROGRAMS += tests/unit/dirtyvm
+TESTS += tests/unit/dirtyvm
+tests_unit_dirtyvm_SOURCES = tests/unit/dirtyvm_test.c tests/unit/guestvm.h tests/unit/unit.h
+nodist_tests_unit_dirtyvm_SOURCES = devices/devtable.c
+tests_unit_dirtyvm_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_dirtyvm_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
+endif
 tests_unit_lock_SOURCES = tests/unit/lock_test.c tests/unit/unit.h
 tests_unit_lock_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_lock_LDADD = $(CORE_TEST_LIBS)

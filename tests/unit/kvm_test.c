@@ -36,6 +36,9 @@ START_TEST(test_plan_joins_and_skips)
 	/* Half a page is no slot; the whole page in the middle of the next one is. */
 	f->r[4] = (struct flat_range){ .start = 0x7000, .size = 0x800, .host = ram + 0x7000 };
 	f->r[5] = (struct flat_range){ .start = 0x8800, .size = 0x2000, .host = ram + 0x8800 };
+	for (unsigned i = 0; i < f->n; i++) {
+		f->r[i].ram_off = 0x200000 + f->r[i].start;
+	}
 	ck_assert_uint_eq(kvm_mem_plan(f, true, s, 4), 3);
 	ck_assert_uint_eq(s[0].start, 0);
 	ck_assert_uint_eq(s[0].size, 0x5000);
@@ -43,6 +46,11 @@ START_TEST(test_plan_joins_and_skips)
 	ck_assert_uint_eq(s[2].start, 0x9000);
 	ck_assert_uint_eq(s[2].size, 0x1000);
 	ck_assert_ptr_eq(s[2].host, ram + 0x9000);
+	ck_assert_uint_eq(s[2].ram_off, 0x209000);
+	/* Neighbours by chance, from different blocks of RAM, are two slots. */
+	f->r[1].ram_off = 0x800000;
+	ck_assert_uint_eq(kvm_mem_plan(f, true, s, 4), 4);
+	f->r[1].ram_off = 0x204000;
 	/* Without read-only slots a ROM is served by exits. */
 	ck_assert_uint_eq(kvm_mem_plan(f, false, s, 4), 2);
 	/* Too many: the number says so, and nothing is written past the end. */

@@ -155,9 +155,13 @@ START_TEST(pci_lpc)
 	harness_outl(b.h, 0xcfc, 0x601);
 	harness_outl(b.h, 0xcf8, 0x8000f844);
 	harness_outb(b.h, 0xcfc, 0x80);
-	ck_assert_uint_eq(harness_inw(b.h, 0x604), 0);
-	harness_outb(b.h, 0xb2, ICH9_ACPI_ENABLE);
+	/* The tables name no SMI command port: ACPI mode is on from the start. */
 	ck_assert_uint_eq(harness_inw(b.h, 0x604), 1);
+	harness_outb(b.h, 0xb2, ACPI_PM_DISABLE);
+	ck_assert_uint_eq(harness_inw(b.h, 0x604), 0);
+	harness_outb(b.h, 0xb2, ACPI_PM_ENABLE);
+	ck_assert_uint_eq(harness_inw(b.h, 0x604), 1);
+	ck_assert_uint_eq(harness_inw(b.h, 0xb2), ACPI_PM_ENABLE);
 	ck_assert_uint_eq(harness_inl(b.h, 0x630) & 0x20, 0x20); /* no SMI needed */
 	harness_outl(b.h, 0xcf8, 0x8000f8f0);
 	harness_outl(b.h, 0xcfc, 0xfed1c001);

@@ -763,6 +763,15 @@ START_TEST(plat_i8042)
 	ck_assert_int_eq(h->level[12], 1);
 	ck_assert_uint_eq(harness_inb(h, 0x60), 0xfa);
 	ck_assert_uint_eq(harness_inb(h, 0x60), 0x00);
+	/* Loop-back answers while the mouse port is disabled: Linux probes it that way, and
+	 * waits half a second for each missing answer. */
+	harness_outb(h, 0x64, 0xa7);
+	harness_outb(h, 0x64, 0xd3);
+	harness_outb(h, 0x60, 0x5a);
+	ck_assert_uint_eq(harness_inb(h, 0x64) & 0x21, 0x21);
+	ck_assert_uint_eq(harness_inb(h, 0x60), 0x5a);
+	ck_assert_uint_eq(harness_inb(h, 0x64) & 0x21, 0);
+	harness_outb(h, 0x64, 0xa8);
 	i8042_key(k, enter, 3);
 	ck_assert_int_eq(h->level[1], 1);
 	ck_assert_uint_eq(harness_inb(h, 0x60), 0x1c);

@@ -162,7 +162,13 @@ static void cli_version(void)
 
 static void cli_accel_help(void)
 {
+#if defined(HAVE_LINUX_KVM_H) && defined(HOST_X86_64)
 	printf("Accelerators supported:\n  kvm\n  tcg\n");
+#else
+	printf("Accelerators supported:\n  tcg\n");
+#endif
+	printf("'auto' picks KVM where it has hardware behind it, else tcg.\n"
+	       "'-accel NAME,help' lists the options of one.\n");
 }
 
 static void cli_display_help(void)

@@ -39,7 +39,7 @@ static void cli_run_help(void)
 	       "  --initrd FILE       with a kernel\n"
 	       "  --append TEXT       kernel command line\n"
 	       "  --machine NAME      q35 (default) or microvm\n"
-	       "  --accel LIST        kvm:tcg (default)\n"
+	       "  --accel LIST        auto (default: KVM where it has hardware), kvm, tcg, kvm:tcg\n"
 	       "  --cpu MODEL         processor model (default: max)\n"
 	       "  --no-network        no network card\n"
 	       "  --show              print the long command line and stop\n"
@@ -206,7 +206,7 @@ static int cli_run_build(const struct cli_run *c, struct cli_argv *a, struct err
 	}
 	cli_argv_add(a, "lodge", NULL);
 	cli_argv_add(a, "-machine", c->machine ? c->machine : "q35");
-	cli_argv_add(a, "-accel", c->accel ? c->accel : "kvm:tcg");
+	cli_argv_add(a, "-accel", c->accel ? c->accel : "auto");
 	cli_argv_add(a, "-cpu", c->cpu ? c->cpu : "max");
 	cli_argv_add(a, "-smp", c->cpus ? c->cpus : "1");
 	cli_argv_add(a, "-m", c->memory ? c->memory : "1G");

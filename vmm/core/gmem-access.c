@@ -14,6 +14,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "core/dirty.h"
 #include "core/gmem-internal.h"
 
 static ram_written_fn *ram_written;
@@ -30,6 +31,7 @@ static inline void ram_note_written(uint64_t ram_off, uint64_t len)
 	if (ram_written) {
 		ram_written(ram_written_opaque, ram_off, len);
 	}
+	dirty_mark(ram_off, len);
 }
 
 /* ---- RAM: naturally aligned accesses are single, as on the machine ---- */
@@ -313,7 +315,7 @@ void dma_mark_written(struct aspace *as, gpa_t addr, uint64_t len)
 {
 	const struct flat *f;
 
-	if (!ram_written) {
+	if (!ram_written && !dirty_logging()) {
 		return;
 	}
 	f = aspace_enter(as);

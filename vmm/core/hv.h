@@ -58,6 +58,8 @@ struct hv_ops {
 	const char *name; /* "tcg", "kvm", "xen" */
 	/* 0 when usable here; else why not and what to do. No side effects. */
 	int (*probe)(struct err *e);
+	/* After probe(): is it faster than the translator? Says why in *why. NULL: yes. */
+	bool (*is_fast)(struct err *why);
 	int (*vm_init)(struct vm *vm, struct opt *opts, struct err *e);
 	void (*vm_fini)(struct vm *vm);
 
@@ -83,10 +85,11 @@ struct hv_ops {
 				 bool match, uint64_t data, bool pio, bool add);
 	} irq;
 
-	struct {
+	struct { /* called by core/dirty.c only; bursts and stays of hv_fallback included */
 		int (*dirty_start)(struct vm *vm, struct err *e);
 		int (*dirty_stop)(struct vm *vm, struct err *e);
-		/* ORs one bit a 4 KiB page of [ram_off, len) into bits and clears the source. */
+		/* ORs one bit a 4 KiB page of [ram_off, len) into bits and clears the source;
+		 * contract in core/dirty.h, 2 and 3. */
 		int (*dirty_collect)(struct vm *vm, uint64_t ram_off, uint64_t len,
 				     uint64_t *bits, struct err *e);
 	} mem;
@@ -99,6 +102,13 @@ struct hv_ops {
 		/* Lazily kept state becomes plain, for state_push of the owner. */
 		void (*settle)(struct vcpu *c);
 	} burst;
+
+	struct { /* control thread; NULL: this accelerator is the only one a VM can have */
+		/* Moves the whole running or paused VM to the accelerator of that name. */
+		int (*set)(struct vm *vm, const char *accel, struct err *e);
+		/* Who runs it, why, and counters (x-lodge-query-accel). */
+		struct opt *(*query)(struct vm *vm);
+	} accel;
 
 	/* debugging (gdb stub, x-lodge-query-jit, info jit): may be NULL */
 	struct opt *(*query_stats)(struct vm *vm);

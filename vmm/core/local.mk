@@ -3,6 +3,7 @@ libcore_a_SOURCES = \
 	%D%/clock.c %D%/clock.h \
 	%D%/coroutine.c %D%/coroutine.h \
 	%D%/device-help.c \
+	%D%/dirty.c %D%/dirty.h \
 	%D%/device-none.c \
 	%D%/device-internal.h \
 	%D%/device-prop.c \

@@ -19,7 +19,9 @@ enum lock_rank {
 	RANK_QUEUE = 55,	/* host/char, host/net queues */
 	RANK_TIMER_SET = 58,	/* the list of all timer sets (VM clock on/off) */
 	RANK_TIMER = 60,	/* timer heap of a loop */
+	RANK_DIRTY = 62,		/* users and sources of the dirty log */
 	RANK_ASPACE = 65,	/* flat map publication */
+	RANK_HV_MEM = 67,	/* KVM memory slots and dirty rings */
 	RANK_JIT_CACHE = 70,	/* translation cache and block hash */
 	RANK_JIT_PAGE = 75,	/* code page table */
 	RANK_LOOP = 80,		/* posted work of a loop */

@@ -313,7 +313,7 @@ static bool vcpu_may_run(struct vcpu *c)
 	struct vm *vm = c->vm;
 
 	LOCK_SCOPE(&vm->lk);
-	if (!c->stop) {
+	if (!c->stop && !c->held) {
 		c->stopped = false;
 		return true;
 	}

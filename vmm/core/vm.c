@@ -167,14 +167,9 @@ static void vm_vcpus_go(struct vm *vm)
 	vm_kick_all(vm);
 }
 
-/* Returns when every vCPU is out of guest code and waits. */
-static void vm_vcpus_halt(struct vm *vm)
+/* Returns when every vCPU, told to by `stop` or `held`, is out of guest code and waits. */
+static void vm_vcpus_wait(struct vm *vm)
 {
-	lk_acquire(&vm->lk);
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		vm->vcpus[i]->stop = true;
-	}
-	lk_release(&vm->lk);
 	vm_kick_all(vm);
 	gmem_offline();
 	lk_acquire(&vm->lk);
@@ -187,6 +182,37 @@ static void vm_vcpus_halt(struct vm *vm)
 	}
 	lk_release(&vm->lk);
 	gmem_online();
+}
+
+static void vm_vcpus_halt(struct vm *vm)
+{
+	lk_acquire(&vm->lk);
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		vm->vcpus[i]->stop = true;
+	}
+	lk_release(&vm->lk);
+	vm_vcpus_wait(vm);
+}
+
+static void vm_set_held(struct vm *vm, bool held)
+{
+	role_assert(ROLE_CONTROL);
+	LOCK_SCOPE(&vm->lk);
+	for (unsigned i = 0; i < vm->n_vcpus; i++) {
+		vm->vcpus[i]->held = held;
+	}
+}
+
+void vm_hold_vcpus(struct vm *vm)
+{
+	vm_set_held(vm, true);
+	vm_vcpus_wait(vm);
+}
+
+void vm_release_vcpus(struct vm *vm)
+{
+	vm_set_held(vm, false);
+	vm_kick_all(vm);
 }
 
 void vm_cont(struct vm *vm)

@@ -101,9 +101,11 @@ struct vcpu {
 	_Atomic bool running;	/* inside run() */
 	_Atomic bool online;	/* its thread runs */
 	bool stop, stopped;	/* under vm->lk */
+	bool held;		/* vm_hold_vcpus(); under vm->lk */
 	_Atomic bool unplug, sleeping;
 	_Atomic uint32_t wake_seq; /* futex: see vcpu.c */
 	struct vcpu_work *_Atomic work; /* newest first */
+	_Atomic uint64_t dirty_pages; /* recorded for it while a dirty log runs (core/dirty.h) */
 	char *qom_path;
 };
 
@@ -175,6 +177,10 @@ void vm_stop(struct vm *vm, enum run_state into);
  * CAUSE_NONE is the power-on reset, which nobody is told of. */
 void vm_reset(struct vm *vm, enum vm_cause why);
 void vm_set_state(struct vm *vm, enum run_state s);
+/* Every vCPU out of guest code, waiting, whatever the run state, which nobody sees change;
+ * vcpu_run_on_sync() works meanwhile. Not nested; no other vm_*() in between. */
+void vm_hold_vcpus(struct vm *vm);
+void vm_release_vcpus(struct vm *vm);
 bool vm_is_running(const struct vm *vm);
 
 /* Any thread, any lock below RANK_LOOP. Acted upon by vm->loop. */

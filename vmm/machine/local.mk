@@ -8,8 +8,10 @@ libmachine_a_SOURCES = \
 	%D%/boot-linux.c \
 	%D%/boot-multiboot.c \
 	%D%/machine.c %D%/machine.h \
+	%D%/i440fx.c \
 	%D%/microvm.c \
 	%D%/pc.c %D%/pc.h \
+	%D%/pc-legacy.c \
 	%D%/pci-setup.c \
 	%D%/q35.c \
 	%D%/smbios.c

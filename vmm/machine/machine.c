@@ -22,6 +22,7 @@
 
 static const struct machine_class *const machine_classes[] = {
 	&machine_q35,
+	&machine_pc,
 	&machine_microvm,
 	&machine_none,
 };

@@ -72,7 +72,7 @@ struct machine {
 	void *board;
 };
 
-extern const struct machine_class machine_q35, machine_microvm, machine_none;
+extern const struct machine_class machine_q35, machine_pc, machine_microvm, machine_none;
 
 const struct machine_class *machine_class_find(const char *name);
 const struct machine_class *machine_class_default(const char *arch);

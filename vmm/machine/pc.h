@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * pc.h - what the x86 boards share: interrupt controllers, memory map, tables and
- * direct boot. The boards' own parts are in q35.c and microvm.c. Control thread.
+ * direct boot. The boards' own parts are in i440fx.c, q35.c and microvm.c. Control thread.
  */
 #ifndef LODGE_MACHINE_PC_H
 #define LODGE_MACHINE_PC_H
@@ -18,9 +18,24 @@ enum {
 	PC_FIRMWARE_MAX = 16 << 20,
 };
 
+struct pit;
+struct rtc;
+struct hpet;
+struct i8042;
+
+/* What pc and q35 share beside that: pc-legacy.c. */
+struct pc_legacy {
+	struct pit *pit;
+	struct rtc *rtc;
+	struct hpet *hpet;
+	struct i8042 *i8042;
+	bool has_hpet, has_i8042;
+};
+
 struct pc {
 	struct machine *m;
 	struct irqchip_x86 *irq;
+	struct pc_legacy legacy;
 	struct aml dsdt;
 	struct acpi_tables acpi;
 	struct blob smbios;
@@ -59,7 +74,22 @@ void smbios_entry(uint8_t out[24], uint64_t table, uint32_t len);
 struct pci_host;
 struct pci_windows {
 	uint64_t io, io_end, mem, mem_end, mem64, mem64_end;
+	const uint8_t *isa_irq; /* of each root line, for the interrupt line registers */
 };
 void pci_setup(struct pci_host *h, const struct pci_windows *w);
+
+/* Boards pc and q35: -machine's properties, then timers, i8042, serial ports, fw_cfg. */
+int pc_legacy_props(struct machine *m, struct err *e) __must_check;
+int pc_legacy_build(struct machine *m, struct err *e) __must_check;
+extern const uint8_t pc_pirq_route[8]; /* ISA interrupts of PIRQA..H as firmware sets them */
+void pc_legacy_elcr(struct machine *m); /* ... and their trigger mode */
+struct pci_windows pc_legacy_windows(const struct machine *m, uint64_t mem);
+struct acpi_desc pc_legacy_acpi(const struct machine *m);
+void pc_aml_prt(struct aml *a, unsigned (*gsi)(unsigned slot, unsigned pin));
+void pc_aml_pci_crs(struct aml *a, const struct pci_windows *w);
+void pc_aml_isa(struct aml *a, const struct machine *m, unsigned slot);
+/* Motherboard resources and the HPET; `ecam` 0: none. */
+void pc_aml_board(struct aml *a, const struct machine *m, uint32_t ecam, uint32_t ecam_size,
+		  uint16_t pm_io, uint8_t pm_len);
 
 #endif

@@ -71,12 +71,6 @@ static void pci_setup_bar(struct pci_setup *s, struct pci_dev *d, unsigned n, ui
 	*cmd |= io ? 1 : 2;
 }
 
-/* The ISA line behind INTx while the PIC is used; matches the PIRQ routing q35 sets. */
-static unsigned pci_setup_line(const struct pci_dev *d, unsigned pin)
-{
-	return ((PCI_SLOT(d->devfn) + pin) & 2) ? 11 : 10;
-}
-
 static void pci_setup_function(struct pci_setup *s, struct pci_dev *d)
 {
 	uint16_t cmd = 0;
@@ -87,8 +81,8 @@ static void pci_setup_function(struct pci_setup *s, struct pci_dev *d)
 			pci_setup_bar(s, d, n, &cmd);
 		}
 	}
-	if (pin) {
-		pci_config_write(d, 0x3c, pci_setup_line(d, pin - 1), 1);
+	if (pin) { /* which ISA interrupt is behind INTx while the PIC is used */
+		pci_config_write(d, 0x3c, s->w.isa_irq[pci_host_intx_line(d)], 1);
 	}
 	pci_config_write(d, 0x04, pci_config_read(d, 0x04, 2) | cmd, 2);
 }

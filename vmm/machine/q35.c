@@ -18,21 +18,12 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "base/bytes.h"
-#include "base/opt.h"
 #include "core/vm.h"
 #include "devices/bus/isa-ich9.h"
 #include "devices/bus/pci-host.h"
 #include "devices/bus/pci-mch.h"
-#include "devices/char/serial-isa.h"
-#include "devices/fw/acpi-pm.h"
-#include "devices/fw/fwcfg.h"
-#include "devices/input/i8042.h"
-#include "devices/timer/hpet.h"
-#include "devices/timer/pit.h"
-#include "devices/timer/rtc.h"
 #include "machine/pc.h"
 
 enum {
@@ -40,23 +31,14 @@ enum {
 	Q35_ECAM = 0xb0000000u,
 	Q35_ECAM_SIZE = 0x10000000,
 	Q35_MEM = 0xc0000000u,
-	Q35_MEM_END = 0xfec00000u,
-	Q35_IO = 0xc000,
-	Q35_FWCFG_PORT = 0x510,
 	Q35_NATIVE = 0x1f, /* _OSC: hot-plug, SHPC, PME, AER, capability structure */
 };
-#define Q35_MEM64_SIZE (UINT64_C(32) << 30)
 
 struct q35 {
 	struct pc pc;
 	struct pci_host *host;
 	struct mch *mch;
 	struct ich9_lpc *lpc;
-	struct pit *pit;
-	struct rtc *rtc;
-	struct hpet *hpet;
-	struct i8042 *i8042;
-	bool has_hpet, has_i8042;
 	struct pci_windows win;
 };
 
@@ -65,27 +47,6 @@ struct q35 {
 static uint64_t q35_low_end(const struct machine *m)
 {
 	return m->cfg.ram_size > Q35_ECAM ? Q35_LOW_MAX : Q35_ECAM;
-}
-
-static int q35_props(struct machine *m, struct q35 *q, struct err *e)
-{
-	static const char *const ignored[] = { "usb", "smm", "vmport", "dump-guest-core",
-		"mem-merge", "graphics", "kernel_irqchip", "kernel-irqchip", "smbus", "sata",
-		"nvdimm", "hmat", "max-ram-below-4g", "default-bus-bypass-iommu" };
-	struct opt *p = m->cfg.props;
-	int r = opt_get_bool(p, "hpet", true, &q->has_hpet, e);
-
-	if (r >= 0) {
-		r = opt_get_bool(p, "i8042", true, &q->has_i8042, e);
-	}
-	if (r >= 0 && (opt_get_str(p, "pflash0", NULL) || opt_get_str(p, "pflash1", NULL))) {
-		r = err_set(e, -ENOTSUP, "not supported: pflash0/pflash1 (firmware with a variable "
-			    "store): use -bios FILE or -kernel");
-	}
-	for (unsigned i = 0; i < ARRAY_LEN(ignored); i++) {
-		(void)opt_get(p, ignored[i]);
-	}
-	return r;
 }
 
 static int q35_build_pci(struct machine *m, struct q35 *q, struct err *e)
@@ -114,50 +75,6 @@ static int q35_build_pci(struct machine *m, struct q35 *q, struct err *e)
 	return 0;
 }
 
-static int q35_build_timers(struct machine *m, struct q35 *q, struct err *e)
-{
-	struct rtc_cfg rc = { .irq = q->pc.irq->gsi[8], .base_s = m->cfg.rtc_base_s,
-			      .localtime = m->cfg.rtc_localtime };
-	struct hpet_cfg hc = { .gsi = q->pc.irq->gsi };
-
-	q->pit = pit_create(m->vm, &q->pc.irq->gsi[0], e);
-	q->rtc = q->pit ? rtc_create(m->vm, &rc, e) : NULL;
-	if (!q->rtc) {
-		return -EINVAL;
-	}
-	irqchip_x86_add_pit(q->pc.irq, &pit_chip_ops, q->pit);
-	rtc_set_memory(q->rtc, m->low_size, m->high_size);
-	rtc_set_cmos(q->rtc, 0x5f, m->cfg.cpus - 1);
-	if (q->has_hpet) {
-		hc.pit = q->pit;
-		hc.rtc = q->rtc;
-		q->hpet = hpet_create(m->vm, &hc, e);
-		if (!q->hpet) {
-			return -EINVAL;
-		}
-	}
-	return 0;
-}
-
-static int q35_build_ports(struct machine *m, struct q35 *q, struct err *e)
-{
-	struct i8042_cfg kc = { .kbd = q->pc.irq->gsi[1], .aux = q->pc.irq->gsi[12] };
-
-	if (q->has_i8042) {
-		q->i8042 = i8042_create(m->vm, &kc, e);
-		if (!q->i8042) {
-			return -EINVAL;
-		}
-	}
-	for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
-		if (m->cfg.serial[i] && !serial_isa_create(m->isa, i, m->cfg.serial[i], e)) {
-			return -EINVAL;
-		}
-	}
-	m->fwcfg = fwcfg_create(m->vm, e);
-	return m->fwcfg ? 0 : -EINVAL;
-}
-
 static int q35_build(struct machine *m, struct err *e)
 {
 	struct q35 *q = calloc(1, sizeof(*q));
@@ -169,11 +86,10 @@ static int q35_build(struct machine *m, struct err *e)
 	m->board = q;
 	q->pc.m = m;
 	pc_map_ram(m, q35_low_end(m));
-	r = q35_props(m, q, e);
+	r = pc_legacy_props(m, e);
 	r = r < 0 ? r : pc_irqchips(m, true, e);
 	r = r < 0 ? r : q35_build_pci(m, q, e);
-	r = r < 0 ? r : q35_build_timers(m, q, e);
-	r = r < 0 ? r : q35_build_ports(m, q, e);
+	r = r < 0 ? r : pc_legacy_build(m, e);
 	if (r >= 0 && !pc_direct(m)) {
 		r = pc_map_firmware(m, "bios-256k.bin", &q->host->mem, e);
 	}
@@ -216,132 +132,9 @@ static void q35_aml_osc(struct aml *a)
 	aml_end(a);
 }
 
-static void q35_aml_prt(struct aml *a)
+static unsigned q35_gsi(unsigned slot, unsigned pin)
 {
-	aml_name(a, "_PRT");
-	aml_package(a, 32 * 4);
-	for (unsigned slot = 0; slot < 32; slot++) {
-		for (unsigned pin = 0; pin < 4; pin++) {
-			aml_package(a, 4);
-			aml_int(a, slot << 16 | 0xffff);
-			aml_int(a, pin);
-			aml_int(a, 0);
-			aml_int(a, ICH9_GSI_PIRQ + ich9_pirq(slot, pin));
-			aml_end(a);
-		}
-	}
-	aml_end(a);
-}
-
-static void q35_aml_crs(struct aml *a, const struct q35 *q)
-{
-	const struct pci_windows *w = &q->win;
-
-	aml_name(a, "_CRS");
-	aml_resources(a);
-	aml_res_bus(a, 0, 255);
-	aml_res_io(a, 0xcf8, 8);
-	aml_res_io_window(a, 0, 0xcf7);
-	aml_res_io_window(a, 0xd00, 0xffff);
-	aml_res_mem_window(a, 0xa0000, 0xbffff, false);
-	aml_res_mem_window(a, w->mem, w->mem_end - 1, false);
-	if (w->mem64_end > w->mem64) {
-		aml_res_mem_window(a, w->mem64, w->mem64_end - 1, true);
-	}
-	aml_end(a);
-}
-
-struct q35_isa_dev {
-	const char *name, *hid;
-	uint16_t port[2];
-	uint8_t len[2], irq;
-};
-
-static void q35_aml_isa_dev(struct aml *a, const struct q35_isa_dev *d)
-{
-	aml_device(a, d->name);
-	aml_name_eisaid(a, "_HID", d->hid);
-	aml_name(a, "_CRS");
-	aml_resources(a);
-	for (unsigned i = 0; i < 2; i++) {
-		if (d->len[i]) {
-			aml_res_io(a, d->port[i], d->len[i]);
-		}
-	}
-	if (d->irq) {
-		aml_res_irq(a, d->irq);
-	}
-	aml_end(a);
-	aml_end(a);
-}
-
-static void q35_aml_fwcfg(struct aml *a)
-{
-	aml_device(a, "FWCF");
-	aml_name_str(a, "_HID", "QEMU0002"); /* the id the fw_cfg specification gives */
-	aml_name_int(a, "_STA", 0xb);
-	aml_name(a, "_CRS");
-	aml_resources(a);
-	aml_res_io(a, Q35_FWCFG_PORT, 12);
-	aml_end(a);
-	aml_end(a);
-}
-
-static void q35_aml_isa(struct aml *a, const struct machine *m, const struct q35 *q)
-{
-	static const struct q35_isa_dev always[] = {
-		{ "RTC", "PNP0B00", { 0x70 }, { 2 }, 8 },
-	};
-	static const struct q35_isa_dev ps2[] = {
-		{ "KBD", "PNP0303", { 0x60, 0x64 }, { 1, 1 }, 1 },
-		{ "MOU", "PNP0F13", { 0 }, { 0 }, 12 },
-	};
-	static const struct {
-		uint16_t port;
-		uint8_t irq;
-		char name[5];
-	} com[MACHINE_SERIALS] = { { 0x3f8, 4, "COM1" }, { 0x2f8, 3, "COM2" },
-				   { 0x3e8, 4, "COM3" }, { 0x2e8, 3, "COM4" } };
-
-	aml_device(a, "ISA");
-	aml_name_int(a, "_ADR", ICH9_SLOT << 16);
-	for (unsigned i = 0; i < ARRAY_LEN(always); i++) {
-		q35_aml_isa_dev(a, &always[i]);
-	}
-	for (unsigned i = 0; q->has_i8042 && i < ARRAY_LEN(ps2); i++) {
-		q35_aml_isa_dev(a, &ps2[i]);
-	}
-	for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
-		/* Ports may also come from -device isa-serial: look at what decodes. */
-		if (m->cfg.serial[i]) {
-			pc_aml_serial(a, com[i].name, i + 1, com[i].port, com[i].irq, false);
-		}
-	}
-	q35_aml_fwcfg(a);
-	aml_end(a);
-}
-
-static void q35_aml_motherboard(struct aml *a, const struct q35 *q)
-{
-	aml_device(a, "MBRD");
-	aml_name_eisaid(a, "_HID", "PNP0C02");
-	aml_name_int(a, "_UID", 1);
-	aml_name(a, "_CRS");
-	aml_resources(a);
-	aml_res_memory32(a, Q35_ECAM, Q35_ECAM_SIZE);
-	aml_res_io(a, ICH9_PMBASE, 128);
-	aml_end(a);
-	aml_end(a);
-	if (q->has_hpet) {
-		aml_device(a, "HPET");
-		aml_name_eisaid(a, "_HID", "PNP0103");
-		aml_name_int(a, "_UID", 0);
-		aml_name(a, "_CRS");
-		aml_resources(a);
-		aml_res_memory32(a, HPET_BASE, 0x400);
-		aml_end(a);
-		aml_end(a);
-	}
+	return ICH9_GSI_PIRQ + ich9_pirq(slot, pin);
 }
 
 static void q35_dsdt(struct machine *m, struct q35 *q)
@@ -357,11 +150,11 @@ static void q35_dsdt(struct machine *m, struct q35 *q)
 	aml_name_int(a, "_SEG", 0);
 	aml_name_int(a, "_BBN", 0);
 	q35_aml_osc(a);
-	q35_aml_prt(a);
-	q35_aml_crs(a, q);
-	q35_aml_isa(a, m, q);
+	pc_aml_prt(a, q35_gsi);
+	pc_aml_pci_crs(a, &q->win);
+	pc_aml_isa(a, m, ICH9_SLOT);
 	aml_end(a);
-	q35_aml_motherboard(a, q);
+	pc_aml_board(a, m, Q35_ECAM, Q35_ECAM_SIZE, ICH9_PMBASE, acpi_pm_ich9.size);
 	aml_end(a);
 	pc_aml_cpus(a, m->cfg.max_cpus);
 	pc_aml_s5(a, ACPI_PM_S5);
@@ -369,55 +162,33 @@ static void q35_dsdt(struct machine *m, struct q35 *q)
 
 /* ---- finish and reset ---- */
 
-static void q35_windows(const struct machine *m, struct q35 *q)
-{
-	uint64_t top = (UINT64_C(1) << 32) + m->high_size;
-
-	q->win = (struct pci_windows){ .io = Q35_IO, .io_end = 0x10000, .mem = Q35_MEM,
-				       .mem_end = Q35_MEM_END };
-	q->win.mem64 = ALIGN_UP(top, UINT64_C(1) << 30);
-	q->win.mem64_end = q->win.mem64 + Q35_MEM64_SIZE;
-}
-
-/* PIRQA..H on 10, 10, 11, 11, 10, 10, 11, 11 for kernels that use the PIC; level-triggered there. */
 static void q35_firmware(struct machine *m)
 {
-	static const uint8_t route[8] = { 10, 10, 11, 11, 10, 10, 11, 11 };
 	struct q35 *q = m->board;
 	struct pci_dev *lpc = &q->lpc->pci;
 
 	for (unsigned i = 0; i < 8; i++) {
-		pci_config_write(lpc, (i < 4 ? 0x60 : 0x64) + i, route[i], 1);
+		pci_config_write(lpc, (i < 4 ? 0x60 : 0x64) + i, pc_pirq_route[i], 1);
 	}
-	aspace_write(&m->vm->io, 0x4d1, 0x0c, 1);
+	pc_legacy_elcr(m);
 	pci_setup(q->host, &q->win);
 }
 
 static int q35_finish(struct machine *m, struct err *e)
 {
-	static const struct acpi_override over[] = {
-		{ 0, 2, 0 },			 /* PIT: pin 2, edge */
-		{ 9, 9, 1 | 3 << 2 },		 /* SCI: active high, level */
-		{ 10, 10, 1 | 3 << 2 },
-		{ 11, 11, 1 | 3 << 2 },
-	};
 	static const struct boot_mem extra[] = {
 		{ Q35_ECAM, Q35_ECAM_SIZE, MEM_RESERVED },
 		{ 0xfeffc000, 0x4000, MEM_RESERVED }, /* KVM's own pages */
 	};
 	struct q35 *q = m->board;
-	struct acpi_desc d = {
-		.n_cpus = m->cfg.cpus, .max_cpus = m->cfg.max_cpus,
-		.lapic_base = IRQCHIP_LAPIC_BASE, .ioapic_base = IRQCHIP_IOAPIC_BASE,
-		.has_pics = true, .overrides = over, .n_overrides = ARRAY_LEN(over),
-		.pm_io = ICH9_PMBASE, .sci = ICH9_SCI_IRQ, .gpe0_io = ICH9_PMBASE + ICH9_GPE0,
-		.gpe0_len = ICH9_GPE0_LEN, .has_8042 = q->has_i8042, .has_rtc = true,
-		.reset_addr = ICH9_RESET_PORT, .reset_value = 6,
-		.ecam_base = Q35_ECAM, .ecam_last_bus = 255,
-		.hpet_base = q->has_hpet ? HPET_BASE : 0, .hpet_id = HPET_BLOCK_ID,
-	};
+	struct acpi_desc d = pc_legacy_acpi(m);
 
-	q35_windows(m, q);
+	d.pm_io = ICH9_PMBASE;
+	d.gpe0_io = ICH9_PMBASE + ICH9_GPE0;
+	d.gpe0_len = ICH9_GPE0_LEN;
+	d.ecam_base = Q35_ECAM;
+	d.ecam_last_bus = 255;
+	q->win = pc_legacy_windows(m, Q35_MEM);
 	q35_dsdt(m, q);
 	q->pc.firmware = q35_firmware;
 	return pc_finish(m, &d, extra, ARRAY_LEN(extra), e);

@@ -24,6 +24,7 @@
 #include "cli/cli.h"
 #include "cli/qtest.h"
 #include "core/cpu/arch.h"
+#include "core/cpu/x86.h"
 #include "core/device.h"
 #include "core/loop.h"
 #include "core/object.h"
@@ -334,7 +335,7 @@ static int build_smp(struct build *b, const struct machine_class *cls, struct ma
 		int r = opt_get_u64(o, f[i].key, 0, &v, e);
 
 		if (r >= 0 && (v > 4096 || (v == 0 && opt_has(o, f[i].key)))) {
-			r = err_set(e, -EINVAL, "%s=%llu is out of range", f[i].key,
+			r = err_set(e, -EINVAL, "%s=%llu is out of range: 1 to 4096", f[i].key,
 				    (unsigned long long)v);
 		}
 		if (r < 0) {
@@ -520,6 +521,25 @@ static int build_default_nic(struct build *b, struct err *e)
 	return 0;
 }
 
+/* Memory that the processor model cannot address would never be found. */
+static int build_check_phys(struct build *b, struct err *e)
+{
+	const struct x86_cpu *c = b->vm->n_vcpus ? b->vm->vcpus[0]->arch : NULL;
+	const struct flat *f = aspace_enter(&b->vm->mem);
+	uint64_t end = 0;
+
+	for (unsigned i = 0; i < f->n; i++) {
+		end = f->r[i].host && !f->r[i].readonly ? f->r[i].start + f->r[i].size : end;
+	}
+	aspace_leave(&b->vm->mem);
+	if (c && end && (end - 1) >> c->phys_bits) {
+		return err_set(e, -EINVAL, "-m: guest memory ends at 0x%llx, above the %u address "
+			       "bits of this processor: less memory, or -cpu %s,phys-bits=N where "
+			       "the host has more", (unsigned long long)end, c->phys_bits, c->model);
+	}
+	return 0;
+}
+
 static int build_backends(struct build *b, struct err *e)
 {
 	int r = build_each(b, "object", build_object, e);
@@ -608,6 +628,7 @@ int build_vm(struct build *b, struct err *e)
 	}
 	r = build_devices(b, e);
 	r = r < 0 ? r : machine_finish(b->machine, e);
+	r = r < 0 ? r : build_check_phys(b, e);
 	r = r < 0 ? r : build_monitors(b, &cfg, e);
 	return r < 0 ? r : vm_start_vcpus(b->vm, e);
 }

@@ -31,7 +31,6 @@ void build_free(struct build *b);
 
 /* The first accelerator of the list that works; says why those before it did not. */
 int accel_pick(struct build *b, struct err *e) __must_check;
-void accel_help(void);
 extern const struct hv_ops qtest_hv_ops; /* runs nothing: tests */
 
 #endif

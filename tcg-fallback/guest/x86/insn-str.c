@@ -273,13 +273,21 @@ static void xi_rep_add(struct xi_rep *r, unsigned reg, int64_t n)
 	r->c->reg[reg] = r->asize == 2 ? (v & ~UINT64_C(0xffff)) | nv : nv;
 }
 
-/* Elements from linear address a (offset register reg) that stay in the page and do not wrap. */
+static int64_t xi_rep_step(const struct xi_rep *r)
+{
+	return r->c->df < 0 ? -(int64_t)(1u << r->lg) : (int64_t)(1u << r->lg);
+}
+
+/* Elements from linear address a on (offset register reg; downwards when DF is set) that
+ * stay in the page and do not wrap. */
 static uint64_t xi_rep_room(const struct xi_rep *r, uint64_t a, unsigned reg)
 {
-	uint64_t page = (TCG_PAGE - (a & (TCG_PAGE - 1))) >> r->lg;
-	uint64_t wrap = (r->mask - (r->c->reg[reg] & r->mask)) >> r->lg;
+	uint64_t in = a & (TCG_PAGE - 1), off = r->c->reg[reg] & r->mask;
 
-	return r->c->df < 0 ? 0 : MIN(page, wrap);
+	if (r->c->df < 0) {
+		return in + (1u << r->lg) > TCG_PAGE ? 0 : (MIN(in, off) >> r->lg) + 1;
+	}
+	return MIN((TCG_PAGE - in) >> r->lg, (r->mask - off) >> r->lg);
 }
 
 static uint64_t xi_rep_left(const struct xi_rep *r)
@@ -287,27 +295,47 @@ static uint64_t xi_rep_left(const struct xi_rep *r)
 	return r->c->reg[X86_RCX] & r->mask;
 }
 
-static void xi_rep_copy(uint8_t *d, const uint8_t *s, size_t bytes, unsigned lg)
+/* Lowest address of n elements of which the first is at a. */
+static uint64_t xi_rep_low(const struct xi_rep *r, uint64_t a, uint64_t n)
 {
-	if (d > s && d < s + bytes) { /* overlap repeats a pattern: element by element */
-		size_t step = (size_t)1 << lg;
+	return r->c->df < 0 ? a - ((n - 1) << r->lg) : a;
+}
 
-		for (size_t i = 0; i < bytes; i += step) {
-			memmove(d + i, s + i, step);
+/* Overlapping operands repeat a pattern, an element at a time (seldom). */
+static void xi_rep_overlap(uint8_t *d, const uint8_t *s, size_t bytes, unsigned lg, bool down)
+{
+	size_t step = (size_t)1 << lg;
+
+	for (size_t i = 0; i < bytes; i += step) {
+		size_t at = down ? bytes - step - i : i;
+
+		memmove(d + at, s + at, step);
+	}
+}
+
+static void xi_rep_copy(uint8_t *d, const uint8_t *s, size_t bytes, unsigned lg, bool down)
+{
+	if (d + bytes <= s || s + bytes <= d || (down ? d >= s : d <= s)) {
+		memmove(d, s, bytes);
+	} else if (!down && (size_t)(d - s) >= (size_t)1 << lg) {
+		size_t period = (size_t)(d - s); /* of what is there; doubles with each copy */
+
+		for (size_t n; bytes; d += n, bytes -= n, period += n) {
+			n = MIN(bytes, period);
+			memcpy(d, d - period, n);
 		}
 	} else {
-		memmove(d, s, bytes);
+		xi_rep_overlap(d, s, bytes, lg, down);
 	}
 }
 
 static void xi_movs_one(struct xi_rep *r, uint64_t src, uint64_t dst)
 {
 	unsigned size = 1u << r->lg;
-	int64_t step = r->c->df < 0 ? -(int64_t)size : (int64_t)size;
 
 	tcg_st(r->env, dst, tcg_ld(r->env, src, size, 0), size, 0);
-	xi_rep_add(r, X86_RSI, step);
-	xi_rep_add(r, X86_RDI, step);
+	xi_rep_add(r, X86_RSI, xi_rep_step(r));
+	xi_rep_add(r, X86_RDI, xi_rep_step(r));
 	xi_rep_add(r, X86_RCX, -1);
 }
 
@@ -325,15 +353,15 @@ static void xi_movs_run(struct xi_rep *r, uint64_t a, uint64_t b)
 		xi_movs_one(r, src, dst);
 		return;
 	}
-	s = tcg_host_ptr(r->env, src, bytes, false, 0);
-	d = s ? tcg_host_ptr(r->env, dst, bytes, true, 0) : NULL;
+	s = tcg_host_ptr(r->env, xi_rep_low(r, src, n), bytes, false, 0);
+	d = s ? tcg_host_ptr(r->env, xi_rep_low(r, dst, n), bytes, true, 0) : NULL;
 	if (!d) {
 		xi_movs_one(r, src, dst);
 		return;
 	}
-	xi_rep_copy(d, s, bytes, r->lg);
-	xi_rep_add(r, X86_RSI, bytes);
-	xi_rep_add(r, X86_RDI, bytes);
+	xi_rep_copy(d, s, bytes, r->lg, r->c->df < 0);
+	xi_rep_add(r, X86_RSI, xi_rep_step(r) * (int64_t)n);
+	xi_rep_add(r, X86_RDI, xi_rep_step(r) * (int64_t)n);
 	xi_rep_add(r, X86_RCX, -(int64_t)n);
 }
 
@@ -351,12 +379,18 @@ uint64_t helper_rep_movs(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c
 
 static void xi_rep_fill(uint8_t *p, uint64_t v, uint64_t n, unsigned lg)
 {
-	if (lg == 0) {
-		memset(p, (int)(v & 0xff), n);
+	uint64_t all = (v & 0xff) * UINT64_C(0x0101010101010101);
+
+	if (!((v ^ all) & (~UINT64_C(0) >> (64 - (8u << lg))))) {
+		memset(p, (int)(v & 0xff), n << lg);
 		return;
 	}
 	for (uint64_t i = 0; i < n; i++) {
-		memcpy(p + (i << lg), &v, (size_t)1 << lg);
+		switch (lg) {
+		case 1: memcpy(p + 2 * i, &v, 2); break;
+		case 2: memcpy(p + 4 * i, &v, 4); break;
+		default: memcpy(p + 8 * i, &v, 8);
+		}
 	}
 }
 
@@ -364,18 +398,18 @@ static void xi_stos_run(struct xi_rep *r, uint64_t base)
 {
 	uint64_t dst = xi_rep_lin(r, base, X86_RDI), v = r->c->reg[X86_RAX];
 	uint64_t n = MIN(xi_rep_room(r, dst, X86_RDI), xi_rep_left(r));
-	unsigned size = 1u << r->lg;
-	uint8_t *p = n >= 2 ? tcg_host_ptr(r->env, dst, (unsigned)n << r->lg, true, 0) : NULL;
+	uint8_t *p = n < 2 ? NULL :
+			     tcg_host_ptr(r->env, xi_rep_low(r, dst, n), (unsigned)n << r->lg,
+					  true, 0);
 
 	if (p) {
 		xi_rep_fill(p, v, n, r->lg);
-		xi_rep_add(r, X86_RDI, (int64_t)(n << r->lg));
-		xi_rep_add(r, X86_RCX, -(int64_t)n);
 	} else {
-		tcg_st(r->env, dst, v, size, 0);
-		xi_rep_add(r, X86_RDI, r->c->df < 0 ? -(int64_t)size : (int64_t)size);
-		xi_rep_add(r, X86_RCX, -1);
+		tcg_st(r->env, dst, v, 1u << r->lg, 0);
+		n = 1;
 	}
+	xi_rep_add(r, X86_RDI, xi_rep_step(r) * (int64_t)n);
+	xi_rep_add(r, X86_RCX, -(int64_t)n);
 }
 
 uint64_t helper_rep_stos(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)

@@ -32,6 +32,7 @@
 
 /* Control thread, before vCPUs exist. */
 static uint32_t model_tsc_khz = MODEL_TSC_KHZ;
+static unsigned model_phys_limit = 52;
 static bool model_tsc_host;
 
 void x86_model_set_tsc(uint32_t khz, bool from_host)
@@ -266,6 +267,11 @@ static int model_property(struct model_build *b, const char *k, struct opt *o,
 		if (r > 0 && v && v < 32) {
 			return err_set(e, -EINVAL, "-cpu: phys-bits must be 32..52");
 		}
+		if (r > 0 && v > model_phys_limit) {
+			return err_set(e, -ENOTSUP,
+			               "-cpu: phys-bits=%llu: this host's processor has %u",
+			               (unsigned long long)v, model_phys_limit);
+		}
 		b->c->phys_bits = r > 0 && v ? (uint8_t)v : b->c->phys_bits;
 	} else if ((r = model_number(o, k, "tsc-freq", UINT64_C(100000000000), &v,
 	                             e)) != 0 ||
@@ -439,6 +445,11 @@ static void model_host_ident(struct x86_ident *id)
 #endif
 }
 
+void x86_model_set_phys_limit(unsigned bits)
+{
+	model_phys_limit = bits;
+}
+
 int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 {
 	struct x86_cpu *c = v->arch;
@@ -459,7 +470,7 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	}
 	c->vcpu = v;
 	c->model = b.m->name;
-	c->phys_bits = 40;
+	c->phys_bits = (uint8_t)MIN(40u, model_phys_limit);
 	c->tsc_khz = model_tsc_khz;
 	c->tsc_from_host = model_tsc_host;
 	memset(c->features, 0, sizeof(c->features));

@@ -309,5 +309,7 @@ void x86_model_set_supported(const uint64_t *features, unsigned n);
  * the host's TSC plus tsc_offset, so that guest code sees one clock whoever executes
  * it. */
 void x86_model_set_tsc(uint32_t khz, bool from_host);
+/* Physical address bits of the host that guest addresses must fit into. */
+void x86_model_set_phys_limit(unsigned bits);
 
 #endif
