@@ -413,7 +413,8 @@ static void pit_channel_get(const struct pit_channel *c, struct x86_chip_pit_cha
 {
 	*s = (struct x86_chip_pit_channel){
 		.count = c->count, .mode = c->mode, .rw = c->rw, .gate = c->gate, .bcd = c->bcd,
-		.loaded = c->loaded, .ticks = pit_elapsed(c, now), .ticks_known = true,
+		.loaded = c->loaded, .fresh = !c->loaded && !c->null_count,
+		.ticks = pit_elapsed(c, now), .ticks_known = true,
 		.write_low = c->write_low, .write_high = c->write_high,
 		.read_high = c->read_high, .latch_n = c->latch_count_n, .latched = c->latched,
 		.status_latched = c->status_latched, .status = c->status,
@@ -428,7 +429,7 @@ static void pit_channel_set(struct pit_channel *c, const struct x86_chip_pit_cha
 	*c = (struct pit_channel){
 		.count = s->count && s->count <= 0x10000 ? s->count : 0x10000,
 		.mode = MIN(s->mode, 5), .rw = s->rw & 3, .gate = s->gate, .bcd = s->bcd,
-		.loaded = s->loaded, .null_count = !s->loaded, .start = now > ago ? now - ago : 0,
+		.loaded = s->loaded, .null_count = !s->loaded && !s->fresh, .start = now > ago ? now - ago : 0,
 		.write_low = s->write_low, .write_high = s->write_high,
 		.read_high = s->read_high, .latch_count_n = MIN(s->latch_n, 2),
 		.latched = s->latched, .status_latched = s->status_latched, .status = s->status,

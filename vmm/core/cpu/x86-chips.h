@@ -85,6 +85,7 @@ struct x86_chip_pit_channel {
 	uint8_t mode, rw;  /* rw: 1 low, 2 high, 3 both */
 	bool gate, bcd;
 	bool loaded;	   /* a count was written since the mode was */
+	bool fresh;	   /* no mode was written since reset */
 	uint64_t ticks;	   /* of 1.193182 MHz since it was loaded */
 	bool ticks_known;  /* false: an accelerator that does not say */
 	uint8_t write_low; /* first byte of a count, when write_high */
