@@ -296,6 +296,13 @@ void kvm_arch_halted(struct kvm_vcpu *v)
 	c->nmi_masked = false; /* KVM keeps an NMI back by itself */
 }
 
+void kvm_arch_before_translator(struct kvm_vcpu *v)
+{
+	if (unlikely(v->halt_exit)) {
+		vcpu_clear_request(v->c, X86_REQ_UNHALT); /* that halt is over */
+	}
+}
+
 void kvm_arch_halt_in_kernel(struct kvm_vcpu *v)
 {
 	struct kvm_mp_state mp = { .mp_state = KVM_MP_STATE_HALTED };

@@ -107,6 +107,7 @@ struct kvm_vcpu {
 
 	/* hybrid*.c */
 	_Atomic bool in_fallback; /* the translator runs it; the struct holds the state */
+	bool halt_exit;		  /* the translator's last run ended so */
 	bool ran_kvm;		  /* for the whole of the last tick */
 	_Atomic bool tick;	  /* the profiling timer has fired */
 	timer_t timer;
@@ -205,7 +206,7 @@ struct opt *kvm_move_query(struct vm *vm);
 int kvm_say_open(int err, struct err *e);
 int kvm_say_api(int version, struct err *e);
 int kvm_say_create_vm(int err, struct err *e);
-int kvm_say_create_vcpu(int err, unsigned index, unsigned long id, struct err *e);
+int kvm_say_create_vcpu(int err, unsigned long id, struct err *e);
 int kvm_say_slot(int err, uint64_t start, uint64_t end, unsigned phys_bits, struct err *e);
 void kvm_say_run_error(int err, char *text, size_t size);
 void kvm_say_entry_failure(const struct kvm_run *run, char *text, size_t size);
@@ -237,6 +238,8 @@ bool kvm_arch_exit(struct kvm_vcpu *v);
 void kvm_arch_halted(struct kvm_vcpu *v);
 /* After a pull, when the struct becomes what counts: what KVM kept besides it. */
 void kvm_arch_take_over(struct kvm_vcpu *v);
+/* Before each run in the translator. */
+void kvm_arch_before_translator(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
 void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
 bool kvm_arch_nested_paging(void);

@@ -76,26 +76,27 @@ int kvm_say_create_vm(int err, struct err *e)
 	}
 }
 
-int kvm_say_create_vcpu(int err, unsigned index, unsigned long id, struct err *e)
+/* The caller says which vCPU. */
+int kvm_say_create_vcpu(int err, unsigned long id, struct err *e)
 {
 	switch (err) {
 	case EEXIST:
-		return err_set(e, -err, "KVM refuses vCPU %u: its id %lu is taken already", index, id);
+		return err_set(e, -err, "KVM refuses it: its id %lu is taken already", id);
 	case EINVAL:
-		return err_set(e, -err, "KVM refuses vCPU %u: its id %lu is above what this kernel "
-			       "allows: fewer vCPUs, or another -smp topology", index, id);
+		return err_set(e, -err, "KVM refuses it: its id %lu is above what this kernel "
+			       "allows: fewer vCPUs, or another -smp topology", id);
 	case ENOMEM:
-		return err_set(e, -err, "KVM refuses vCPU %u: the kernel has no memory for it: free "
-			       "some, or fewer vCPUs", index);
+		return err_set(e, -err, "KVM refuses it: the kernel has no memory for it: free "
+			       "some, or fewer vCPUs");
 	case EMFILE:
 	case ENFILE:
-		return err_set(e, -err, "KVM refuses vCPU %u: too many open files: raise the limit "
-			       "(ulimit -n), or fewer vCPUs", index);
+		return err_set(e, -err, "KVM refuses it: too many open files: raise the limit "
+			       "(ulimit -n), or fewer vCPUs");
 	case EBUSY:
-		return err_set(e, -err, "KVM refuses vCPU %u: the machine is being set up or taken "
-			       "down (EBUSY)", index);
+		return err_set(e, -err, "KVM refuses it: the machine is being set up or taken "
+			       "down (EBUSY)");
 	default:
-		return err_set_errno(e, -err, "KVM refuses to create vCPU %u (id %lu)", index, id);
+		return err_set_errno(e, -err, "KVM refuses it (id %lu)", id);
 	}
 }
 

@@ -3,9 +3,11 @@
  * vcpu.c - a vCPU under KVM: KVM_RUN, kicks, and the exits that every architecture has.
  *
  * A kick must not get lost between the look at exit_request and KVM_RUN: the kicker
- * sets exit_request, then kvm_run->immediate_exit, then sends SIG_KICK, whose
- * handler sets immediate_exit as well; run() clears immediate_exit before it looks
- * at exit_request.
+ * sets exit_request, then kvm_run->immediate_exit, then, when the vCPU is at KVM_RUN
+ * (in_guest), sends SIG_KICK. The loop sets in_guest, clears immediate_exit (an
+ * exchange: it orders both) and then looks at exit_request and requests. So the kicker
+ * either comes before that look, or its immediate_exit stands, or it sees in_guest.
+ * The signal only interrupts: a flood of them from elsewhere does not starve the guest.
  *
  * Threads: the vCPU's own; kvm_vcpu_kick() any.
  */
@@ -46,8 +48,8 @@ static void kvm_vcpu_signal(int sig, siginfo_t *si, void *uc)
 		if (atomic_load(&v->in_fallback)) {
 			hv_fallback->vcpu.kick(v->c);
 		}
+		v->run->immediate_exit = 1;
 	}
-	v->run->immediate_exit = 1;
 }
 
 void kvm_vcpu_setup_signal(void)
@@ -227,6 +229,8 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	kvm_gate_enter(v);
 	r = ioctl(v->fd, KVM_RUN, 0);
 	err = errno;
+	/* Whoever kicks from here on is seen before the next entry. */
+	atomic_store_explicit(&v->in_guest, false, memory_order_relaxed);
 	kvm_gate_leave(v);
 	v->io_pending = false;
 	kvm_arch_post_run(v);
@@ -255,12 +259,16 @@ static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 	enum vcpu_exit why = VCPU_EXIT_KICK;
 
 	for (;;) {
+		atomic_store_explicit(&v->in_guest, true, memory_order_relaxed);
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		if (unlikely(atomic_load(&v->tick))) {
 			kvm_hybrid_tick(v);
 		}
 		if (unlikely(atomic_load(&v->in_fallback))) {
-			return hv_fallback->vcpu.run(v->c);
+			kvm_arch_before_translator(v);
+			why = hv_fallback->vcpu.run(v->c);
+			v->halt_exit = why == VCPU_EXIT_HALT;
+			return why;
 		}
 		if (atomic_load(&v->c->exit_request)) {
 			return VCPU_EXIT_KICK;
@@ -278,9 +286,8 @@ enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
 	uint64_t since = clock_ns(CLOCK_RT);
 	enum vcpu_exit why;
 
-	atomic_store(&v->in_guest, true);
 	why = kvm_vcpu_loop(v);
-	atomic_store(&v->in_guest, false);
+	atomic_store_explicit(&v->in_guest, false, memory_order_relaxed);
 	*ns += clock_ns(CLOCK_RT) - since;
 	return why;
 }
@@ -296,7 +303,7 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 	}
 	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, id);
 	if (v->fd < 0) {
-		return kvm_say_create_vcpu(-v->fd, v->c->index, id, e);
+		return kvm_say_create_vcpu(-v->fd, id, e);
 	}
 	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (v->run == MAP_FAILED) {

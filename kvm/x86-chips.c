@@ -291,16 +291,6 @@ void kvm_x86_chip_take_over(struct kvm_vcpu *v)
 	}
 }
 
-/* After a reset KVM must not write to the paravirtual pages of the last life any more. */
-void kvm_x86_chip_forget_pages(struct kvm_vcpu *v)
-{
-	for (uint32_t msr = 0x4b564d00; msr <= 0x4b564d04; msr++) {
-		uint64_t zero = 0;
-
-		(void)chip_msr(v, true, msr, &zero);
-	}
-}
-
 /* After the registers. Who sleeps sleeps in the kernel. */
 int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v)
 {

@@ -144,31 +144,37 @@ enum {
 	CPUID_PV_STABLE = 1 << 24,
 };
 
-static void cpuid_pv(const struct kvm *k, struct kvm_cpuid2 *t)
+/* In the model's table: the translator shows the same. */
+static void cpuid_pv(struct kvm_vcpu *v)
 {
-	const struct kvm_cpuid_entry2 *e = cpuid_find(k->arch->supported, 0x40000001, 0);
-	uint32_t n = 0;
+	const struct kvm_cpuid_entry2 *e = cpuid_find(v->k->arch->supported, 0x40000001, 0);
+	struct x86_cpu *c = v->c->arch;
+	unsigned n = 0;
 
-	if (!k->kernel_chip || !e) {
+	if (!v->k->kernel_chip || !e) {
 		return;
 	}
-	for (uint32_t i = 0; i < t->nent; i++) {
-		if (t->entries[i].function >> 28 != 4) {
-			t->entries[n++] = t->entries[i];
+	for (unsigned i = 0; i < c->n_cpuid; i++) {
+		if (c->cpuid[i].leaf >> 28 != 4) {
+			c->cpuid[n++] = c->cpuid[i];
 		}
 	}
-	t->entries[n++] = (struct kvm_cpuid_entry2){
-		.function = 0x40000000, .eax = 0x40000001, .ebx = 0x4b4d564b, /* KVMKVMKVM */
+	if (n + 2 > X86_CPUID_MAX) {
+		return;
+	}
+	c->cpuid[n++] = (struct x86_cpuid){
+		.leaf = 0x40000000, .eax = 0x40000001, .ebx = 0x4b4d564b, /* KVMKVMKVM */
 		.ecx = 0x564b4d56, .edx = 0x4d,
 	};
-	t->entries[n++] = (struct kvm_cpuid_entry2){
-		.function = 0x40000001,
+	c->cpuid[n++] = (struct x86_cpuid){
+		.leaf = 0x40000001,
 		.eax = e->eax & (CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 |
 				 CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
 				 CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
 				 CPUID_PV_STABLE),
 	};
-	t->nent = n;
+	c->n_cpuid = n;
+	kvm_x86_pv_init(v);
 }
 
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
@@ -176,10 +182,11 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 	const struct x86_cpu *c = v->c->arch;
 	struct {
 		struct kvm_cpuid2 h;
-		struct kvm_cpuid_entry2 e[X86_CPUID_MAX + 2];
+		struct kvm_cpuid_entry2 e[X86_CPUID_MAX];
 	} t;
 	int r;
 
+	cpuid_pv(v);
 	memset(&t, 0, sizeof(t));
 	t.h.nent = c->n_cpuid;
 	for (unsigned i = 0; i < c->n_cpuid; i++) {
@@ -194,7 +201,6 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 			t.e[i].edx = c->apic_id;
 		}
 	}
-	cpuid_pv(v->k, &t.h);
 	r = kvm_ioctl(v->fd, KVM_SET_CPUID2, &t);
 	return r < 0 ? err_set_errno(e, r, "KVM refuses CPU model '%s'", c->model) : 0;
 }

@@ -538,6 +538,7 @@ void kvm_arch_take_over(struct kvm_vcpu *v)
 		vcpu_request(v->c, X86_REQ_NMI);
 	}
 	kvm_x86_chip_take_over(v);
+	kvm_x86_pv_enter(v);
 }
 
 static int state_push_events(struct kvm_vcpu *v, const struct x86_cpu *c)
@@ -588,6 +589,7 @@ int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 	}
 	state_pull_dr(v, c);
 	state_msr_io(v, c, false);
+	kvm_x86_pv_pull(v);
 	state_pull_tsc(v, c);
 	r = state_pull_events(v, c);
 	if (r < 0) {
@@ -620,5 +622,6 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	state_push_tsc(v, c);
 	r = state_push_events(v, c);
 	r = r < 0 ? r : kvm_x86_chip_vcpu_push(v);
+	kvm_x86_pv_push(v);
 	return r < 0 ? state_failed(e, r, "events", true) : 0;
 }

@@ -9,6 +9,8 @@
 #define MSR_TSC		 0x10u
 #define MSR_TSC_DEADLINE 0x6e0u
 
+enum { KVM_X86_PV_MSRS = 4 };
+
 struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
 	unsigned xsave_size;
@@ -37,6 +39,7 @@ struct kvm_arch_vm {
 struct kvm_arch_vcpu {
 	uint8_t *xsave; /* also holds the components that the struct does not have */
 	bool ready;	/* an interrupt may be injected now */
+	uint64_t pv[KVM_X86_PV_MSRS]; /* as KVM has them */
 	bool nmi_waits; /* KVM had an NMI pending at the last pull */
 	bool failed_msr[64];
 	/* x86-chips.c */
@@ -82,6 +85,12 @@ void kvm_x86_pic_pull(struct x86_chip_pic *s, const struct kvm_pic_state *k);
 void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s, uint8_t *parked);
 void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k, uint8_t parked,
 		      uint64_t now_ns);
+
+/* x86-pv.c */
+void kvm_x86_pv_init(struct kvm_vcpu *v);
+void kvm_x86_pv_pull(struct kvm_vcpu *v);
+void kvm_x86_pv_push(struct kvm_vcpu *v);
+void kvm_x86_pv_enter(struct kvm_vcpu *v);
 
 /* x86-tsc.c: frequency (0: unknown), and whether guests see an offset (true unless asked) */
 bool kvm_x86_tsc_probe(bool ask_guest, int *khz);

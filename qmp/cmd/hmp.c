@@ -129,6 +129,7 @@ static const struct hmp_command hmp_commands[] = {
 	{ "info registers", NULL, NULL, "registers of every vCPU", hmp_registers },
 	{ "info jit", NULL, "x-lodge-query-jit", "counters of the translator", hmp_json },
 	{ "info accel", NULL, "x-lodge-query-accel", "who executes the guest, and why", hmp_json },
+	{ "info dirty_rate", NULL, "query-dirty-rate", "how fast the guest writes", hmp_json },
 	{ "info kvm", NULL, "query-kvm", "is KVM in use?", hmp_kvm },
 	{ "info locks", NULL, "x-lodge-query-locks", "who waited for locks", hmp_locks },
 	{ "info name", NULL, "query-name", "name of the machine", hmp_json },

@@ -3,6 +3,7 @@
 FUNCTIONAL_TESTS = \
 	%D%/acpi.sh \
 	%D%/badinput.sh \
+	%D%/badkvm.sh \
 	%D%/boot-microvm-1.sh \
 	%D%/boot-microvm-2.sh \
 	%D%/boot-pc-1.sh \

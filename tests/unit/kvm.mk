@@ -7,6 +7,13 @@ tests_unit_kvm_SOURCES = tests/unit/kvm_test.c
 tests_unit_kvm_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_kvm_LDADD = $(GROUP_START) libkvm.a libcpu.a libcore.a libbase.a $(GROUP_END) \
 	$(CAPSTONE_LIBS) $(TEST_LIBS)
+# open() and ioctl() are the fake's
+check_PROGRAMS += tests/unit/kvmbad
+TESTS += tests/unit/kvmbad
+tests_unit_kvmbad_SOURCES = tests/unit/kvmbad_test.c tests/unit/kvmfake.c tests/unit/kvmfake.h
+tests_unit_kvmbad_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_kvmbad_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl -Wl,--wrap=open
+tests_unit_kvmbad_LDADD = $(tests_unit_kvm_LDADD)
 endif
 endif
 endif

@@ -2,8 +2,10 @@
 /*
  * coroutine.c - stackful coroutines; see coroutine.h.
  *
- * On x86-64 a switch saves the callee-saved registers, MXCSR and the x87 control
- * word (System V ABI) and changes the stack pointer; other hosts use ucontext.
+ * A switch saves what the host's ABI makes a callee save and changes the stack
+ * pointer: on x86-64 (System V) with MXCSR and the x87 control word, on AArch64
+ * (AAPCS64, 6.1.1 and 6.1.2) with d8 to d15 and FPCR, on RV64 (psABI, lp64d) with fs0 to
+ * fs11 and the rounding mode. Other hosts use ucontext.
  * Each thread keeps a few stacks for reuse. A coroutine may move to another
  * thread, therefore nothing derived from thread-local storage lives across a
  * switch: co_tls() is never inlined.
@@ -16,13 +18,17 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/compiler.h"
 #include "core/loop.h"
 
-#if !defined(HOST_X86_64)
+#if defined(HOST_X86_64) || defined(HOST_AARCH64) ||                                        \
+	(defined(HOST_RISCV64) && defined(__riscv_float_abi_double))
+#define CO_ASM 1
+#else
 #include <ucontext.h>
 #endif
 
@@ -58,7 +64,7 @@ enum {
 };
 
 struct co {
-#if defined(HOST_X86_64)
+#ifdef CO_ASM
 	void *sp;
 #else
 	ucontext_t uc;
@@ -160,11 +166,14 @@ static __attribute__((noinline)) struct co_tls *co_tls(void)
 
 /* ---- the switch ---- */
 
-#if defined(HOST_X86_64)
-
+#ifdef CO_ASM
 /* Saves what the ABI makes the callee save, swaps stacks, restores. */
 void co_switch_asm(void **save_sp, void *load_sp);
 void co_start_asm(void);
+#endif
+
+#if defined(HOST_X86_64)
+
 __asm__(".text\n"
         ".p2align 4\n"
         ".globl co_switch_asm\n"
@@ -207,6 +216,131 @@ __asm__(".text\n"
         "	.cfi_endproc\n"
         ".size co_start_asm, .-co_start_asm\n");
 
+#elif defined(HOST_AARCH64)
+
+enum { CO_FRAME = 176, CO_FRAME_ARG = 0 /* x19 */, CO_FRAME_PC = 88 /* x30 */ };
+
+/* FPCR is written only when it differs: that write is slow on many processors. */
+__asm__(".text\n"
+        ".p2align 4\n"
+        ".globl co_switch_asm\n"
+        ".hidden co_switch_asm\n"
+        ".type co_switch_asm, %function\n"
+        "co_switch_asm:\n"
+        "	hint #34\n" /* bti c */
+        "	sub sp, sp, #176\n"
+        "	stp x19, x20, [sp, #0]\n"
+        "	stp x21, x22, [sp, #16]\n"
+        "	stp x23, x24, [sp, #32]\n"
+        "	stp x25, x26, [sp, #48]\n"
+        "	stp x27, x28, [sp, #64]\n"
+        "	stp x29, x30, [sp, #80]\n"
+        "	stp d8, d9, [sp, #96]\n"
+        "	stp d10, d11, [sp, #112]\n"
+        "	stp d12, d13, [sp, #128]\n"
+        "	stp d14, d15, [sp, #144]\n"
+        "	mrs x2, fpcr\n"
+        "	str x2, [sp, #160]\n"
+        "	mov x3, sp\n"
+        "	str x3, [x0]\n"
+        "	mov sp, x1\n"
+        "	ldr x3, [sp, #160]\n"
+        "	cmp x2, x3\n"
+        "	b.eq 1f\n"
+        "	msr fpcr, x3\n"
+        "1:	ldp x19, x20, [sp, #0]\n"
+        "	ldp x21, x22, [sp, #16]\n"
+        "	ldp x23, x24, [sp, #32]\n"
+        "	ldp x25, x26, [sp, #48]\n"
+        "	ldp x27, x28, [sp, #64]\n"
+        "	ldp x29, x30, [sp, #80]\n"
+        "	ldp d8, d9, [sp, #96]\n"
+        "	ldp d10, d11, [sp, #112]\n"
+        "	ldp d12, d13, [sp, #128]\n"
+        "	ldp d14, d15, [sp, #144]\n"
+        "	add sp, sp, #176\n"
+        "	ret\n"
+        ".size co_switch_asm, .-co_switch_asm\n"
+        /* First entry: x19 holds the coroutine. */
+        ".globl co_start_asm\n"
+        ".hidden co_start_asm\n"
+        ".type co_start_asm, %function\n"
+        "co_start_asm:\n"
+        "	.cfi_startproc\n"
+        "	.cfi_undefined x30\n"
+        "	mov x0, x19\n"
+        "	mov x29, xzr\n"
+        "	mov x30, xzr\n"
+        "	bl co_main\n"
+        "	brk #1\n"
+        "	.cfi_endproc\n"
+        ".size co_start_asm, .-co_start_asm\n");
+
+#elif defined(CO_ASM) /* RV64 */
+
+enum { CO_FRAME = 208, CO_FRAME_ARG = 8 /* s0 */, CO_FRAME_PC = 0 /* ra */ };
+
+#define CO_REGS(op)                                                                      \
+	"	" op "d ra, 0(sp)\n"                                                     \
+	"	" op "d s0, 8(sp)\n"                                                     \
+	"	" op "d s1, 16(sp)\n"                                                    \
+	"	" op "d s2, 24(sp)\n"                                                    \
+	"	" op "d s3, 32(sp)\n"                                                    \
+	"	" op "d s4, 40(sp)\n"                                                    \
+	"	" op "d s5, 48(sp)\n"                                                    \
+	"	" op "d s6, 56(sp)\n"                                                    \
+	"	" op "d s7, 64(sp)\n"                                                    \
+	"	" op "d s8, 72(sp)\n"                                                    \
+	"	" op "d s9, 80(sp)\n"                                                    \
+	"	" op "d s10, 88(sp)\n"                                                   \
+	"	" op "d s11, 96(sp)\n"                                                   \
+	"	f" op "d fs0, 104(sp)\n"                                                 \
+	"	f" op "d fs1, 112(sp)\n"                                                 \
+	"	f" op "d fs2, 120(sp)\n"                                                 \
+	"	f" op "d fs3, 128(sp)\n"                                                 \
+	"	f" op "d fs4, 136(sp)\n"                                                 \
+	"	f" op "d fs5, 144(sp)\n"                                                 \
+	"	f" op "d fs6, 152(sp)\n"                                                 \
+	"	f" op "d fs7, 160(sp)\n"                                                 \
+	"	f" op "d fs8, 168(sp)\n"                                                 \
+	"	f" op "d fs9, 176(sp)\n"                                                 \
+	"	f" op "d fs10, 184(sp)\n"                                                \
+	"	f" op "d fs11, 192(sp)\n"
+
+__asm__(".text\n"
+        ".p2align 2\n"
+        ".globl co_switch_asm\n"
+        ".hidden co_switch_asm\n"
+        ".type co_switch_asm, @function\n"
+        "co_switch_asm:\n"
+        "	addi sp, sp, -208\n"
+        CO_REGS("s")
+        "	frrm t0\n"
+        "	sd t0, 200(sp)\n"
+        "	sd sp, 0(a0)\n"
+        "	mv sp, a1\n"
+        "	ld t1, 200(sp)\n"
+        "	beq t0, t1, 1f\n"
+        "	fsrm t1\n"
+        "1:\n"
+        CO_REGS("l")
+        "	addi sp, sp, 208\n"
+        "	ret\n"
+        ".size co_switch_asm, .-co_switch_asm\n"
+        /* First entry: s0 holds the coroutine. */
+        ".globl co_start_asm\n"
+        ".hidden co_start_asm\n"
+        ".type co_start_asm, @function\n"
+        "co_start_asm:\n"
+        "	.cfi_startproc\n"
+        "	.cfi_undefined ra\n"
+        "	mv a0, s0\n"
+        "	li s0, 0\n"
+        "	call co_main\n"
+        "	ebreak\n"
+        "	.cfi_endproc\n"
+        ".size co_start_asm, .-co_start_asm\n");
+
 #endif
 
 static void co_switch(struct co *from, struct co *to)
@@ -221,7 +355,7 @@ static void co_switch(struct co *from, struct co *to)
 #ifdef CO_TSAN
 	__tsan_switch_to_fiber(to->tsan, 0);
 #endif
-#if defined(HOST_X86_64)
+#ifdef CO_ASM
 	co_switch_asm(&from->sp, to->sp);
 #else
 	swapcontext(&from->uc, &to->uc);
@@ -269,6 +403,13 @@ static void co_prepare(struct co *c)
 	*--sp = 0; /* r15 */
 	*--sp = UINT64_C(0x37f) << 32 |
 	        0x1f80; /* x87 control word, MXCSR: ABI defaults */
+	c->sp = sp;
+#elif defined(CO_ASM)
+	uint8_t *sp = (uint8_t *)c - CO_FRAME;
+
+	memset(sp, 0, CO_FRAME); /* FPCR and the rounding mode: 0 is the ABI's default */
+	*(struct co **)(void *)(sp + CO_FRAME_ARG) = c;
+	*(void (**)(void))(void *)(sp + CO_FRAME_PC) = co_start_asm;
 	c->sp = sp;
 #else
 	getcontext(&c->uc);

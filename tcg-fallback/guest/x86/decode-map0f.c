@@ -37,6 +37,12 @@ static const struct xi_form xi_g7_mem[8] = {
 	I("smsw", smsw, 0, 0, Ewv), [6] = I("lmsw", lmsw, 0, P, Ew),
 	I("invlpg", invlpg, 0, P, M),
 };
+static const struct xi_form xi_g7_0[8] = {
+	[1] = I("vmcall", sys0, XHELP_hypercall, 0),
+};
+static const struct xi_form xi_g7_3[8] = {
+	[1] = I("vmmcall", sys0, XHELP_hypercall, 0),
+};
 static const struct xi_form xi_g7_1[8] = {
 	IX("monitor", monitor, 0, XF_MONITOR, P), IX("mwait", mwait, 0, XF_MONITOR, P),
 	IX("clac", clac, 0, XF_SMAP, P), IX("stac", clac, 1, XF_SMAP, P),
@@ -54,7 +60,8 @@ static const struct xi_form xi_g7_7[8] = {
 	I("swapgs", swapgs, 0, FL_O64 | P), IX("rdtscp", rdtsc, 1, XF_RDTSCP, 0),
 };
 static const struct xi_form xi_g7_reg[8] = {
-	[1] = G(XK_RM, xi_g7_1), [2] = G(XK_RM, xi_g7_2), [4] = I("smsw", smsw, 0, 0, Ewv),
+	[0] = G(XK_RM, xi_g7_0), [1] = G(XK_RM, xi_g7_1), [2] = G(XK_RM, xi_g7_2),
+	[3] = G(XK_RM, xi_g7_3), [4] = I("smsw", smsw, 0, 0, Ewv),
 	[5] = G(XK_RM, xi_g7_5), [6] = I("lmsw", lmsw, 0, P, Ew), [7] = G(XK_RM, xi_g7_7),
 };
 static const struct xi_form xi_g7_memreg[2] = {

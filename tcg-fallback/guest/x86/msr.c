@@ -335,6 +335,13 @@ int x86_rdmsr(struct tcg_env *env, uint32_t msr, uint64_t *v)
 		               ? c->apic_ops->x2apic_read(c->apic, msr, v)
 		               : -EINVAL;
 	}
+	if (c->pv_ops) {
+		int r = c->pv_ops->rdmsr(c, msr, v);
+
+		if (r != -ENOENT) {
+			return r;
+		}
+	}
 	if (msr_read_fixed(c, msr, v) < 0) {
 		return msr_unknown(c, "read", msr, 0);
 	}
@@ -428,6 +435,13 @@ int x86_wrmsr(struct tcg_env *env, uint32_t msr, uint64_t v)
 		return c->apic_ops && c->apic
 		               ? c->apic_ops->x2apic_write(c->apic, msr, v)
 		               : -EINVAL;
+	}
+	if (c->pv_ops) {
+		int r = c->pv_ops->wrmsr(c, msr, v);
+
+		if (r != -ENOENT) {
+			return r;
+		}
 	}
 	return msr_ignores_write(c, msr, v) ? 0 : msr_unknown(c, "write", msr, v);
 }

@@ -149,3 +149,22 @@ uint64_t helper_sysexit(struct tcg_env *env, uint64_t size, uint64_t b, uint64_t
 	x86_mode_changed(env);
 	return 0;
 }
+
+/* ---- hypercalls ---- */
+
+uint64_t helper_hypercall(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
+                          uint64_t d)
+{
+	struct x86_cpu *c = x86_of(env);
+	uint64_t arg[4] = { c->reg[X86_RBX], c->reg[X86_RCX], c->reg[X86_RDX],
+		            c->reg[X86_RSI] };
+	int64_t r;
+
+	(void)a, (void)b, (void)cc, (void)d;
+	if (!c->pv_ops) {
+		x86_ud(env);
+	}
+	r = c->pv_ops->hypercall(c, c->reg[X86_RAX], arg);
+	c->reg[X86_RAX] = x86_code64(c) ? (uint64_t)r : (uint32_t)r;
+	return 0;
+}

@@ -42,5 +42,7 @@ struct guest_arch {
 };
 
 extern const struct guest_arch x86_guest_arch;
+extern const struct guest_arch arm64_guest_arch;
+extern const struct guest_arch riscv64_guest_arch;
 
 #endif

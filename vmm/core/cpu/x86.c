@@ -122,6 +122,7 @@ static void x86_reset(struct vcpu *v)
 		c->mc_bank[i][0] = ~UINT64_C(0);
 	}
 	c->system_time_msr = c->wall_clock_msr = 0;
+	c->steal_time_msr = c->pv_eoi_msr = 0;
 	c->a20_mask_off = 0;
 	c->cr8 = 0;
 	if (c->apic_ops && c->apic) {
@@ -183,7 +184,7 @@ static bool x86_has_work(struct vcpu *v)
 	if (c->wait_sipi) {
 		return r & (X86_REQ_SIPI | X86_REQ_INIT);
 	}
-	if (r & (X86_REQ_INIT | X86_REQ_SMI | X86_REQ_MCE)) {
+	if (r & (X86_REQ_INIT | X86_REQ_SMI | X86_REQ_MCE | X86_REQ_UNHALT)) {
 		return true;
 	}
 	if ((r & X86_REQ_NMI) && !c->nmi_masked) {

@@ -132,6 +132,7 @@ struct x86_seg {
 #define X86_REQ_SIPI BIT(3)
 #define X86_REQ_SMI  BIT(4)
 #define X86_REQ_MCE  BIT(5)
+#define X86_REQ_UNHALT BIT(6) /* another vCPU ends the halt, or the next one; see HLT's exit */
 
 enum x86_exc {
 	X86_EXC_DE,
@@ -189,6 +190,17 @@ struct x86_apic_ops {
 	uint8_t (*sipi_vector)(void *apic);
 };
 
+struct x86_cpu;
+
+/* A hypervisor's paravirtual interface that the guest was offered and that works under the
+ * translator, too. Called on the vCPU's thread. */
+struct x86_pv_ops {
+	/* -ENOENT: not one of its registers; -EINVAL: #GP */
+	int (*rdmsr)(struct x86_cpu *c, uint32_t msr, uint64_t *v);
+	int (*wrmsr)(struct x86_cpu *c, uint32_t msr, uint64_t v);
+	int64_t (*hypercall)(struct x86_cpu *c, uint64_t nr, const uint64_t arg[4]);
+};
+
 struct x86_cpu {
 	/* ---- hot: used by translated code ---- */
 	uint64_t reg[16];
@@ -233,7 +245,7 @@ struct x86_cpu {
 	uint64_t misc_enable, spec_ctrl, xss, debugctl, mcg_status, mcg_ctl, pkru;
 	uint64_t mtrr_def, mtrr_fixed[11], mtrr_phys[16];
 	uint64_t mc_bank[10][4];
-	uint64_t system_time_msr, wall_clock_msr;
+	uint64_t system_time_msr, wall_clock_msr, steal_time_msr, pv_eoi_msr;
 	uint32_t a20_mask_off;
 
 	/* ---- pending events: part of the state that migrates ---- */
@@ -260,6 +272,7 @@ struct x86_cpu {
 	struct vcpu *vcpu;
 	const struct x86_apic_ops *apic_ops;
 	void *apic;
+	const struct x86_pv_ops *pv_ops; /* NULL: no paravirtual interface is offered */
 };
 
 static inline unsigned x86_cpl(const struct x86_cpu *c)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* kvmfake.c - see kvmfake.h. */
+#include "config.h"
+
+#include "kvmfake.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+
+enum { FAKE_FDS = 1024, FAKE_RUN = 12288 };
+enum fake_kind { FAKE_NONE, FAKE_SYS, FAKE_VM, FAKE_VCPU };
+
+struct fake_kvm fake;
+static struct {
+	enum fake_kind kind;
+	unsigned vcpu;
+} fake_fds[FAKE_FDS];
+
+int __real_ioctl(int fd, unsigned long req, void *arg);
+int __real_open(const char *path, int flags, mode_t mode);
+int __wrap_ioctl(int fd, unsigned long req, ...);
+int __wrap_open(const char *path, int flags, ...);
+
+static int fake_fd(enum fake_kind kind, unsigned vcpu, off_t size)
+{
+	int fd = memfd_create("fake-kvm", MFD_CLOEXEC);
+
+	if (fd < 0 || fd >= FAKE_FDS || ftruncate(fd, size)) {
+		abort();
+	}
+	fake_fds[fd].kind = kind;
+	fake_fds[fd].vcpu = vcpu;
+	return fd;
+}
+
+void fake_reset(void)
+{
+	static const int on[] = {
+		KVM_CAP_USER_MEMORY, KVM_CAP_DESTROY_MEMORY_REGION_WORKS, KVM_CAP_IMMEDIATE_EXIT,
+		KVM_CAP_EXT_CPUID, KVM_CAP_XSAVE, KVM_CAP_VCPU_EVENTS, KVM_CAP_XCRS,
+		KVM_CAP_DEBUGREGS, KVM_CAP_SET_IDENTITY_MAP_ADDR, KVM_CAP_READONLY_MEM,
+	};
+
+	memset(&fake, 0, sizeof(fake));
+	memset(fake_fds, 0, sizeof(fake_fds));
+	fake.version = KVM_API_VERSION;
+	fake.run_size = FAKE_RUN;
+	fake.nested_paging = true;
+	fake.phys_bits = 40;
+	for (unsigned i = 0; i < ARRAY_LEN(on); i++) {
+		fake.caps[on[i]] = 1;
+	}
+	fake.caps[KVM_CAP_NR_VCPUS] = 16;
+	fake.caps[KVM_CAP_MAX_VCPUS] = 32;
+	fake.caps[KVM_CAP_NR_MEMSLOTS] = 64;
+	fake.caps[KVM_CAP_IRQ_ROUTING] = 4096;
+}
+
+void fake_refuse(unsigned long req, int err, int after)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(fake.refuse); i++) {
+		if (!fake.refuse[i].req) {
+			fake.refuse[i].req = req;
+			fake.refuse[i].err = err;
+			fake.refuse[i].after = after;
+			return;
+		}
+	}
+	abort();
+}
+
+/* ---- requests ---- */
+
+static int fake_cpuid(struct kvm_cpuid2 *t)
+{
+	static const uint32_t leaves[] = { 0, 1, 7, 0xd, 0x80000000, 0x80000001, 0x80000007,
+					   0x80000008 };
+
+	if (t->nent < ARRAY_LEN(leaves)) {
+		return -E2BIG;
+	}
+	t->nent = ARRAY_LEN(leaves);
+	for (unsigned i = 0; i < t->nent; i++) {
+		t->entries[i] = (struct kvm_cpuid_entry2){ .function = leaves[i] };
+	}
+	t->entries[0].eax = 0xd;
+	t->entries[1].ecx = 0x80202001; /* SSE3, x2APIC, POPCNT... */
+	t->entries[1].edx = 0x0f8bfbff;
+	t->entries[4].eax = 0x80000008;
+	t->entries[5].edx = 0x20100800; /* LM, NX, SYSCALL */
+	t->entries[7].eax = 0x3000 | fake.phys_bits;
+	return 0;
+}
+
+static int fake_create_vcpu(void)
+{
+	struct fake_vcpu *v = &fake.vcpu[fake.n_vcpus];
+
+	v->fd = fake_fd(FAKE_VCPU, fake.n_vcpus, FAKE_RUN);
+	v->index = fake.n_vcpus++;
+	v->run = mmap(NULL, FAKE_RUN, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	return v->fd;
+}
+
+static int fake_slot(const struct kvm_userspace_memory_region *r)
+{
+	if (fake.phys_bits < 64 && r->memory_size &&
+	    (r->guest_phys_addr + r->memory_size - 1) >> fake.phys_bits) {
+		return -EINVAL;
+	}
+	atomic_fetch_add(&fake.n_slots, r->memory_size ? 1u : -1u);
+	return 0;
+}
+
+/* A halted guest: leaves when kicked, like the kernel. */
+static int fake_idle(struct fake_vcpu *v)
+{
+	volatile uint8_t *exit_now = &v->run->immediate_exit;
+
+	while (!*exit_now) {
+		usleep(50);
+	}
+	return -EINTR;
+}
+
+static int fake_run(struct fake_vcpu *v)
+{
+	atomic_fetch_add(&v->n_runs, 1);
+	if (*(volatile uint8_t *)&v->run->immediate_exit) {
+		return -EINTR; /* completes pending I/O, runs nothing */
+	}
+	return fake.run ? fake.run(v) : fake_idle(v);
+}
+
+static int fake_request(int fd, unsigned long req, void *arg)
+{
+	struct fake_vcpu *v = &fake.vcpu[fake_fds[fd].vcpu];
+
+	if (req == KVM_RUN) {
+		return fake_run(v);
+	}
+	if (fake_fds[fd].kind == FAKE_VCPU) {
+		atomic_fetch_add(&v->n_state, 1);
+	}
+	switch (req) {
+	case KVM_GET_API_VERSION: return fake.version;
+	case KVM_CHECK_EXTENSION:
+		return (uintptr_t)arg < ARRAY_LEN(fake.caps) ? fake.caps[(uintptr_t)arg] : 0;
+	case KVM_CREATE_VM: return fake_fd(FAKE_VM, 0, 0);
+	case KVM_GET_VCPU_MMAP_SIZE: return fake.run_size;
+	case KVM_CREATE_VCPU: return fake_create_vcpu();
+	case KVM_GET_SUPPORTED_CPUID: return fake_cpuid(arg);
+	case KVM_GET_TSC_KHZ: return 2000000;
+	case KVM_GET_MSRS:
+	case KVM_SET_MSRS: return (int)((struct kvm_msrs *)arg)->nmsrs;
+	case KVM_SET_USER_MEMORY_REGION: return fake_slot(arg);
+	default: break;
+	}
+	if (_IOC_DIR(req) == _IOC_READ) {
+		memset(arg, 0, _IOC_SIZE(req));
+	}
+	return 0;
+}
+
+int __wrap_ioctl(int fd, unsigned long req, ...)
+{
+	void *arg;
+	va_list ap;
+	int r;
+
+	va_start(ap, req);
+	arg = va_arg(ap, void *);
+	va_end(ap);
+	if (fd < 0 || fd >= FAKE_FDS || !fake_fds[fd].kind) {
+		return __real_ioctl(fd, req, arg);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(fake.refuse); i++) {
+		if (fake.refuse[i].req == req && fake.refuse[i].after-- <= 0) {
+			errno = fake.refuse[i].err;
+			return -1;
+		}
+	}
+	r = fake_request(fd, req, arg);
+	if (r < 0) {
+		errno = -r;
+		return -1;
+	}
+	return r;
+}
+
+static int fake_sysfs(bool on)
+{
+	int fd = memfd_create("fake-sysfs", MFD_CLOEXEC);
+
+	if (fd < 0 || write(fd, on ? "1\n" : "0\n", 2) != 2 || lseek(fd, 0, SEEK_SET)) {
+		abort();
+	}
+	return fd;
+}
+
+int __wrap_open(const char *path, int flags, ...)
+{
+	mode_t mode;
+	va_list ap;
+
+	va_start(ap, flags);
+	mode = va_arg(ap, mode_t);
+	va_end(ap);
+	if (!strcmp(path, "/dev/kvm")) {
+		if (fake.open_err) {
+			errno = fake.open_err;
+			return -1;
+		}
+		return fake_fd(FAKE_SYS, 0, 0);
+	}
+	if (!strncmp(path, "/sys/module/kvm_", 16)) {
+		return fake_sysfs(fake.nested_paging && strstr(path, "amd"));
+	}
+	return __real_open(path, flags, mode);
+}
