@@ -209,6 +209,7 @@ void kvm_arch_take_over(struct kvm_vcpu *v)
 		v->arch->nmi_waits = false;
 		vcpu_request(v->c, X86_REQ_NMI);
 	}
+	kvm_x86_chip_take_over(v);
 	kvm_x86_pv_enter(v);
 }
 
