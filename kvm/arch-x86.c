@@ -382,7 +382,7 @@ void kvm_arch_drop_failed_event(struct kvm_vcpu *v)
 
 bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
 {
-	unsigned has = atomic_load(&vm->chips_in_hv) ? vm->hv_chips : 0;
+	unsigned has = atomic_load(&vm->chips_in_hv) && vm->hv_chips ? vm->hv_chips->has : 0;
 
 	if (where == HV_PLACE_MEM) {
 		return ((has & X86_CHIP_LAPIC) && (addr & ~UINT64_C(0xfff)) == 0xfee00000) ||
