@@ -304,6 +304,9 @@ int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
 
 static struct opt *move_query_vcpu(const struct kvm_vcpu *v)
 {
+	uint64_t since = atomic_load(&v->run_since), now = clock_ns(CLOCK_RT);
+	uint64_t run = since && now > since ? now - since : 0; /* not yet in the sums */
+	bool tcg = atomic_load(&v->k->moved);
 	struct opt *d = opt_new_dict();
 
 	opt_put_int(d, "cpu-index", v->c->index);
@@ -313,8 +316,8 @@ static struct opt *move_query_vcpu(const struct kvm_vcpu *v)
 	opt_put_int(d, "burst-instructions", (int64_t)v->n_burst_insns);
 	opt_put_int(d, "page-table-bursts", (int64_t)v->n_zaps);
 	opt_put_int(d, "burst-ns", (int64_t)v->burst_ns);
-	opt_put_int(d, "kvm-ns", (int64_t)v->kvm_ns);
-	opt_put_int(d, "tcg-ns", (int64_t)v->tcg_ns);
+	opt_put_int(d, "kvm-ns", (int64_t)(v->kvm_ns + (tcg ? 0 : run)));
+	opt_put_int(d, "tcg-ns", (int64_t)(v->tcg_ns + (tcg ? run : 0)));
 	return d;
 }
 

@@ -121,6 +121,8 @@ struct kvm_vcpu {
 	/* counters: own thread; others read them a little late */
 	uint64_t n_exits, n_fail, n_bursts, n_burst_insns, n_zaps, kvm_ns, tcg_ns, burst_ns;
 
+	_Atomic uint64_t run_since; /* 0: not in run() */
+
 	struct kvm_arch_vcpu *arch;
 };
 
