@@ -123,20 +123,6 @@ static int arch_target(struct kvm *k, struct err *e)
 	return 0;
 }
 
-/* Registers that a power-on changes behind the struct: KVM's own reset does them. */
-static void arch_reset(void *opaque)
-{
-	struct kvm *k = opaque;
-
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		struct kvm_vcpu *v = k->vm->vcpus[i]->hv;
-
-		if (v) {
-			v->arch->reset = true;
-		}
-	}
-}
-
 int kvm_arch_vm_init(struct kvm *k, struct err *e)
 {
 	struct kvm_arch_vm *a;
@@ -165,14 +151,12 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	if (arch_enable(k, KVM_CAP_ARM_NISV_TO_USER) < 0) {
 		log_d(LOG_UNIMP, "kvm: accesses without syndrome do not exit\n");
 	}
-	vm_add_reset(k->vm, arch_reset, k);
 	return arch_target(k, e);
 }
 
 void kvm_arch_vm_fini(struct kvm *k)
 {
 	if (k->arch) {
-		vm_del_reset(k->vm, arch_reset, k);
 		kvm_gic_fini(k);
 		free(k->arch);
 		k->arch = NULL;
@@ -264,6 +248,19 @@ void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
 }
 
 /* ---- state ---- */
+
+/* The next push begins a new life: KVM resets what the struct does not have. */
+void kvm_arch_forget(struct kvm_vcpu *v)
+{
+	v->arch->reset = true;
+}
+
+int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
+{
+	(void)v;
+	return err_set(e, -ENOTSUP, "not supported: the translator has no front end for aarch64 "
+		       "guests");
+}
 
 static int arch_pull_events(struct kvm_vcpu *v, struct arm64_cpu *c)
 {

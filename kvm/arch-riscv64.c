@@ -69,20 +69,6 @@ unsigned long kvm_arch_vm_type(int sys_fd)
 	return 0;
 }
 
-/* Registers that a power-on changes behind the struct. */
-static void arch_reset(void *opaque)
-{
-	struct kvm *k = opaque;
-
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		struct kvm_vcpu *v = k->vm->vcpus[i]->hv;
-
-		if (v) {
-			v->arch->reset = true;
-		}
-	}
-}
-
 int kvm_arch_vm_init(struct kvm *k, struct err *e)
 {
 	struct kvm_arch_vm *a;
@@ -103,14 +89,12 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 		log_info("KVM of this host has no interrupt controller (AIA): using lodge's");
 		k->kernel_chip = false;
 	}
-	vm_add_reset(k->vm, arch_reset, k);
 	return 0;
 }
 
 void kvm_arch_vm_fini(struct kvm *k)
 {
 	if (k->arch) {
-		vm_del_reset(k->vm, arch_reset, k);
 		kvm_aia_fini(k);
 		free(k->arch);
 		k->arch = NULL;
@@ -167,6 +151,19 @@ void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
 }
 
 /* ---- state ---- */
+
+/* The next push begins a new life: lines and exits of the old life. */
+void kvm_arch_forget(struct kvm_vcpu *v)
+{
+	v->arch->reset = true;
+}
+
+int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
+{
+	(void)v;
+	return err_set(e, -ENOTSUP, "not supported: the translator has no front end for riscv64 "
+		       "guests");
+}
 
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 {
