@@ -132,9 +132,10 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 		return err_set(e, -ENOTSUP, "KVM of this aarch64 host runs aarch64 guests, not %s: "
 			       "use -accel tcg", k->vm->arch->name);
 	}
-	if (!k->kernel_chip) {
-		return err_set(e, -ENOTSUP, "-accel kvm: not supported: kernel-irqchip=off on "
-			       "aarch64: there is no GIC in user space");
+	if (!k->kernel_chip || k->split_chip) {
+		return err_set(e, -ENOTSUP, "-accel kvm: not supported: kernel-irqchip=%s on "
+			       "aarch64: there is no GIC in user space",
+			       k->split_chip ? "split" : "off");
 	}
 	a = calloc(1, sizeof(*a));
 	if (!a) {

@@ -77,6 +77,10 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 		return err_set(e, -ENOTSUP, "KVM of this riscv64 host runs riscv64 guests, not %s: "
 			       "use -accel tcg", k->vm->arch->name);
 	}
+	if (k->split_chip) {
+		return err_set(e, -ENOTSUP, "-accel kvm: not supported: kernel-irqchip=split on "
+			       "riscv64: use on or off");
+	}
 	a = calloc(1, sizeof(*a));
 	if (!a) {
 		return err_set(e, -ENOMEM, "out of memory");
