@@ -82,6 +82,12 @@ static int arch_real_mode_pages(struct kvm *k, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "KVM refuses its pages for real mode") : 0;
 }
 
+unsigned long kvm_arch_vm_type(int sys_fd)
+{
+	(void)sys_fd;
+	return 0;
+}
+
 int kvm_arch_vm_init(struct kvm *k, struct err *e)
 {
 	struct kvm_arch_vm *a = calloc(1, sizeof(*a));
@@ -349,8 +355,9 @@ static void arch_msr_exit(struct kvm_vcpu *v, bool write)
 	v->io_pending = true;
 }
 
-bool kvm_arch_exit(struct kvm_vcpu *v)
+bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
+	(void)why;
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_SET_TPR:
 		return true; /* post_run has done it */

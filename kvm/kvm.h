@@ -226,6 +226,8 @@ void kvm_fail_insn(struct kvm_vcpu *v, char *text, size_t size);
 
 /* arch-ISA.c */
 int kvm_arch_probe(int sys_fd, struct err *e);
+/* Argument of KVM_CREATE_VM. */
+unsigned long kvm_arch_vm_type(int sys_fd);
 int kvm_arch_vm_init(struct kvm *k, struct err *e);
 void kvm_arch_vm_fini(struct kvm *k);
 int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e);
@@ -242,8 +244,9 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e);
  * *why. */
 bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why);
 void kvm_arch_post_run(struct kvm_vcpu *v);
-/* An exit that vcpu.c does not know. False: nobody knows it. */
-bool kvm_arch_exit(struct kvm_vcpu *v);
+/* An exit that vcpu.c does not know. False: nobody knows it. True: *why is
+ * VCPU_EXIT_KICK to go on, or what the run loop is left with. */
+bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why);
 /* Before VCPU_EXIT_HALT: what has_work looks at. */
 void kvm_arch_halted(struct kvm_vcpu *v);
 /* After a pull, when the struct becomes what counts: what KVM kept besides it. */

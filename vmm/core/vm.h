@@ -120,6 +120,7 @@ struct vm {
 	struct mr mem_root, io_root;
 	uint64_t ram_size;
 	struct msi_sink msi;
+	const void *irqchip;	/* aarch64, riscv64 boards: see core/cpu/irqchips.h */
 	/*
 	 * Interrupt controllers (x86; registered by devices/irqchip, NULL on other boards).
 	 * chips_move makes the accelerator's own chips take over (to_hv), or the user-space
