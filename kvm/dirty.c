@@ -17,6 +17,11 @@
  * Processors with a page-modification log keep some pages for themselves until the next
  * exit: collect makes every vCPU come out once.
  *
+ * A ring that was emptied because it was full, and the record of a slot that was deleted, wait
+ * in `saved`, under mem_lk, for the next collect. They must not go to dirty_mark(): a
+ * collect that has taken the marked pages already, and finds the ring empty, would
+ * report them only the next time, and its caller was promised all writes from before.
+ *
  * The translator beside KVM logs for itself: its calls are made from here.
  *
  * Reported too much: pages that KVM writes for the guest (clock, steal time).
@@ -37,10 +42,11 @@
 
 enum { DIRTY_RING_DEFAULT = 4096, DIRTY_PAGE = 1 << DIRTY_PAGE_BITS };
 
-/* Where pages go: the caller's bitmap of a part of RAM, else to dirty_mark(). */
+/* Where pages go: the caller's bitmap of a part of RAM, else to `saved`. */
 struct kvm_dirty_sink {
 	uint64_t ram_off, len;
-	uint64_t *bits; /* NULL: dirty_mark() */
+	uint64_t *bits;
+	uint64_t *saved;
 	bool drop;
 };
 
@@ -51,9 +57,36 @@ static void kvm_dirty_put(const struct kvm_dirty_sink *s, uint64_t ram_off)
 	}
 	if (s->bits && ram_off >= s->ram_off && ram_off - s->ram_off < s->len) {
 		dirty_set_bit(s->bits, (ram_off - s->ram_off) >> DIRTY_PAGE_BITS);
-	} else {
-		dirty_mark(ram_off, DIRTY_PAGE);
+	} else if (ram_off < DIRTY_MAX_RAM) {
+		dirty_set_bit(s->saved, ram_off >> DIRTY_PAGE_BITS);
 	}
+}
+
+/* mem_lk held. */
+static void kvm_dirty_take_saved(struct kvm *k, const struct kvm_dirty_sink *s)
+{
+	uint64_t words = (ram_off_end() + DIRTY_PAGE * 64 - 1) / (DIRTY_PAGE * 64);
+
+	for (uint64_t i = 0; i < words; i++) {
+		uint64_t w = k->dirty.saved[i];
+
+		k->dirty.saved[i] = 0;
+		for (; w; w &= w - 1) {
+			kvm_dirty_put(s, (i * 64 + (unsigned)__builtin_ctzll(w)) << DIRTY_PAGE_BITS);
+		}
+	}
+}
+
+static bool kvm_dirty_alloc(struct kvm *k)
+{
+	void *p = k->dirty.saved;
+
+	if (!p) {
+		p = mmap(NULL, DIRTY_MAP_SIZE, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		k->dirty.saved = p == MAP_FAILED ? NULL : p;
+	}
+	return k->dirty.saved;
 }
 
 /* ---- set-up ---- */
@@ -119,6 +152,10 @@ void kvm_dirty_fini(struct kvm *k)
 {
 	free(k->dirty.bitmap);
 	k->dirty.bitmap = NULL;
+	if (k->dirty.saved) {
+		munmap(k->dirty.saved, DIRTY_MAP_SIZE);
+		k->dirty.saved = NULL;
+	}
 }
 
 int kvm_dirty_vcpu_init(struct kvm_vcpu *v, struct err *e)
@@ -198,7 +235,7 @@ static void kvm_dirty_read_rings(struct kvm *k, const struct kvm_dirty_sink *s)
 
 void kvm_dirty_save_rings(struct kvm *k)
 {
-	const struct kvm_dirty_sink s = { .bits = NULL };
+	const struct kvm_dirty_sink s = { .saved = k->dirty.saved };
 
 	if (k->dirty.on && k->dirty.mode == KVM_DIRTY_RING) {
 		kvm_dirty_read_rings(k, &s);
@@ -209,7 +246,8 @@ void kvm_dirty_save_rings(struct kvm *k)
 void kvm_dirty_ring_full(struct kvm_vcpu *v)
 {
 	LOCK_SCOPE(&v->k->mem_lk);
-	const struct kvm_dirty_sink s = { .drop = !v->k->dirty.on };
+	const struct kvm_dirty_sink s = { .saved = v->k->dirty.saved,
+					  .drop = !v->k->dirty.on };
 
 	if (v->ring && kvm_dirty_read_ring(v, &s)) {
 		(void)kvm_ioctl_n(v->k->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
@@ -281,13 +319,15 @@ static int kvm_dirty_read_slot(struct kvm *k, unsigned i, const struct kvm_dirty
 
 void kvm_dirty_save_slot(struct kvm *k, unsigned slot)
 {
-	const struct kvm_dirty_sink s = { .bits = NULL };
+	const struct kvm_dirty_sink s = { .saved = k->dirty.saved };
 
 	if (!k->dirty.on || k->dirty.mode == KVM_DIRTY_RING) {
 		return;
 	}
 	if (kvm_dirty_read_slot(k, slot, &s) < 0) { /* then all of it */
-		dirty_mark(k->slots[slot].ram_off, k->slots[slot].size);
+		for (uint64_t at = 0; at < k->slots[slot].size; at += DIRTY_PAGE) {
+			kvm_dirty_put(&s, k->slots[slot].ram_off + at);
+		}
 	}
 }
 
@@ -334,9 +374,13 @@ int kvm_dirty_start(struct vm *vm, struct err *e)
 		return r;
 	}
 	LOCK_SCOPE(&k->mem_lk);
+	if (!kvm_dirty_alloc(k)) {
+		return err_set(e, -ENOMEM, "no memory for KVM's dirty log");
+	}
 	if (k->dirty.mode == KVM_DIRTY_RING) {
 		kvm_dirty_read_rings(k, &drop); /* left over from the last time */
 	}
+	kvm_dirty_take_saved(k, &drop);
 	r = kvm_dirty_switch(k, true);
 	if (r < 0) {
 		(void)kvm_dirty_switch(k, false);
@@ -367,11 +411,13 @@ int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *b
 		      struct err *e)
 {
 	struct kvm *k = vm->hv_priv;
-	const struct kvm_dirty_sink s = { .ram_off = ram_off, .len = len, .bits = bits };
+	const struct kvm_dirty_sink s = { .ram_off = ram_off, .len = len, .bits = bits,
+					  .saved = k->dirty.saved };
 	int r = 0;
 
 	lk_acquire(&k->mem_lk);
 	kvm_gate_flush(k);
+	kvm_dirty_take_saved(k, &s);
 	if (k->dirty.mode == KVM_DIRTY_RING) {
 		kvm_dirty_read_rings(k, &s);
 	} else {

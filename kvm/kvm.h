@@ -64,6 +64,7 @@ struct kvm {
 		uint32_t ring_n;	  /* entries of a vCPU's ring */
 		uint64_t *bitmap;	  /* of one slot */
 		size_t bitmap_size;
+		uint64_t *saved;	  /* pages for the next collect; all of RAM */
 	} dirty;
 
 	/* gate.c */

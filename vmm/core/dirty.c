@@ -2,8 +2,7 @@
 /*
  * dirty.c - the dirty log; see dirty.h for what is promised and why it holds.
  *
- * The RAM offset space is one for the process, and so is the pending bitmap. Bitmaps are
- * address space for DIRTY_MAX_RAM; pages of them that nobody touches cost nothing.
+ * The RAM offset space is one for the process, and so is the pending bitmap.
  *
  * Threads: see dirty.h.
  */
@@ -18,9 +17,6 @@
 #include "core/hv.h"
 #include "core/lock.h"
 #include "core/vm.h"
-
-#define DIRTY_MAX_RAM  (UINT64_C(1) << 42)
-#define DIRTY_MAP_SIZE (DIRTY_MAX_RAM >> (DIRTY_PAGE_BITS + 3))
 
 _Atomic bool dirty_on;
 

@@ -27,8 +27,8 @@
  *      before collect returns, and its page is among the bits just taken.
  *   3. A hypervisor's record. The source moves it into the bitmap and arms the page anew
  *      before it returns: what is written in between goes to a page that is in the set.
- *      A vCPU that must empty its full ring meanwhile marks and re-arms as one step under
- *      the lock that the source's collect takes.
+ *      A vCPU that must empty its full ring meanwhile moves it to a place of the source's and
+ *      re-arms, as one step under the lock that the source's collect takes.
  *
  * A source may report too much (a page that was written to with the same bytes, or that
  * KVM itself wrote), never too little.
@@ -50,6 +50,9 @@
 struct vm;
 
 enum { DIRTY_PAGE_BITS = 12 };
+/* Bitmaps are address space for this much; pages of them that nobody touches cost nothing. */
+#define DIRTY_MAX_RAM  (UINT64_C(1) << 42)
+#define DIRTY_MAP_SIZE (DIRTY_MAX_RAM >> (DIRTY_PAGE_BITS + 3))
 
 /* ---- users ---- */
 
