@@ -177,9 +177,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	}
 	memset(v->arch->xsave, 0, a->xsave_size);
 	arch_vcpu_tsc(v);
-	if (kvm_x86_chip_vcpu_init(v) < 0) {
-		return err_set(e, -EIO, "KVM does not give the state of a local APIC");
-	}
+	kvm_x86_chip_vcpu_init(v);
 	return kvm_x86_cpuid_set(v, e);
 }
 
@@ -274,6 +272,8 @@ bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why)
 			arch_inject(v);
 		}
 		v->run->cr8 = c->apic_ops->get_tpr(c->apic);
+	} else if (v->k->split_chip) {
+		kvm_x86_split_pre_run(v);
 	}
 	return true;
 }
@@ -332,6 +332,11 @@ bool kvm_arch_exit(struct kvm_vcpu *v)
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_SET_TPR:
 		return true; /* post_run has done it */
+	case KVM_EXIT_IOAPIC_EOI:
+		if (v->c->vm->chips_eoi) {
+			v->c->vm->chips_eoi(v->c->vm, v->run->eoi.vector);
+		}
+		return true;
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR:
 		arch_msr_exit(v, v->run->exit_reason == KVM_EXIT_X86_WRMSR);

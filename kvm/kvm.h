@@ -73,7 +73,8 @@ struct kvm {
 
 	/* hybrid*.c */
 	bool fallback;		/* hv_fallback is set up and may be used */
-	bool kernel_chip;	/* APICs, IOAPIC and PIC are the kernel's */
+	bool kernel_chip;	/* local APICs are the kernel's */
+	bool split_chip;	/* but not IOAPIC, PIC and PIT */
 	bool no_hardware;	/* KVM itself emulates all of the guest's kernel code */
 	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
 	/* All vCPUs run in the translator; changed by control while they are held. */

@@ -537,6 +537,7 @@ void kvm_arch_take_over(struct kvm_vcpu *v)
 		v->arch->nmi_waits = false;
 		vcpu_request(v->c, X86_REQ_NMI);
 	}
+	kvm_x86_chip_take_over(v);
 	kvm_x86_pv_enter(v);
 }
 
@@ -572,8 +573,9 @@ static int state_failed(struct err *e, int r, const char *what, bool push)
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 {
 	struct x86_cpu *c = v->c->arch;
-	int r = state_pull_sregs(v, c);
+	int r = kvm_x86_chip_vcpu_pull(v);
 
+	r = r < 0 ? r : state_pull_sregs(v, c);
 	if (r < 0) {
 		return state_failed(e, r, "control registers", false);
 	}
@@ -602,7 +604,6 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	struct x86_cpu *c = v->c->arch;
 	int r;
 
-	kvm_x86_chip_vcpu_before_push(v);
 	v->arch->ready = false;
 	r = state_push_sregs(v, c, flush);
 	if (r < 0) {
@@ -620,7 +621,7 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	state_msr_io(v, c, true);
 	state_push_tsc(v, c);
 	r = state_push_events(v, c);
-	kvm_x86_chip_vcpu_after_push(v);
+	r = r < 0 ? r : kvm_x86_chip_vcpu_push(v);
 	kvm_x86_pv_push(v);
 	return r < 0 ? state_failed(e, r, "events", true) : 0;
 }

@@ -26,7 +26,11 @@ struct kvm_arch_vm {
 		struct msi_msg m;
 	} *msi;
 	unsigned n_msi;
-	struct kvm_irqchip chip[3]; /* state after power-on */
+	bool x2apic_api;	/* APIC ids of 32 bits */
+	uint32_t pin_level, pic_level; /* as KVM knows them; under the mux's lock */
+	uint32_t pin_valid;	/* split: what IOAPIC pins send; under routes_lk */
+	struct msi_msg pin[24];
+	uint8_t pit_parked;	/* see kvm_x86_pit_push() */
 	struct {
 		uint32_t size, off;
 	} comp[16]; /* XSAVE components of this host, standard format */
@@ -38,10 +42,9 @@ struct kvm_arch_vcpu {
 	uint64_t pv[KVM_X86_PV_MSRS]; /* as KVM has them */
 	bool nmi_waits; /* KVM had an NMI pending at the last pull */
 	bool failed_msr[64];
-	/* x86-irqchip.c */
-	bool reset_lapic;
+	/* x86-chips.c */
+	bool halted;	/* in the kernel, when the state was pulled */
 	uint64_t apic_base;
-	struct kvm_lapic_state lapic; /* state after power-on */
 };
 
 /* x86-cpuid.c */
@@ -49,10 +52,39 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e);
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e);
 
 /* x86-irqchip.c */
-extern const struct msi_ops kvm_x86_msi_ops;
-int kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
-void kvm_x86_chip_vcpu_before_push(struct kvm_vcpu *v);
-void kvm_x86_chip_vcpu_after_push(struct kvm_vcpu *v);
+int kvm_x86_write_routes_locked(struct kvm *k);
+uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api);
+
+/* x86-split.c */
+void kvm_x86_split_routes(struct vm *vm, const struct msi_msg *pin, uint32_t valid);
+void kvm_x86_split_pre_run(struct kvm_vcpu *v);
+
+/* x86-chips.c */
+int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e);
+int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e);
+void kvm_x86_pit_irq_enable(struct vm *vm, bool on);
+void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
+int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v); /* before the registers */
+int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v); /* after them */
+void kvm_x86_chip_take_over(struct kvm_vcpu *v);
+
+/* x86-chip-state.c: pure */
+struct x86_chip_lapic;
+struct x86_chip_ioapic;
+struct x86_chip_pic;
+struct x86_chip_pit;
+void kvm_x86_lapic_push(struct kvm_lapic_state *k, const struct x86_chip_lapic *s, bool wide_id);
+void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *k, uint64_t base,
+			uint64_t deadline);
+void kvm_x86_ioapic_push(struct kvm_ioapic_state *k, const struct x86_chip_ioapic *s,
+			 uint32_t lines);
+void kvm_x86_ioapic_pull(struct x86_chip_ioapic *s, const struct kvm_ioapic_state *k);
+void kvm_x86_pic_push(struct kvm_pic_state *k, const struct x86_chip_pic *s, bool master);
+void kvm_x86_pic_pull(struct x86_chip_pic *s, const struct kvm_pic_state *k);
+/* `parked`: the mode of channel 0 if it has expired and must not do so again (else ff). */
+void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s, uint8_t *parked);
+void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k, uint8_t parked,
+		      uint64_t now_ns);
 
 /* x86-pv.c */
 void kvm_x86_pv_init(struct kvm_vcpu *v);

@@ -56,15 +56,20 @@ struct tcg_tlb_entry {
 #define TCG_TLB_NONE (~UINT64_C(0))
 
 /* Jump cache: index in bytes TCG_JC_OFF(pc), every second byte of 16 KiB of code an entry of
- * its own (calls and returns are dense: coarser indexing makes them evict each other). An
- * empty entry's pc is TCG_JC_EMPTY; its `host` is the miss stub. */
+ * its own (calls and returns are dense: coarser indexing makes them evict each other). The
+ * page's number is mixed in: functions begin at multiples of 16, and two hot ones 16 KiB apart
+ * would fight for one entry for ever. A page's entries are one aligned quarter of the
+ * table, in an order of its own. An empty entry's pc is TCG_JC_EMPTY; its `host` is the miss
+ * stub. */
 struct tcg_jc_entry {
 	uint64_t pc;
 	void *_Atomic host; /* entry point for chained jumps */
 };
 #define TCG_JC_MASK  0x3ffeu
 #define TCG_JC_SHIFT 3
-#define TCG_JC_OFF(pc) (((pc) & TCG_JC_MASK) << TCG_JC_SHIFT)
+#define TCG_JC_MIX   11
+#define TCG_JC_WAYS  4 /* entries of a set: index ^ 0 .. 3; tables are aligned to 64 bytes */
+#define TCG_JC_OFF(pc) ((((pc) ^ (pc) >> TCG_JC_MIX) & TCG_JC_MASK) << TCG_JC_SHIFT)
 #define TCG_JC_N     8192
 #define TCG_JC_EMPTY UINT64_C(0x7ff0000000000001)
 

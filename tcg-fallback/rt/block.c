@@ -37,6 +37,13 @@ static bool rt_block_second_page_ok(struct rt_vcpu *v, const struct tcg_block *b
 		ram_off == b->ram_off2);
 }
 
+bool rt_block_is(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc, uint64_t key,
+		 uint64_t ram_off)
+{
+	return b->pc == pc && b->ram_off == ram_off && b->key == key && !b->dead &&
+	       rt_block_second_page_ok(v, b);
+}
+
 struct tcg_block *rt_block_lookup(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 				  uint64_t ram_off)
 {
@@ -45,8 +52,7 @@ struct tcg_block *rt_block_lookup(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 	b = atomic_load_explicit(&v->rt->hash[rt_hash(ram_off, pc, key)],
 				 memory_order_acquire);
 	for (; b; b = atomic_load_explicit(&b->hash_next, memory_order_acquire)) {
-		if (b->pc == pc && b->ram_off == ram_off && b->key == key && !b->dead &&
-		    rt_block_second_page_ok(v, b)) {
+		if (rt_block_is(v, b, pc, key, ram_off)) {
 			return b;
 		}
 	}

@@ -37,6 +37,7 @@ enum {
 	RT_MAILBOX = 64,
 	RT_MAX_PCMAP = 2048,
 	RT_BLOOM_BITS = 4096,
+	RT_JC_BLOOM = 4096,
 };
 
 /* ---- blocks ---- */
@@ -61,6 +62,7 @@ struct tcg_block {
 	struct rt_region *region;
 };
 #define RT_NO_RAM (~UINT64_C(0))
+#define RT_NO_PAGE (~UINT32_C(0))
 
 /* ---- code cache ---- */
 
@@ -120,13 +122,20 @@ struct rt_tlb_ext {
 	bool w_ok, global;
 };
 
+/* A jump cache and what the dispatcher knows of its entries (jc.c). */
 struct rt_jc_slot {
 	uint64_t ctx, key;
-	bool valid, seed; /* seed: entries on global pages are right even if not valid */
-	uint64_t used;
+	bool valid;
+	uint64_t used; /* when; 0: never, memory is not initialised */
 	struct tcg_jc_entry *tab;
-	uint64_t global[TCG_JC_N / 64]; /* entries on global pages */
+	struct tcg_block *_Atomic *blk; /* of each entry; NULL: it died */
+	uint64_t fill[TCG_JC_N / 64];	/* entries that are not empty */
+	uint64_t global[TCG_JC_N / 64]; /* live ones on global pages: right in every space */
+	uint64_t local[TCG_JC_N / 64];	/* live ones on other pages */
+	uint64_t bloom[RT_JC_BLOOM / 64]; /* virtual pages of entries */
+	unsigned n_local;
 };
+#define RT_JC_NO_SPACE (UINT64_C(1) << 63) /* in ctx: no address space's any more */
 
 enum rt_state { RT_OUT, RT_IN };
 
@@ -148,6 +157,7 @@ struct rt_vcpu {
 	struct tcg_exit *last_exit; /* to be linked to the next block */
 
 	struct rt_tlb_ext *ext;
+	uint32_t *wpage; /* of each TLB entry: RAM page it lets us write to, or RT_NO_PAGE */
 	struct rt_space spaces[RT_SPACES];
 	uint16_t next_space_id;
 	uint64_t space_clock;
@@ -158,7 +168,6 @@ struct rt_vcpu {
 	struct rt_jc_slot jc[RT_JC_TABLES];
 	struct rt_jc_slot *jc_cur;
 	uint64_t jc_clock;
-	uint64_t code_bloom[RT_BLOOM_BITS / 64];
 
 	struct {
 		_Atomic uint32_t n;	/* posted shootdowns; > RT_MAILBOX: everything */
@@ -218,6 +227,8 @@ void rt_kick_one(struct rt_vcpu *v);
 /* block.c */
 struct tcg_block *rt_block_lookup(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 				  uint64_t ram_off);
+bool rt_block_is(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc, uint64_t key,
+		 uint64_t ram_off);
 struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 				     uint64_t ram_off);
 void rt_translating(struct rt_vcpu *v, bool on);
@@ -234,11 +245,15 @@ uint64_t rt_block_guest_pc(const struct tcg_block *b, uint64_t host_ra);
 
 /* jc.c */
 void rt_jc_select(struct rt_vcpu *v, uint64_t key);
-void rt_jc_put(struct rt_vcpu *v, uint64_t pc, const struct tcg_block *blk);
-void rt_jc_forget_block(struct tcg_rt *rt, const struct tcg_block *b);
+void rt_jc_put(struct rt_vcpu *v, uint64_t pc, struct tcg_block *blk);
+/* What the table knows of pc's block, where that may be in RAM not looked at; or NULL. */
+struct tcg_block *rt_jc_block(struct rt_vcpu *v, uint64_t pc);
+const void *rt_jc_code(struct rt_vcpu *v, uint64_t pc); /* live entry's, or NULL */
+void rt_jc_forget_block(struct tcg_rt *rt, struct tcg_block *b);
 void rt_jc_flush_page(struct rt_vcpu *v, uint64_t va);
+void rt_jc_flush_pages(struct rt_vcpu *v, uint64_t va, uint64_t n);
 void rt_jc_flush_all(struct rt_vcpu *v);
-void rt_jc_flush_ctx(struct rt_vcpu *v, uint64_t space_id);
+void rt_jc_flush_ctx(struct rt_vcpu *v, uint64_t id, uint64_t now);
 int rt_jc_init(struct rt_vcpu *v);
 void rt_jc_fini(struct rt_vcpu *v);
 

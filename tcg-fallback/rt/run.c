@@ -156,12 +156,9 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 
 	*blk = NULL;
 	if (!v->one_insn && !v->last_exit && rt->host) {
-		struct tcg_jc_entry *en;
-		void *x;
+		const void *x = rt_jc_code(v, pc);
 
-		en = &v->jc_cur->tab[TCG_JC_OFF(pc) / sizeof(*en)];
-		x = atomic_load(&en->host);
-		if (en->pc == pc && x != rt->miss_stub) {
+		if (x) {
 			return x;
 		}
 	}
@@ -169,7 +166,10 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 	if (!host) {
 		ram_off = RT_NO_RAM;
 	} else if (!v->one_insn) {
-		*blk = rt_block_lookup(v, pc, key, ram_off);
+		*blk = rt_jc_block(v, pc);
+		if (!*blk || !rt_block_is(v, *blk, pc, key, ram_off)) {
+			*blk = rt_block_lookup(v, pc, key, ram_off);
+		}
 	}
 	if (!*blk) {
 		*blk = rt_block_translate(v, pc, key, ram_off);

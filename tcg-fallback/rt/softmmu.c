@@ -41,7 +41,9 @@ int rt_mmu_init(struct rt_vcpu *v, struct err *e)
 			   -1, 0);
 	v->ext = mmap(NULL, TCG_TLB_N * sizeof(*v->ext), PROT_READ | PROT_WRITE,
 		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED) {
+	v->wpage = mmap(NULL, TCG_TLB_N * sizeof(*v->wpage), PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED || v->wpage == MAP_FAILED) {
 		return err_set(e, -ENOMEM, "translator: no memory for the TLB");
 	}
 	v->env->tlb_mask = TCG_TLB_N - 1;
@@ -55,6 +57,7 @@ void rt_mmu_fini(struct rt_vcpu *v)
 {
 	munmap(v->env->tlb, TCG_TLB_N * sizeof(struct tcg_tlb_entry));
 	munmap(v->ext, TCG_TLB_N * sizeof(*v->ext));
+	munmap(v->wpage, TCG_TLB_N * sizeof(*v->wpage));
 }
 
 void rt_win_reset(struct tcg_env *env, const uint8_t *sink)
@@ -75,11 +78,20 @@ static void rt_win_reset_v(struct rt_vcpu *v)
 
 void rt_drop_write_page(struct rt_vcpu *v, uint64_t ram_page)
 {
-	uint64_t off = ram_page << TCG_PAGE_BITS;
+	enum { STRIDE = 64 };
 
-	for (unsigned i = 0; i < TCG_TLB_N; i++) {
-		if (v->ext[i].ram_off == off) {
-			v->env->tlb[i].tag_w = TCG_TLB_NONE;
+	/* The inner loop has no exits: the compiler makes vector code of it. */
+	for (unsigned i = 0; i < TCG_TLB_N; i += STRIDE) {
+		uint32_t hit = 0;
+
+		for (unsigned k = 0; k < STRIDE; k++) {
+			hit |= v->wpage[i + k] == (uint32_t)ram_page;
+		}
+		for (unsigned k = 0; hit && k < STRIDE; k++) {
+			if (v->wpage[i + k] == (uint32_t)ram_page) {
+				v->wpage[i + k] = RT_NO_PAGE;
+				v->env->tlb[i + k].tag_w = TCG_TLB_NONE;
+			}
 		}
 	}
 	/* An entry may have been displaced while its window lives on. */
@@ -204,11 +216,15 @@ void tcg_flush_space(struct tcg_env *env, uint64_t space)
 		struct rt_space *s = &v->spaces[i];
 
 		if (s->valid && s->space == space) {
-			rt_jc_flush_ctx(v, s->id);
-			s->valid = false; /* the old id is never used again before a wipe */
+			uint16_t id = s->id; /* never used again before a wipe */
+
+			s->valid = false;
 			if (v->cur_space == s) {
 				v->cur_space = NULL;
 				tcg_set_ctx(env, space, v->mode);
+				rt_jc_flush_ctx(v, id, v->cur_space->id);
+			} else {
+				rt_jc_flush_ctx(v, id, RT_JC_NO_SPACE >> RT_MODE_BITS);
 			}
 		}
 	}
@@ -248,6 +264,11 @@ static void rt_flush_range(struct rt_vcpu *v, uint64_t va, unsigned bits)
 	uint64_t first = (va & mask) >> TCG_PAGE_BITS;
 	struct tcg_env *env = v->env;
 
+	if (bits > TCG_PAGE_BITS) {
+		rt_jc_flush_pages(v, va & mask, BIT64(bits - TCG_PAGE_BITS));
+	} else {
+		rt_jc_flush_page(v, va);
+	}
 	for (uint64_t n = 0; n < BIT64(bits - TCG_PAGE_BITS); n++) {
 		unsigned i = (first + n) & (TCG_TLB_N - 1);
 		uint64_t page = (first + n) << TCG_PAGE_BITS;
@@ -261,7 +282,6 @@ static void rt_flush_range(struct rt_vcpu *v, uint64_t va, unsigned bits)
 			v->ext[i].ram_off = RT_NO_RAM;
 			v->ext[i].global = false;
 		}
-		rt_jc_flush_page(v, page);
 	}
 	for (unsigned i = 0; i < IR_WINDOWS; i++) {
 		uint64_t addend = (uint64_t)(uintptr_t)v->rt->sink - TCG_WIN_NONE;
@@ -368,6 +388,7 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, b
 	en->tag_r = w->r.r ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_x = w->r.x ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_w = TCG_TLB_NONE;
+	v->wpage[i] = RT_NO_PAGE;
 	if (writable && rt_dirty_ok(v, w->ram_off, store) && p) {
 		if (!(atomic_load_explicit(&p->flags, memory_order_relaxed) & RT_PG_WMAP)) {
 			atomic_fetch_or(&p->flags, RT_PG_WMAP);
@@ -375,6 +396,7 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, b
 		atomic_thread_fence(memory_order_seq_cst);
 		if (!(atomic_load(&p->flags) & RT_PG_CODE)) {
 			en->tag_w = page | ctx;
+			v->wpage[i] = (uint32_t)(w->ram_off >> TCG_PAGE_BITS);
 		}
 	}
 	return en;

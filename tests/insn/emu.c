@@ -31,7 +31,7 @@ static struct {
 	struct tcg_code tc;
 	struct tcg_exit exits[TCG_MAX_EXITS];
 	struct tcg_pcmap pcmap[EMU_PCMAP];
-	struct tcg_jc_entry jc[TCG_JC_N];
+	struct tcg_jc_entry jc[TCG_JC_N] __aligned_to(64);
 	struct tcg_tlb_entry tlb[4];
 } emu;
 

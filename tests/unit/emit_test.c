@@ -28,7 +28,7 @@
 enum { CODE_SIZE = 1 << 20, STUBS = 1 << 16, PCMAP = 512 };
 
 static uint8_t *emit_code;
-static struct tcg_jc_entry emit_jc[TCG_JC_N];
+static struct tcg_jc_entry emit_jc[TCG_JC_N] __aligned_to(64);
 static struct tcg_exit emit_exits[TCG_MAX_EXITS];
 static struct tcg_pcmap emit_pcmap[PCMAP];
 static struct tcg_tlb_entry emit_tlb[4];

@@ -272,7 +272,9 @@ void op_exit_ind(struct gen *g, const struct ir_ins *in)
 {
 	g->unreachable = true;
 	gen_load_to(g, in->a, R8, 3);
-	asm_mov_rr(&g->b, 2, R9, R8);
+	asm_mov_rr(&g->b, 3, R9, R8);
+	asm_sh_ri(&g->b, SH_SHR, 3, R9, TCG_JC_MIX);
+	asm_alu_rr(&g->b, ALU_XOR, 2, R9, R8);
 	asm_alu_ri(&g->b, ALU_AND, 2, R9, TCG_JC_MASK);
 	asm_sh_ri(&g->b, SH_SHL, 2, R9, TCG_JC_SHIFT);
 	asm_alu_rm(&g->b, ALU_ADD, 3, R9, env_mem(TCG_ENV_OFF(jc)));
@@ -296,7 +298,7 @@ void ctl_cold(struct gen *g, struct cold *k)
 	}
 	asm_movi(&g->b, R8, gen_pc(g, k->target));
 	if (k->exit_no < 0) {
-		asm_jmp_abs(&g->b, x86_host.miss);
+		asm_jmp_abs(&g->b, x86_host.out);
 		return;
 	}
 	asm_mov_mr(&g->b, 3, env_mem(x86_host.g->pc_offset), R8);

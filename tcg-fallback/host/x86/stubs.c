@@ -142,7 +142,29 @@ static void stub_enter(struct stub *s)
 
 static void stub_leave(struct stub *s)
 {
+	uint32_t found[TCG_JC_WAYS - 1], none, last;
+
+	/* R9: the entry that did not have the pc in R8, or is void. Another of its set? */
 	x86_host.miss = stub_here(s);
+	for (unsigned k = 1; k < TCG_JC_WAYS; k++) {
+		unsigned step = (k ^ (k - 1)) * (unsigned)sizeof(struct tcg_jc_entry);
+
+		asm_alu_ri(&s->b, ALU_XOR, 3, R9, (int)step);
+		asm_alu_rm(&s->b, ALU_CMP, 3, R8, amem(R9, 0));
+		found[k - 1] = asm_jcc8(&s->b, IR_EQ);
+	}
+	last = asm_jmp8(&s->b);
+	for (unsigned k = 0; k < TCG_JC_WAYS - 1; k++) {
+		asm_here8(&s->b, found[k]);
+	}
+	asm_mov_rm(&s->b, 3, R9, amem(R9, (int)offsetof(struct tcg_jc_entry, host)));
+	asm_movi(&s->b, R10, (uint64_t)(uintptr_t)x86_host.miss);
+	asm_alu_rr(&s->b, ALU_CMP, 3, R9, R10);
+	none = asm_jcc8(&s->b, IR_EQ);
+	asm_jmp_r(&s->b, R9);
+	asm_here8(&s->b, last);
+	asm_here8(&s->b, none);
+	x86_host.out = s->b.x + asm_pos(&s->b);
 	asm_mov_mr(&s->b, 3, env_mem(s->g->pc_offset), R8);
 	asm_mov_mi(&s->b, 3, env_mem(TCG_ENV_OFF(exit_reason)), TCG_EXIT_JUMP);
 	x86_host.leave = s->b.x + asm_pos(&s->b);
