@@ -9,4 +9,4 @@ if HOST_X86_64
 libkvm_a_SOURCES += $(KVM_COMMON) $(KVM_X86)
 endif
 endif
-libkvm_a_CPPFLAGS = $(INC_VMM) $(INC_TOP) $(CAPSTONE_CFLAGS)
+libkvm_a_CPPFLAGS = $(INC_VMM) $(INC_TOP)

@@ -94,6 +94,10 @@ struct hv_ops {
 		enum vcpu_exit (*run)(struct vcpu *c, unsigned max_insns);
 		/* Lazily kept state becomes plain, for state_push of the owner. */
 		void (*settle)(struct vcpu *c);
+		/* The instruction in p[0..n) as text, in the vCPU's mode (its struct is
+		 * current); its length or -errno. Needs no set-up. */
+		int (*disas)(struct vcpu *c, const uint8_t *p, unsigned n, char *text,
+			     unsigned size);
 	} burst;
 
 	struct { /* control thread; NULL: this accelerator is the only one a VM can have */
