@@ -6,7 +6,7 @@
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
  *
- * Known gaps: no split irqchip; no nested state; no asynchronous page
+ * Known gaps: no nested state; no asynchronous page
  * faults.
  */
 #include "config.h"
@@ -133,12 +133,10 @@ static int kvm_options(struct kvm *k, struct opt *o, struct err *e)
 		r = opt_get_bool(o, "fallback", true, &k->fallback, e);
 		r = r < 0 ? r : opt_get_enum(o, "kernel-irqchip", chips, 0, &chip, e);
 	}
-	if (r >= 0 && chip == 2) {
-		log_info("-accel kvm: not supported: kernel-irqchip=split; using on");
-	}
 	/* Without hardware behind KVM the translator will do most of the work, and it needs
 	 * the APICs where it can reach them. */
 	k->kernel_chip = chip ? chip > 1 : k->nested_paging;
+	k->split_chip = chip == 2;
 	return r;
 }
 
@@ -248,6 +246,7 @@ static int kvm_state_push(struct vcpu *c, struct err *e)
 	struct kvm_vcpu *v = c->hv;
 
 	v->io_pending = false; /* nobody waits for the answer any more */
+	kvm_arch_forget(v);
 	return kvm_move_after_reset(v) ? 0 : kvm_arch_push(v, true, e);
 }
 

@@ -55,6 +55,7 @@ struct kvm {
 	unsigned n_slots, max_slots;
 	unsigned phys_bits;	/* of the host; 0: unknown */
 	bool readonly_mem;
+	unsigned n_as;		/* address spaces of KVM that have the slots; 0 counts as 1 */
 	struct kvm_vcpu **all;	/* that have a KVM vCPU, by index */
 	unsigned n_all;
 	struct {
@@ -73,7 +74,8 @@ struct kvm {
 
 	/* hybrid*.c */
 	bool fallback;		/* hv_fallback is set up and may be used */
-	bool kernel_chip;	/* APICs, IOAPIC and PIC are the kernel's */
+	bool kernel_chip;	/* local APICs are the kernel's */
+	bool split_chip;	/* but not IOAPIC, PIC and PIT */
 	bool no_hardware;	/* KVM itself emulates all of the guest's kernel code */
 	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
 	/* All vCPUs run in the translator; changed by control while they are held. */
@@ -135,6 +137,8 @@ int kvm_check_vcpus(struct kvm *k, struct err *e);
 void kvm_mem_init(struct kvm *k);
 /* Tells KVM of a slot (again, after dirty.on has changed). mem_lk held. */
 int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s);
+/* The slots in KVM's second address space too: system management mode looks there. */
+int kvm_mem_show_smm(struct kvm *k);
 void kvm_mem_add_vcpu(struct kvm_vcpu *v);
 void kvm_mem_del_vcpu(struct kvm_vcpu *v);
 void kvm_mem_fini(struct kvm *k);
@@ -225,6 +229,10 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e);
 void kvm_arch_vcpu_fini(struct kvm_vcpu *v);
 unsigned long kvm_arch_vcpu_id(struct vcpu *c);
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e);
+/* After a pull: can the translator go on with this state? The reason if not. */
+int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e);
+/* A reset: what is kept beside the struct goes. */
+void kvm_arch_forget(struct kvm_vcpu *v);
 /* `flush`: page tables may have changed meanwhile: no cached translation survives. */
 int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e);
 /* Interrupts and INIT-like requests, before KVM_RUN. False: leave to the run loop with

@@ -133,8 +133,10 @@ struct vm {
 	void (*chips_reset)(struct vm *vm, bool done); /* vm_reset: before, and after */
 	int (*chips_ext_ack)(struct vm *vm);   /* INTA to the user-space PIC: vector or -1 */
 	void (*chips_eoi)(struct vm *vm, uint8_t vector); /* to the user-space IOAPICs */
-	unsigned hv_chips;	  /* X86_CHIP_* that the accelerator has */
-	_Atomic bool chips_in_hv; /* it owns them now */
+	/* An eventfd that moves a line [control], with resamplefd (or -1) told of its EOI. */
+	int (*chips_line_fd)(struct vm *vm, int fd, int resamplefd, unsigned gsi, bool add);
+	const struct hv_chips *hv_chips; /* the accelerator's own; NULL: none */
+	_Atomic bool chips_in_hv;	 /* they own the state now */
 	void *chips;		  /* devices/irqchip's own */
 	struct vcpu **vcpus;
 	unsigned n_vcpus, max_vcpus;
