@@ -16,7 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
+#include "core/cpu/x86-chips.h"
 #include "core/cpu/x86-model.h"
 #include "kvm/x86.h"
 
@@ -80,6 +82,12 @@ static int arch_real_mode_pages(struct kvm *k, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "KVM refuses its pages for real mode") : 0;
 }
 
+unsigned long kvm_arch_vm_type(int sys_fd)
+{
+	(void)sys_fd;
+	return 0;
+}
+
 int kvm_arch_vm_init(struct kvm *k, struct err *e)
 {
 	struct kvm_arch_vm *a = calloc(1, sizeof(*a));
@@ -95,6 +103,10 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	a->exit_on_failure = k->fallback &&
 			     kvm_cap(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE) > 0 &&
 			     arch_enable(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1) >= 0;
+	kvm_x86_events_init(k);
+	if (!k->fallback) {
+		kvm_x86_xsave_permit(); /* the translator has no AMX */
+	}
 	r = kvm_cap(k, KVM_CAP_XSAVE2);
 	a->xsave_size = (unsigned)MAX(r, 4096);
 	if (!k->kernel_chip) {
@@ -108,6 +120,9 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	if (khz > 0) {
 		x86_model_set_tsc((uint32_t)khz, true);
 	}
+	if (kvm_x86_msr_vm_init(k) < 0) {
+		return err_set(e, -ENOMEM, "out of memory");
+	}
 	r = arch_real_mode_pages(k, e);
 	return r < 0 ? r : kvm_x86_cpuid_init(k, e);
 }
@@ -116,6 +131,7 @@ void kvm_arch_vm_fini(struct kvm *k)
 {
 	if (k->arch) {
 		free(k->arch->supported);
+		free(k->arch->msrs);
 		free(k->arch->msi);
 		free(k->arch->routes);
 		free(k->arch);
@@ -166,6 +182,7 @@ static void arch_vcpu_tsc(struct kvm_vcpu *v)
 int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 {
 	struct kvm_arch_vm *a = v->k->arch;
+	int r;
 
 	v->arch = calloc(1, sizeof(*v->arch));
 	if (v->arch) {
@@ -178,12 +195,18 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	memset(v->arch->xsave, 0, a->xsave_size);
 	arch_vcpu_tsc(v);
 	kvm_x86_chip_vcpu_init(v);
-	return kvm_x86_cpuid_set(v, e);
+	r = kvm_x86_cpuid_set(v, e);
+	if (r >= 0 && (kvm_x86_msr_vcpu_init(v) < 0 || kvm_x86_events_vcpu_init(v) < 0)) {
+		return err_set(e, -ENOMEM, "out of memory");
+	}
+	return r;
 }
 
 void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
 {
 	if (v->arch) {
+		kvm_x86_events_vcpu_fini(v);
+		free(v->arch->msrs);
 		free(v->arch->xsave);
 		free(v->arch);
 		v->arch = NULL;
@@ -263,9 +286,13 @@ bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why)
 		vcpu_clear_request(v->c, X86_REQ_NMI);
 		(void)kvm_ioctl_n(v->fd, KVM_NMI, 0);
 	}
-	if (unlikely(req & (X86_REQ_SMI | X86_REQ_MCE))) {
-		vcpu_clear_request(v->c, X86_REQ_SMI | X86_REQ_MCE);
-		log_d(LOG_UNIMP, "kvm: not supported: SMI and machine checks\n");
+	if (unlikely(req & X86_REQ_SMI)) {
+		vcpu_clear_request(v->c, X86_REQ_SMI);
+		kvm_x86_smi(v);
+	}
+	if (unlikely(req & X86_REQ_MCE)) {
+		vcpu_clear_request(v->c, X86_REQ_MCE);
+		log_d(LOG_UNIMP, "kvm: not supported: machine checks from the host\n");
 	}
 	if (c->apic_ops && c->apic) {
 		if (req & X86_REQ_HARD) {
@@ -282,6 +309,7 @@ void kvm_arch_post_run(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
 
+	kvm_x86_msr_forget(v);
 	v->arch->ready = v->run->ready_for_interrupt_injection;
 	c->eflags = (c->eflags & ~X86_IF) | (v->run->if_flag ? X86_IF : 0);
 	if (c->apic_ops && c->apic && v->run->cr8 != c->apic_ops->get_tpr(c->apic)) {
@@ -327,8 +355,9 @@ static void arch_msr_exit(struct kvm_vcpu *v, bool write)
 	v->io_pending = true;
 }
 
-bool kvm_arch_exit(struct kvm_vcpu *v)
+bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
+	(void)why;
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_SET_TPR:
 		return true; /* post_run has done it */
@@ -356,13 +385,62 @@ void kvm_arch_drop_failed_event(struct kvm_vcpu *v)
 	}
 }
 
-/* Capstone's numbers; its header and ours have names in common. */
-int kvm_arch_disas(const struct vcpu *vc, int *cs_arch, int *cs_mode)
-{
-	const struct x86_cpu *c = vc->arch;
-	unsigned bits = x86_code64(c) ? 64 : c->seg[X86_CS].attr & X86_SEG_DB ? 32 : 16;
+/* ---- bursts ---- */
 
-	*cs_arch = 3; /* CS_ARCH_X86 */
-	*cs_mode = (int)(bits / 8); /* CS_MODE_16, _32, _64 */
-	return 0;
+bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
+{
+	unsigned has = atomic_load(&vm->chips_in_hv) && vm->hv_chips ? vm->hv_chips->has : 0;
+
+	if (where == HV_PLACE_MEM) {
+		return ((has & X86_CHIP_LAPIC) && (addr & ~UINT64_C(0xfff)) == 0xfee00000) ||
+		       ((has & X86_CHIP_IOAPIC) && (addr & ~UINT64_C(0xfff)) == 0xfec00000);
+	}
+	switch (addr) {
+	case 0x20: case 0x21: case 0xa0: case 0xa1: case 0x4d0: case 0x4d1:
+		return has & X86_CHIP_PIC;
+	case 0x40: case 0x41: case 0x42: case 0x43: case 0x61:
+		return has & X86_CHIP_PIT;
+	default:
+		return false;
+	}
+}
+
+enum { PTE_P = 1, PTE_A = 1 << 5, PTE_D = 1 << 6 };
+#define PTE_ADDR  UINT64_C(0x000ffffffffff000)
+#define PTE_SOFT  (UINT64_C(0x7f) << 52 | 7 << 9)
+
+/* Could it be a present entry? It would point to something. */
+static bool arch_entry_like(const struct flat *f, uint64_t pte)
+{
+	return (pte & PTE_P) && flat_find(f, pte & PTE_ADDR) != NULL;
+}
+
+/*
+ * Only an entry that was present is in a shadow page. Wrong guesses cost a rebuild of the
+ * shadow pages, so the whole page is looked at: one with an entry that points to nowhere is
+ * no table (data is full of those).
+ */
+bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s)
+{
+	const struct x86_cpu *c = v->c->arch;
+	const uint8_t *page = (const uint8_t *)((uintptr_t)s->host & ~(uintptr_t)4095);
+	uint64_t now = ld_le64(s->host);
+	const struct flat *f;
+	bool table = true;
+
+	if (!(c->cr0 & X86_CR0_PG) || !((now ^ s->old) & ~(PTE_SOFT | PTE_A | PTE_D))) {
+		return false;
+	}
+	if (!(c->cr4 & X86_CR4_PAE)) {
+		return (s->old & PTE_P) || (s->old >> 32 & PTE_P);
+	}
+	f = aspace_enter(&v->c->vm->mem);
+	table = arch_entry_like(f, s->old);
+	for (unsigned i = 0; i < 4096 && table; i += 8) {
+		uint64_t pte = page + i == s->host ? s->old : ld_le64(page + i);
+
+		table = !(pte & PTE_P) || arch_entry_like(f, pte);
+	}
+	aspace_leave(&v->c->vm->mem);
+	return table;
 }

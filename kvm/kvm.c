@@ -92,7 +92,7 @@ static int kvm_probe(struct err *e)
 	r = kvm_check_api(fd, e);
 	if (r >= 0) {
 		/* Another hypervisor may hold the processor: only a VM shows it. */
-		kvm_new_vm = kvm_ioctl_n(fd, KVM_CREATE_VM, 0);
+		kvm_new_vm = kvm_ioctl_n(fd, KVM_CREATE_VM, kvm_arch_vm_type(fd));
 		r = kvm_new_vm < 0 ? kvm_say_create_vm(-kvm_new_vm, e) : 0;
 	}
 	if (r < 0) {
@@ -161,7 +161,9 @@ static int kvm_create_vm(struct kvm *k, struct err *e)
 {
 	int r;
 
-	k->vm_fd = kvm_new_vm >= 0 ? kvm_new_vm : kvm_ioctl_n(kvm_fd, KVM_CREATE_VM, 0);
+	k->vm_fd = kvm_new_vm >= 0 ? kvm_new_vm :
+				     kvm_ioctl_n(kvm_fd, KVM_CREATE_VM,
+						 kvm_arch_vm_type(kvm_fd));
 	kvm_new_vm = -1;
 	if (k->vm_fd < 0) {
 		return kvm_say_create_vm(-k->vm_fd, e);
@@ -215,6 +217,7 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	r = r < 0 ? r : kvm_arch_vm_init(k, e);
 	if (r < 0) {
 		kvm_hybrid_fini(k);
+		kvm_arch_vm_fini(k);
 		if (k->vm_fd >= 0) {
 			close(k->vm_fd);
 		}
@@ -246,6 +249,7 @@ static int kvm_state_push(struct vcpu *c, struct err *e)
 	struct kvm_vcpu *v = c->hv;
 
 	v->io_pending = false; /* nobody waits for the answer any more */
+	kvm_arch_forget(v);
 	return kvm_move_after_reset(v) ? 0 : kvm_arch_push(v, true, e);
 }
 
@@ -269,6 +273,7 @@ const struct hv_ops kvm_hv_ops = {
 		  .state_push = kvm_state_push,
 		  .request = kvm_vcpu_kick },
 	.irq = { .create_irqchip = kvm_arch_create_irqchip,
+		 .owns = kvm_arch_owns,
 		 .set_gsi = kvm_arch_set_gsi,
 		 .irqfd = kvm_arch_irqfd,
 		 .ioeventfd = kvm_irq_ioeventfd },

@@ -201,8 +201,8 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 		kvm_say_entry_failure(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	default:
-		if (kvm_arch_exit(v)) {
-			return KVM_GO_ON;
+		if (kvm_arch_exit(v, why)) {
+			return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 		}
 		kvm_say_exit(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
@@ -286,8 +286,10 @@ enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
 	uint64_t since = clock_ns(CLOCK_RT);
 	enum vcpu_exit why;
 
+	atomic_store_explicit(&v->run_since, since, memory_order_relaxed);
 	why = kvm_vcpu_loop(v);
 	atomic_store_explicit(&v->in_guest, false, memory_order_relaxed);
+	atomic_store_explicit(&v->run_since, 0, memory_order_relaxed);
 	*ns += clock_ns(CLOCK_RT) - since;
 	return why;
 }

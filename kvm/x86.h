@@ -15,6 +15,9 @@ struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
 	unsigned xsave_size;
 	bool sregs2, xcrs, debugregs, tsc_offset_attr, tsc_fixed, exit_on_failure, msr_exits;
+	bool exception_payload, triple_fault, smm;
+	unsigned nested_size; /* 0: KVM does not tell */
+	struct kvm_x86_msr_list *msrs;
 	_Atomic int64_t tsc_offset; /* of all vCPUs: guest TSC - host TSC */
 	_Atomic bool tsc_set;
 	/* x86-irqchip.c */
@@ -41,7 +44,12 @@ struct kvm_arch_vcpu {
 	bool ready;	/* an interrupt may be injected now */
 	uint64_t pv[KVM_X86_PV_MSRS]; /* as KVM has them */
 	bool nmi_waits; /* KVM had an NMI pending at the last pull */
-	bool failed_msr[64];
+	struct kvm_x86_msr_state *msrs;
+	struct kvm_nested_state *nested; /* nested_size bytes */
+	bool nested_valid;
+	struct {
+		uint8_t pending, inside_nmi, latched_init;
+	} smi;
 	/* x86-chips.c */
 	bool halted;	/* in the kernel, when the state was pulled */
 	uint64_t apic_base;
@@ -86,6 +94,32 @@ void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s, ui
 void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k, uint8_t parked,
 		      uint64_t now_ns);
 
+/* x86-msr.c */
+int kvm_x86_msr_vm_init(struct kvm *k);
+int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v);
+void kvm_x86_msr_pull(struct kvm_vcpu *v);
+void kvm_x86_msr_push(struct kvm_vcpu *v);
+/* The guest runs: KVM's values are no longer known. */
+void kvm_x86_msr_forget(struct kvm_vcpu *v);
+
+/* x86-xsave.c */
+void kvm_x86_xsave_permit(void);
+int kvm_x86_pull_fpu(struct kvm_vcpu *v, struct x86_cpu *c);
+int kvm_x86_push_fpu(struct kvm_vcpu *v, const struct x86_cpu *c);
+
+/* x86-events.c */
+void kvm_x86_events_init(struct kvm *k);
+int kvm_x86_events_vcpu_init(struct kvm_vcpu *v);
+void kvm_x86_events_vcpu_fini(struct kvm_vcpu *v);
+int kvm_x86_pull_dr(struct kvm_vcpu *v, struct x86_cpu *c);
+int kvm_x86_push_dr(struct kvm_vcpu *v, const struct x86_cpu *c);
+int kvm_x86_pull_events(struct kvm_vcpu *v, struct x86_cpu *c);
+int kvm_x86_push_events(struct kvm_vcpu *v, const struct x86_cpu *c);
+void kvm_x86_pull_nested(struct kvm_vcpu *v);
+int kvm_x86_push_nested(struct kvm_vcpu *v, const struct x86_cpu *c);
+void kvm_x86_event_payload(struct x86_cpu *c, unsigned nr, uint64_t payload);
+void kvm_x86_smi(struct kvm_vcpu *v);
+
 /* x86-pv.c */
 void kvm_x86_pv_init(struct kvm_vcpu *v);
 void kvm_x86_pv_pull(struct kvm_vcpu *v);
@@ -95,7 +129,7 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v);
 /* x86-tsc.c: frequency (0: unknown), and whether guests see an offset (true unless asked) */
 bool kvm_x86_tsc_probe(bool ask_guest, int *khz);
 
-/* x86-state.c: conversions are pure, for the unit test */
+/* conversions are pure, for the unit test */
 void kvm_x86_seg_pull(struct x86_seg *d, const struct kvm_segment *s);
 void kvm_x86_seg_push(struct kvm_segment *d, const struct x86_seg *s);
 void kvm_x86_xsave_pull(struct x86_cpu *c, const struct kvm_arch_vm *a, const uint8_t *img);

@@ -6,7 +6,7 @@ TESTS += tests/unit/kvm
 tests_unit_kvm_SOURCES = tests/unit/kvm_test.c
 tests_unit_kvm_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_kvm_LDADD = $(GROUP_START) libkvm.a libcpu.a libcore.a libbase.a $(GROUP_END) \
-	$(CAPSTONE_LIBS) $(TEST_LIBS)
+	$(TEST_LIBS)
 # open() and ioctl() are the fake's
 check_PROGRAMS += tests/unit/kvmbad
 TESTS += tests/unit/kvmbad
@@ -14,6 +14,13 @@ tests_unit_kvmbad_SOURCES = tests/unit/kvmbad_test.c tests/unit/kvmfake.c tests/
 tests_unit_kvmbad_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_kvmbad_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl -Wl,--wrap=open
 tests_unit_kvmbad_LDADD = $(tests_unit_kvm_LDADD)
+
+check_PROGRAMS += tests/unit/kvmvm
+TESTS += tests/unit/kvmvm
+tests_unit_kvmvm_SOURCES = tests/unit/kvmvm_test.c tests/unit/guestvm.h tests/unit/unit.h
+nodist_tests_unit_kvmvm_SOURCES = devices/devtable.c
+tests_unit_kvmvm_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_kvmvm_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
 endif
 endif
 endif
