@@ -73,6 +73,20 @@ static int guest_disas_mode(uint64_t key)
 	return modes[XH_CODE(key)];
 }
 
+static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size)
+{
+	struct x86_insn i;
+	uint64_t pc, key;
+	int len;
+
+	x86_tcg_guest.key(arch, &pc, &key);
+	len = x86_decode(p, n, key, &i);
+	if (len > 0) {
+		x86_disas(&i, pc, text, size);
+	}
+	return len;
+}
+
 const struct tcg_guest x86_tcg_guest = {
 	.name = "x86",
 	.arch = &x86_guest_arch,
@@ -98,4 +112,5 @@ const struct tcg_guest x86_tcg_guest = {
 	.event_pending = guest_event_pending,
 	.settle = guest_settle,
 	.disas_mode = guest_disas_mode,
+	.disas = guest_disas,
 };
