@@ -13,6 +13,7 @@ FUNCTIONAL_TESTS = \
 	%D%/cli.sh \
 	%D%/debian.sh \
 	%D%/formats.sh \
+	%D%/ide.sh \
 	%D%/reboot.sh
 TESTS += $(FUNCTIONAL_TESTS)
 EXTRA_DIST += $(FUNCTIONAL_TESTS) %D%/boot.sh %D%/init %D%/lib.sh
