@@ -44,7 +44,7 @@ static void fuzz_step(struct ide_rig *r, uint8_t what, uint16_t v)
 		harness_outl(h, r->bm + 4, RIG_PRD + (v >> 12) * 8);
 		break;
 	case 14:
-		rig_wait(r);
+		harness_settle(h); /* not rig_wait(): SRST may be held, and no one lets it go */
 		break;
 	case 15:
 		rig_channel(r, v & 1);
