@@ -75,14 +75,17 @@ static int guest_disas_mode(uint64_t key)
 
 static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size)
 {
+	struct x86_cpu *c = arch;
+	uint32_t was = c->hflags;
 	struct x86_insn i;
-	uint64_t pc, key;
 	int len;
 
-	x86_tcg_guest.key(arch, &pc, &key);
-	len = x86_decode(p, n, key, &i);
+	/* The struct alone: the translator may not be set up for this vCPU. */
+	x86_update_hflags(c);
+	len = x86_decode(p, n, c->hflags, &i);
+	c->hflags = was;
 	if (len > 0) {
-		x86_disas(&i, pc, text, size);
+		x86_disas(&i, c->rip, text, size);
 	}
 	return len;
 }
