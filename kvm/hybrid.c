@@ -70,7 +70,7 @@ void kvm_hybrid_tick(struct kvm_vcpu *v)
 	 * as one for each thousand of its steps. */
 	if ((did > HYBRID_EMULATED && did > 8 * exits) ||
 	    (k->no_hardware && did > HYBRID_STRINGS && !exits)) {
-		kvm_move_ask(k, "it emulates the guest's instructions");
+		(void)kvm_move_ask(k, "it emulates the guest's instructions");
 	} else if (v->ran_kvm) {
 		atomic_store(&k->stay_ns, 0);
 	}

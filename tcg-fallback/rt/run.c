@@ -76,6 +76,9 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 			sched_yield();
 		}
 	}
+	if (v->burst) { /* the others are somebody else's */
+		vm_exclusive_enter(v->c->vm);
+	}
 	atomic_store(&v->state, RT_IN);
 	rt_mail_drain(v);
 	v->excl_held = true;
@@ -84,6 +87,9 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 void rt_exclusive_end(struct rt_vcpu *v)
 {
 	v->excl_held = false;
+	if (v->burst) {
+		vm_exclusive_leave(v->c->vm);
+	}
 	atomic_store(&v->rt->excl_wanted, 0);
 	pthread_mutex_unlock(&v->rt->excl);
 }
@@ -321,8 +327,11 @@ left:
 		default:
 			break;
 		}
-		if (unlikely(v->burst) && !v->raise_pending && !--v->burst) {
-			return VCPU_EXIT_KICK;
+		if (unlikely(v->burst) && !v->raise_pending) {
+			v->burst_log.done += !v->burst_over;
+			if (v->burst_over || v->burst_log.done == v->burst) {
+				return VCPU_EXIT_KICK;
+			}
 		}
 	}
 }
@@ -567,46 +576,6 @@ static void rt_vm_fini(struct vm *vm)
 	vm->tcg = NULL;
 }
 
-/* ---- beside another accelerator ---- */
-
-static void rt_burst_enter(struct vcpu *c, bool forget)
-{
-	struct rt_vcpu *v = c->tcg;
-
-	if (forget) {
-		rt_forget_code(v->rt);
-	}
-	v->raise_pending = false;
-	v->loop_exit = -1;
-	tcg_flush_all(v->env);
-	/* An event whose delivery the other one began is still to be delivered. */
-	v->raise_pending = v->rt->guest->event_pending && v->rt->guest->event_pending(v->arch);
-}
-
-static void rt_burst_settle(struct vcpu *c)
-{
-	struct rt_vcpu *v = c->tcg;
-
-	if (v->rt->guest->settle) {
-		v->rt->guest->settle(v->arch);
-	}
-}
-
-/* Each instruction is a block of its own that nobody keeps: the guest's code may change
- * unseen while the other accelerator runs other vCPUs. */
-static enum vcpu_exit rt_burst_run(struct vcpu *c, unsigned max_insns)
-{
-	struct rt_vcpu *v = c->tcg;
-	enum vcpu_exit r;
-
-	v->burst = max_insns;
-	r = rt_vcpu_run(c);
-	v->burst = 0;
-	v->one_insn = false;
-	rt_burst_settle(c);
-	return r;
-}
-
 static int rt_state_nop(struct vcpu *c, struct err *e)
 {
 	(void)c;
@@ -663,6 +632,7 @@ const struct hv_ops tcg_hv_ops = {
 	.mem = { .dirty_start = rt_dirty_start,
 		 .dirty_stop = rt_dirty_stop,
 		 .dirty_collect = rt_dirty_collect },
-	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle },
+	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle,
+		   .log = rt_burst_log },
 	.query_stats = rt_query_stats,
 };

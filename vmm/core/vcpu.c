@@ -255,31 +255,43 @@ static void vm_exclusive_begin(struct vm *vm)
 	lk_release(&vm->lk);
 }
 
-void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque)
+void vm_exclusive_enter(struct vm *vm)
 {
 	struct vcpu *self = vcpu_this;
 	bool was_running = self && atomic_load(&self->running);
-	uint64_t since = lock_stat_now();
 
 	if (was_running) {
 		vcpu_leave_guest(self);
+		self->exclusive_in_run = true;
 	}
 	gmem_offline();
 	vm_exclusive_begin(vm);
 	gmem_online();
-	lock_stat_waited("(own exclusive section)", since);
-	fn(opaque);
+}
+
+void vm_exclusive_leave(struct vm *vm)
+{
+	struct vcpu *self = vcpu_this;
+
 	lk_acquire(&vm->lk);
 	atomic_store(&vm->exclusive, false);
 	pthread_cond_broadcast(&vm->stopped_cond);
 	lk_release(&vm->lk);
-	if (was_running) {
+	if (self && self->exclusive_in_run) {
+		self->exclusive_in_run = false;
 		vcpu_enter_guest(self);
 		if (vm->hv->vcpu.kick && (atomic_load(&self->exit_request) ||
 		                          atomic_load(&self->requests))) {
 			vm->hv->vcpu.kick(self);
 		}
 	}
+}
+
+void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque)
+{
+	vm_exclusive_enter(vm);
+	fn(opaque);
+	vm_exclusive_leave(vm);
 }
 
 /* ---- the run loop ---- */
