@@ -165,7 +165,7 @@ int kvm_hybrid_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	if (r >= 0) {
 		v->has_fallback = true;
 		atomic_store(&v->in_fallback, atomic_load(&v->k->moved)); /* plugged in late */
-		if (!v->k->kernel_chip) {
+		if (!v->k->kernel_chip || !v->k->nested_paging) {
 			hybrid_find_stat(v);
 			hybrid_start_timer(v);
 		}

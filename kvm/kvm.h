@@ -266,6 +266,5 @@ void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level);
 int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
 /* The translator executed a HLT of a vCPU whose interrupts are the kernel's. */
 void kvm_arch_halt_in_kernel(struct kvm_vcpu *v);
-int kvm_arch_disas(const struct vcpu *c, int *cs_arch, int *cs_mode);
 
 #endif

@@ -35,6 +35,7 @@ if !FUZZING
 FUZZ_MAIN = tests/fuzz/main.c
 endif
 
+include tests/lab/local.mk
 include tests/unit/base.mk
 include tests/unit/core.mk
 include tests/unit/state.mk

@@ -199,6 +199,7 @@ struct tcg_rt {
 	const struct tcg_guest *guest;
 	const struct tcg_host *host; /* NULL: interpreter */
 	struct rt_cache cache;
+	_Atomic bool has_code; /* a block has been in the hash */
 	struct tcg_block *_Atomic *hash;
 	struct rt_page *pages;
 	uint64_t n_pages;

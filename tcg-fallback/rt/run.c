@@ -496,6 +496,16 @@ static int rt_options(struct tcg_rt *rt, struct opt *o, uint64_t *cache, struct 
 	return perf ? rt_perf_map_open(rt, e) : 0;
 }
 
+static const struct tcg_guest *rt_guest_of(const struct vm *vm)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(rt_guests); i++) {
+		if (rt_guests[i]->arch == vm->arch) {
+			return rt_guests[i];
+		}
+	}
+	return NULL;
+}
+
 static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 {
 	struct tcg_rt *rt = calloc(1, sizeof(*rt));
@@ -505,11 +515,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	if (!rt) {
 		return err_set(e, -ENOMEM, "translator: out of memory");
 	}
-	for (unsigned i = 0; i < ARRAY_LEN(rt_guests); i++) {
-		if (rt_guests[i]->arch == vm->arch) {
-			rt->guest = rt_guests[i];
-		}
-	}
+	rt->guest = rt_guest_of(vm);
 	if (!rt->guest) {
 		free(rt);
 		return err_set(e, -ENOTSUP, "translator: not supported: guest architecture %s",
@@ -521,6 +527,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 		free(rt);
 		return ret;
 	}
+	rt_log_init();
 	lk_init(&rt->lk, RANK_JIT_CACHE, "jit");
 	pthread_mutex_init(&rt->excl, NULL);
 	rt->n_pages = RT_MAX_RAM >> TCG_PAGE_BITS;
@@ -617,6 +624,13 @@ static struct opt *rt_query_stats(struct vm *vm)
 	return o;
 }
 
+static int rt_burst_disas(struct vcpu *c, const uint8_t *p, unsigned n, char *text, unsigned size)
+{
+	const struct tcg_guest *g = rt_guest_of(c->vm);
+
+	return g && g->disas ? g->disas(c->arch, p, n, text, size) : -ENOTSUP;
+}
+
 const struct hv_ops tcg_hv_ops = {
 	.name = "tcg",
 	.probe = rt_probe_hv,
@@ -633,6 +647,6 @@ const struct hv_ops tcg_hv_ops = {
 		 .dirty_stop = rt_dirty_stop,
 		 .dirty_collect = rt_dirty_collect },
 	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle,
-		   .log = rt_burst_log },
+		   .log = rt_burst_log, .disas = rt_burst_disas },
 	.query_stats = rt_query_stats,
 };

@@ -73,6 +73,23 @@ static int guest_disas_mode(uint64_t key)
 	return modes[XH_CODE(key)];
 }
 
+static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size)
+{
+	struct x86_cpu *c = arch;
+	uint32_t was = c->hflags;
+	struct x86_insn i;
+	int len;
+
+	/* The struct alone: the translator may not be set up for this vCPU. */
+	x86_update_hflags(c);
+	len = x86_decode(p, n, c->hflags, &i);
+	c->hflags = was;
+	if (len > 0) {
+		x86_disas(&i, c->rip, text, size);
+	}
+	return len;
+}
+
 const struct tcg_guest x86_tcg_guest = {
 	.name = "x86",
 	.arch = &x86_guest_arch,
@@ -98,4 +115,5 @@ const struct tcg_guest x86_tcg_guest = {
 	.event_pending = guest_event_pending,
 	.settle = guest_settle,
 	.disas_mode = guest_disas_mode,
+	.disas = guest_disas,
 };
