@@ -42,7 +42,7 @@ ordered()
 		vm_show
 		fail "$name"
 	}
-	echo "$name: all well: $(echo "$reply" | grep -o '"\(failures\|bursts\|burst-instructions\|page-table-bursts\)": [0-9]*' | tr '\n' ' ')"
+	echo "$name: all well: $(echo "$reply" | grep -o '"\(stays\|failures\|bursts\|burst-instructions\|page-table-bursts\)": [0-9]*' | tr '\n' ' ')"
 	vm_quit
 }
 
