@@ -37,6 +37,9 @@ struct tcg_fetch {
 	unsigned max_insns;
 	bool single_step;
 	unsigned (*bytes)(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, unsigned want);
+	/* bytes()'s own: the page it gave bytes of last */
+	const uint8_t *host;
+	uint64_t page;
 };
 
 struct tcg_guest {

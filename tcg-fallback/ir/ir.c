@@ -43,6 +43,13 @@ const struct ir_op_info ir_ops[IR_OP_N] = {
 #undef f
 };
 
+const uint8_t ir_op_effects[IR_OP_N] = {
+	[IR_NOP] = IR_E_PURE,
+#define IR_OP(name_, args_, res_, eff_) [IR_##name_] = EFF_BITS(eff_),
+#include "tcg-fallback/ir/ops.def"
+#undef IR_OP
+};
+
 const uint8_t ir_type_bytes[IR_TYPE_N] = { 0, 1, 2, 4, 8, 16, 4, 8, 16, 32, 4 };
 
 const char *const ir_type_names[IR_TYPE_N] = { "none", "i8",  "i16",  "i32",  "i64", "i128",
@@ -106,15 +113,12 @@ enum ir_type vop_width(const struct ir_unit *u, const struct ir_ins *in)
 	return cls[2] == 'v' ? u->ins[in->b].type : IR_V128;
 }
 
-unsigned ir_effects(const struct ir_unit *u, const struct ir_ins *in)
+unsigned ir_effects_of(const struct ir_unit *u, const struct ir_ins *in)
 {
 	unsigned h, e;
 
 	if (in->op == IR_vop) {
 		return IR_E_PURE | (vop_info[in->d].flags & VO_FP ? IR_E_KEEP : 0);
-	}
-	if (in->op != IR_call) {
-		return ir_ops[in->op].effects;
 	}
 	h = u->helpers[in->imm].flags;
 	if (h & IR_H_PURE) {
@@ -186,7 +190,6 @@ ir_val ir_emit(struct ir_unit *u, struct ir_ins in)
 	if (unlikely(u->n == 0)) {
 		u->ins[u->n++] = (struct ir_ins){ 0 };
 	}
-	in.use = 0;
 	u->ins[u->n] = in;
 	return u->n++;
 }

@@ -107,13 +107,11 @@ enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW
  *       gives accesses off the same base register the same number)
  * mode  memory: 0 = the current privilege, 1 = "system" (implicit supervisor access); fset: bits that
  *       must be right at a fault behind it, coded like hint (the flags pass notes them)
- * use   number of uses; computed by passes
  */
 typedef uint16_t ir_val;
 struct ir_ins {
 	uint8_t op, type, aux, aux2;
 	ir_val a, b, c, d;
-	uint16_t use;
 	uint8_t hint, mode;
 	int64_t imm;
 };
@@ -230,7 +228,13 @@ extern const struct ir_op_info ir_ops[IR_OP_N];
 extern const uint8_t ir_type_bytes[IR_TYPE_N];
 extern const char *const ir_type_names[IR_TYPE_N];
 /* Real effects of one instruction (looks at the helper table for call). */
-unsigned ir_effects(const struct ir_unit *u, const struct ir_ins *in);
+unsigned ir_effects_of(const struct ir_unit *u, const struct ir_ins *in);
+extern const uint8_t ir_op_effects[IR_OP_N]; /* as ir_ops[].effects, but together */
+static inline unsigned ir_effects(const struct ir_unit *u, const struct ir_ins *in)
+{
+	return in->op == IR_vop || in->op == IR_call ? ir_effects_of(u, in) :
+						       ir_op_effects[in->op];
+}
 
 /* ---- text: printer, parser, verifier ---- */
 /* IR_OP_N ORDER. How print and parse spell an op's operands; letters in ir-print.c. */

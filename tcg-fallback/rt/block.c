@@ -323,6 +323,11 @@ static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, u
 	struct rt_vcpu *v = rt_vcpu_of(f->env);
 	unsigned got = 0;
 
+	if (f->host && (pc & ~(uint64_t)(TCG_PAGE - 1)) == f->page &&
+	    (pc & (TCG_PAGE - 1)) + want <= TCG_PAGE) { /* nearly always */
+		memcpy(buf, f->host + (pc & (TCG_PAGE - 1)), want);
+		return want;
+	}
 	while (got < want) {
 		unsigned n = MIN(want - got, (unsigned)(TCG_PAGE - (pc & (TCG_PAGE - 1))));
 		const uint8_t *host;
@@ -342,6 +347,8 @@ static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, u
 		} else {
 			rt_page_mark_code(v, ram_off);
 			memcpy(buf + got, host, n);
+			f->page = pc & ~(uint64_t)(TCG_PAGE - 1);
+			f->host = host - (pc & (TCG_PAGE - 1));
 		}
 		got += n;
 		pc += n;

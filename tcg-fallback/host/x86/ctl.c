@@ -30,12 +30,15 @@ struct cold *gen_cold(struct gen *g)
 	if (g->n_cold == g->cap_cold) {
 		unsigned cap = g->cap_cold * 2;
 
-		k = realloc(g->cold, cap * sizeof(*k));
+		k = realloc(g->heap_cold, cap * sizeof(*k));
 		if (!k) {
 			g->err = -ENOMEM;
 			return NULL;
 		}
-		g->cold = k;
+		if (!g->heap_cold) {
+			memcpy(k, g->cold, g->n_cold * sizeof(*k));
+		}
+		g->cold = g->heap_cold = k;
 		g->cap_cold = cap;
 	}
 	k = &g->cold[g->n_cold++];

@@ -136,6 +136,7 @@ struct gen {
 	unsigned n_fix, cap_fix;
 	struct cold *cold;
 	unsigned n_cold, cap_cold;
+	void *heap_cold, *heap_labels, *heap_vals; /* of large units */
 	struct {
 		uint16_t q, a0; /* prep: candidates for computing in the home */
 	} cand[16];
