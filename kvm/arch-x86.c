@@ -80,6 +80,12 @@ static int arch_real_mode_pages(struct kvm *k, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "KVM refuses its pages for real mode") : 0;
 }
 
+unsigned long kvm_arch_vm_type(int sys_fd)
+{
+	(void)sys_fd;
+	return 0;
+}
+
 int kvm_arch_vm_init(struct kvm *k, struct err *e)
 {
 	struct kvm_arch_vm *a = calloc(1, sizeof(*a));
@@ -95,6 +101,10 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	a->exit_on_failure = k->fallback &&
 			     kvm_cap(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE) > 0 &&
 			     arch_enable(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1) >= 0;
+	kvm_x86_events_init(k);
+	if (!k->fallback) {
+		kvm_x86_xsave_permit(); /* the translator has no AMX */
+	}
 	r = kvm_cap(k, KVM_CAP_XSAVE2);
 	a->xsave_size = (unsigned)MAX(r, 4096);
 	if (!k->kernel_chip) {
@@ -108,6 +118,9 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	if (khz > 0) {
 		x86_model_set_tsc((uint32_t)khz, true);
 	}
+	if (kvm_x86_msr_vm_init(k) < 0) {
+		return err_set(e, -ENOMEM, "out of memory");
+	}
 	r = arch_real_mode_pages(k, e);
 	return r < 0 ? r : kvm_x86_cpuid_init(k, e);
 }
@@ -116,6 +129,7 @@ void kvm_arch_vm_fini(struct kvm *k)
 {
 	if (k->arch) {
 		free(k->arch->supported);
+		free(k->arch->msrs);
 		free(k->arch->msi);
 		free(k->arch->routes);
 		free(k->arch);
@@ -166,6 +180,7 @@ static void arch_vcpu_tsc(struct kvm_vcpu *v)
 int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 {
 	struct kvm_arch_vm *a = v->k->arch;
+	int r;
 
 	v->arch = calloc(1, sizeof(*v->arch));
 	if (v->arch) {
@@ -177,15 +192,19 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	}
 	memset(v->arch->xsave, 0, a->xsave_size);
 	arch_vcpu_tsc(v);
-	if (kvm_x86_chip_vcpu_init(v) < 0) {
-		return err_set(e, -EIO, "KVM does not give the state of a local APIC");
+	kvm_x86_chip_vcpu_init(v);
+	r = kvm_x86_cpuid_set(v, e);
+	if (r >= 0 && (kvm_x86_msr_vcpu_init(v) < 0 || kvm_x86_events_vcpu_init(v) < 0)) {
+		return err_set(e, -ENOMEM, "out of memory");
 	}
-	return kvm_x86_cpuid_set(v, e);
+	return r;
 }
 
 void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
 {
 	if (v->arch) {
+		kvm_x86_events_vcpu_fini(v);
+		free(v->arch->msrs);
 		free(v->arch->xsave);
 		free(v->arch);
 		v->arch = NULL;
@@ -265,15 +284,21 @@ bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why)
 		vcpu_clear_request(v->c, X86_REQ_NMI);
 		(void)kvm_ioctl_n(v->fd, KVM_NMI, 0);
 	}
-	if (unlikely(req & (X86_REQ_SMI | X86_REQ_MCE))) {
-		vcpu_clear_request(v->c, X86_REQ_SMI | X86_REQ_MCE);
-		log_d(LOG_UNIMP, "kvm: not supported: SMI and machine checks\n");
+	if (unlikely(req & X86_REQ_SMI)) {
+		vcpu_clear_request(v->c, X86_REQ_SMI);
+		kvm_x86_smi(v);
+	}
+	if (unlikely(req & X86_REQ_MCE)) {
+		vcpu_clear_request(v->c, X86_REQ_MCE);
+		log_d(LOG_UNIMP, "kvm: not supported: machine checks from the host\n");
 	}
 	if (c->apic_ops && c->apic) {
 		if (req & X86_REQ_HARD) {
 			arch_inject(v);
 		}
 		v->run->cr8 = c->apic_ops->get_tpr(c->apic);
+	} else if (v->k->split_chip) {
+		kvm_x86_split_pre_run(v);
 	}
 	return true;
 }
@@ -282,6 +307,7 @@ void kvm_arch_post_run(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
 
+	kvm_x86_msr_forget(v);
 	v->arch->ready = v->run->ready_for_interrupt_injection;
 	c->eflags = (c->eflags & ~X86_IF) | (v->run->if_flag ? X86_IF : 0);
 	if (c->apic_ops && c->apic && v->run->cr8 != c->apic_ops->get_tpr(c->apic)) {
@@ -327,11 +353,17 @@ static void arch_msr_exit(struct kvm_vcpu *v, bool write)
 	v->io_pending = true;
 }
 
-bool kvm_arch_exit(struct kvm_vcpu *v)
+bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
+	(void)why;
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_SET_TPR:
 		return true; /* post_run has done it */
+	case KVM_EXIT_IOAPIC_EOI:
+		if (v->c->vm->chips_eoi) {
+			v->c->vm->chips_eoi(v->c->vm, v->run->eoi.vector);
+		}
+		return true;
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR:
 		arch_msr_exit(v, v->run->exit_reason == KVM_EXIT_X86_WRMSR);

@@ -242,18 +242,17 @@ static void kvm_dirty_scan(const struct kvm *k, const struct kvm_slot *slot, uin
 	}
 }
 
-static int kvm_dirty_read_slot(struct kvm *k, unsigned i, const struct kvm_dirty_sink *s)
+static int kvm_dirty_read_slot_of(struct kvm *k, unsigned i, uint32_t as,
+				  const struct kvm_dirty_sink *s)
 {
 	const struct kvm_slot *slot = &k->slots[i];
 	uint64_t pages = slot->size >> DIRTY_PAGE_BITS;
 	size_t size = (size_t)(pages + 63) / 64 * 8;
-	struct kvm_dirty_log get = { .slot = i };
-	struct kvm_clear_dirty_log clear = { .slot = i, .num_pages = (uint32_t)pages };
+	struct kvm_dirty_log get = { .slot = as << 16 | i };
+	struct kvm_clear_dirty_log clear = { .slot = as << 16 | i,
+					     .num_pages = (uint32_t)pages };
 	int r;
 
-	if (!slot->host || (slot->flags & KVM_MEM_READONLY)) {
-		return 0;
-	}
 	if (!kvm_dirty_room(k, size)) {
 		return -ENOMEM;
 	}
@@ -266,6 +265,18 @@ static int kvm_dirty_read_slot(struct kvm *k, unsigned i, const struct kvm_dirty
 	kvm_dirty_scan(k, slot, pages, s);
 	return k->dirty.mode == KVM_DIRTY_BITMAP_CLEAR ?
 		       kvm_ioctl(k->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) : 0;
+}
+
+static int kvm_dirty_read_slot(struct kvm *k, unsigned i, const struct kvm_dirty_sink *s)
+{
+	int r = 0;
+
+	for (unsigned as = 0; r >= 0 && k->slots[i].host &&
+			      !(k->slots[i].flags & KVM_MEM_READONLY) && as < MAX(k->n_as, 1u);
+	     as++) {
+		r = kvm_dirty_read_slot_of(k, i, as, s);
+	}
+	return r;
 }
 
 void kvm_dirty_save_slot(struct kvm *k, unsigned slot)

@@ -69,6 +69,7 @@ static int burst_enter(struct kvm_vcpu *v, struct err *e)
 
 	kvm_vcpu_finish_io(v);
 	r = kvm_arch_pull(v, e);
+	r = r < 0 ? r : kvm_arch_may_move(v, e);
 	if (r < 0) {
 		return r;
 	}

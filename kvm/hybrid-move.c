@@ -53,6 +53,7 @@ static void move_out(struct vcpu *c, void *opaque)
 	if (j->to_tcg) {
 		kvm_vcpu_finish_io(v);
 		j->ret = kvm_arch_pull(v, j->e);
+		j->ret = j->ret < 0 ? j->ret : kvm_arch_may_move(v, j->e);
 	} else {
 		hv_fallback->burst.settle(c);
 	}

@@ -6,7 +6,7 @@
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
  *
- * Known gaps: no split irqchip; no nested state; no asynchronous page
+ * Known gaps: no nested state; no asynchronous page
  * faults.
  */
 #include "config.h"
@@ -92,7 +92,7 @@ static int kvm_probe(struct err *e)
 	r = kvm_check_api(fd, e);
 	if (r >= 0) {
 		/* Another hypervisor may hold the processor: only a VM shows it. */
-		kvm_new_vm = kvm_ioctl_n(fd, KVM_CREATE_VM, 0);
+		kvm_new_vm = kvm_ioctl_n(fd, KVM_CREATE_VM, kvm_arch_vm_type(fd));
 		r = kvm_new_vm < 0 ? kvm_say_create_vm(-kvm_new_vm, e) : 0;
 	}
 	if (r < 0) {
@@ -133,12 +133,10 @@ static int kvm_options(struct kvm *k, struct opt *o, struct err *e)
 		r = opt_get_bool(o, "fallback", true, &k->fallback, e);
 		r = r < 0 ? r : opt_get_enum(o, "kernel-irqchip", chips, 0, &chip, e);
 	}
-	if (r >= 0 && chip == 2) {
-		log_info("-accel kvm: not supported: kernel-irqchip=split; using on");
-	}
 	/* Without hardware behind KVM the translator will do most of the work, and it needs
 	 * the APICs where it can reach them. */
 	k->kernel_chip = chip ? chip > 1 : k->nested_paging;
+	k->split_chip = chip == 2;
 	return r;
 }
 
@@ -163,7 +161,9 @@ static int kvm_create_vm(struct kvm *k, struct err *e)
 {
 	int r;
 
-	k->vm_fd = kvm_new_vm >= 0 ? kvm_new_vm : kvm_ioctl_n(kvm_fd, KVM_CREATE_VM, 0);
+	k->vm_fd = kvm_new_vm >= 0 ? kvm_new_vm :
+				     kvm_ioctl_n(kvm_fd, KVM_CREATE_VM,
+						 kvm_arch_vm_type(kvm_fd));
 	kvm_new_vm = -1;
 	if (k->vm_fd < 0) {
 		return kvm_say_create_vm(-k->vm_fd, e);
@@ -217,6 +217,7 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	r = r < 0 ? r : kvm_arch_vm_init(k, e);
 	if (r < 0) {
 		kvm_hybrid_fini(k);
+		kvm_arch_vm_fini(k);
 		if (k->vm_fd >= 0) {
 			close(k->vm_fd);
 		}
@@ -248,6 +249,7 @@ static int kvm_state_push(struct vcpu *c, struct err *e)
 	struct kvm_vcpu *v = c->hv;
 
 	v->io_pending = false; /* nobody waits for the answer any more */
+	kvm_arch_forget(v);
 	return kvm_move_after_reset(v) ? 0 : kvm_arch_push(v, true, e);
 }
 

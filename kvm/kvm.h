@@ -55,6 +55,7 @@ struct kvm {
 	unsigned n_slots, max_slots;
 	unsigned phys_bits;	/* of the host; 0: unknown */
 	bool readonly_mem;
+	unsigned n_as;		/* address spaces of KVM that have the slots; 0 counts as 1 */
 	struct kvm_vcpu **all;	/* that have a KVM vCPU, by index */
 	unsigned n_all;
 	struct {
@@ -73,7 +74,8 @@ struct kvm {
 
 	/* hybrid*.c */
 	bool fallback;		/* hv_fallback is set up and may be used */
-	bool kernel_chip;	/* APICs, IOAPIC and PIC are the kernel's */
+	bool kernel_chip;	/* local APICs are the kernel's */
+	bool split_chip;	/* but not IOAPIC, PIC and PIT */
 	bool no_hardware;	/* KVM itself emulates all of the guest's kernel code */
 	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
 	/* All vCPUs run in the translator; changed by control while they are held. */
@@ -135,6 +137,8 @@ int kvm_check_vcpus(struct kvm *k, struct err *e);
 void kvm_mem_init(struct kvm *k);
 /* Tells KVM of a slot (again, after dirty.on has changed). mem_lk held. */
 int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s);
+/* The slots in KVM's second address space too: system management mode looks there. */
+int kvm_mem_show_smm(struct kvm *k);
 void kvm_mem_add_vcpu(struct kvm_vcpu *v);
 void kvm_mem_del_vcpu(struct kvm_vcpu *v);
 void kvm_mem_fini(struct kvm *k);
@@ -219,20 +223,27 @@ void kvm_fail_insn(struct kvm_vcpu *v, char *text, size_t size);
 
 /* arch-ISA.c */
 int kvm_arch_probe(int sys_fd, struct err *e);
+/* Argument of KVM_CREATE_VM. */
+unsigned long kvm_arch_vm_type(int sys_fd);
 int kvm_arch_vm_init(struct kvm *k, struct err *e);
 void kvm_arch_vm_fini(struct kvm *k);
 int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e);
 void kvm_arch_vcpu_fini(struct kvm_vcpu *v);
 unsigned long kvm_arch_vcpu_id(struct vcpu *c);
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e);
+/* After a pull: can the translator go on with this state? The reason if not. */
+int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e);
+/* A reset: what is kept beside the struct goes. */
+void kvm_arch_forget(struct kvm_vcpu *v);
 /* `flush`: page tables may have changed meanwhile: no cached translation survives. */
 int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e);
 /* Interrupts and INIT-like requests, before KVM_RUN. False: leave to the run loop with
  * *why. */
 bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why);
 void kvm_arch_post_run(struct kvm_vcpu *v);
-/* An exit that vcpu.c does not know. False: nobody knows it. */
-bool kvm_arch_exit(struct kvm_vcpu *v);
+/* An exit that vcpu.c does not know. False: nobody knows it. True: *why is
+ * VCPU_EXIT_KICK to go on, or what the run loop is left with. */
+bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why);
 /* Before VCPU_EXIT_HALT: what has_work looks at. */
 void kvm_arch_halted(struct kvm_vcpu *v);
 /* After a pull, when the struct becomes what counts: what KVM kept besides it. */

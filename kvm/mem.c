@@ -82,7 +82,34 @@ int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s)
 		.userspace_addr = (uint64_t)(uintptr_t)s->host,
 	};
 
-	return kvm_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+	int ret = kvm_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+
+	if (ret >= 0 && k->n_as > 1 && slot < k->max_slots) {
+		r.slot |= 1u << 16;
+		ret = kvm_ioctl(k->vm_fd, KVM_SET_USER_MEMORY_REGION, &r);
+	}
+	return ret;
+}
+
+int kvm_mem_show_smm(struct kvm *k)
+{
+	LOCK_SCOPE(&k->mem_lk);
+	int r = 0;
+
+	if (k->n_as > 1) {
+		return 0;
+	}
+	if (kvm_cap(k, KVM_CAP_MULTI_ADDRESS_SPACE) < 2) {
+		return -ENOTSUP;
+	}
+	k->n_as = 2;
+	for (unsigned i = 0; r >= 0 && i < k->n_slots; i++) {
+		r = k->slots[i].host ? kvm_mem_set(k, i, &k->slots[i]) : 0;
+	}
+	if (r < 0) {
+		k->n_as = 1;
+	}
+	return r;
 }
 
 static bool kvm_mem_same(const struct kvm_slot *a, const struct kvm_slot *b)

@@ -201,8 +201,8 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 		kvm_say_entry_failure(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
 	default:
-		if (kvm_arch_exit(v)) {
-			return KVM_GO_ON;
+		if (kvm_arch_exit(v, why)) {
+			return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 		}
 		kvm_say_exit(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86-irqchip.c - the kernel's interrupt controllers: local APICs, IOAPIC, PIC; lines,
- * MSI messages, and eventfds that become interrupts without us.
+ * x86-irqchip.c - the kernel's interrupt controllers: local APICs, and with
+ * kernel-irqchip=on IOAPIC, PIC and PIT; lines, MSI messages, and eventfds that become
+ * interrupts without us. Their state: x86-chips.c. Split chips: x86-split.c.
  *
- * Spec: Linux api.rst KVM_CREATE_IRQCHIP, KVM_SET_GSI_ROUTING, KVM_IRQFD, KVM_SIGNAL_MSI.
- * GSIs: 0..23 IOAPIC pins (0 is pin 2) and, below 16, PIC inputs; HV_GSI_PIC + n PIC
- * input n alone; from CHIP_GSI_MSI on MSI routes.
+ * Spec: Linux api.rst KVM_CREATE_IRQCHIP, KVM_CAP_SPLIT_IRQCHIP, KVM_SET_GSI_ROUTING,
+ * KVM_IRQFD, KVM_SIGNAL_MSI, KVM_CAP_X2APIC_API.
+ * GSIs: those of core/hv.h; from CHIP_GSI_MSI on MSI routes. Split: 0..23 what the pins of
+ * the user-space IOAPIC send.
  *
- * Threads: control (creation, reset); lines and messages any; routes under routes_lk.
- * Known gaps: state of these chips is not in the migration stream; PIT and HPET stay in
- * user space; a PIC input driven by two sources follows the last one.
+ * Threads: control (creation); lines under the mux's lock; messages any; routes under
+ * routes_lk.
  */
 #include "config.h"
 
@@ -18,9 +19,10 @@
 #include <string.h>
 
 #include "base/log.h"
+#include "core/cpu/x86-chips.h"
 #include "kvm/x86.h"
 
-enum { CHIP_IOAPIC_PINS = 24, CHIP_PIC_PINS = 16, CHIP_GSI_MSI = 64 };
+enum { CHIP_GSI_MSI = 64, CHIP_ROUTES_PINS = 128 };
 
 /* ---- routes ---- */
 
@@ -37,34 +39,61 @@ static void chip_add_pic(struct kvm_irq_routing *t, uint32_t gsi, uint32_t n)
 	chip_add_pin(t, gsi, n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, n & 7);
 }
 
-static int chip_write_routes(struct kvm *k)
+static void chip_add_pins(struct kvm_irq_routing *t)
 {
-	struct kvm_arch_vm *a = k->arch;
-	struct kvm_irq_routing *t = a->routes;
-
-	t->nr = 0;
-	for (uint32_t i = 0; i < CHIP_IOAPIC_PINS; i++) {
+	for (uint32_t i = 0; i < X86_IOAPIC_PINS; i++) {
 		if (i != 2) { /* the cascade; its pin is line 0's */
 			chip_add_pin(t, i, KVM_IRQCHIP_IOAPIC, i ? i : 2);
 		}
-		if (i < CHIP_PIC_PINS && i != 2) {
+		if (i < X86_PIC_PINS && i != 2) {
 			chip_add_pic(t, i, i);
+			chip_add_pin(t, HV_GSI_IOAPIC + i, KVM_IRQCHIP_IOAPIC, i ? i : 2);
 		}
-		if (i < CHIP_PIC_PINS) {
+		if (i < X86_PIC_PINS) {
 			chip_add_pic(t, HV_GSI_PIC + i, i);
+		}
+	}
+}
+
+/* Destinations above 255: in bits 11..5 for us (as CPUID tells guests), in the upper half
+ * of the address for KVM. */
+uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api)
+{
+	return x2apic_api && (addr & 0xfe0) && addr >> 20 == 0xfee ?
+		       (addr & ~UINT64_C(0xfe0)) | (addr >> 5 & 0x7f) << 40 : addr;
+}
+
+static void chip_add_msi(struct kvm *k, uint32_t gsi, const struct msi_msg *m)
+{
+	struct kvm_irq_routing *t = k->arch->routes;
+	uint64_t addr = kvm_x86_msi_addr(m->addr, k->arch->x2apic_api);
+
+	t->entries[t->nr++] = (struct kvm_irq_routing_entry){
+		.gsi = gsi, .type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = { .address_lo = (uint32_t)addr, .address_hi = (uint32_t)(addr >> 32),
+			   .data = m->data },
+	};
+}
+
+int kvm_x86_write_routes_locked(struct kvm *k)
+{
+	struct kvm_arch_vm *a = k->arch;
+
+	a->routes->nr = 0;
+	if (!k->split_chip) {
+		chip_add_pins(a->routes);
+	}
+	for (unsigned i = 0; i < X86_IOAPIC_PINS; i++) {
+		if (a->pin_valid >> i & 1) {
+			chip_add_msi(k, i, &a->pin[i]);
 		}
 	}
 	for (unsigned i = 0; i < a->n_msi; i++) {
 		if (a->msi[i].used) {
-			t->entries[t->nr++] = (struct kvm_irq_routing_entry){
-				.gsi = CHIP_GSI_MSI + i, .type = KVM_IRQ_ROUTING_MSI,
-				.u.msi = { .address_lo = (uint32_t)a->msi[i].m.addr,
-					   .address_hi = (uint32_t)(a->msi[i].m.addr >> 32),
-					   .data = a->msi[i].m.data },
-			};
+			chip_add_msi(k, CHIP_GSI_MSI + i, &a->msi[i].m);
 		}
 	}
-	return kvm_ioctl(k->vm_fd, KVM_SET_GSI_ROUTING, t);
+	return kvm_ioctl(k->vm_fd, KVM_SET_GSI_ROUTING, a->routes);
 }
 
 static int chip_irqfd(struct kvm *k, int fd, int resample, unsigned gsi, bool add)
@@ -84,8 +113,9 @@ static int chip_irqfd(struct kvm *k, int fd, int resample, unsigned gsi, bool ad
 static void chip_msi_send(void *arg, const struct msi_msg *m)
 {
 	struct kvm *k = ((struct vm *)arg)->hv_priv;
-	struct kvm_msi msi = { .address_lo = (uint32_t)m->addr,
-			       .address_hi = (uint32_t)(m->addr >> 32), .data = m->data };
+	uint64_t addr = kvm_x86_msi_addr(m->addr, k->arch->x2apic_api);
+	struct kvm_msi msi = { .address_lo = (uint32_t)addr,
+			       .address_hi = (uint32_t)(addr >> 32), .data = m->data };
 
 	if (kvm_ioctl(k->vm_fd, KVM_SIGNAL_MSI, &msi) < 0) {
 		log_guest("MSI to 0x%llx with data 0x%x reaches nobody",
@@ -110,7 +140,7 @@ static int chip_msi_route_add(void *arg, const struct msi_msg *m, int eventfd)
 	a->msi[i].used = true;
 	a->msi[i].m = *m;
 	a->msi[i].fd = eventfd;
-	r = chip_write_routes(k);
+	r = kvm_x86_write_routes_locked(k);
 	r = r < 0 ? r : chip_irqfd(k, eventfd, -1, CHIP_GSI_MSI + i, true);
 	if (r < 0) {
 		a->msi[i].used = false;
@@ -127,10 +157,11 @@ static void chip_msi_route_update(void *arg, int route, const struct msi_msg *m)
 	LOCK_SCOPE(&a->routes_lk);
 	if (route >= 0 && (unsigned)route < a->n_msi && a->msi[route].used) {
 		a->msi[route].m = *m;
-		(void)chip_write_routes(k);
+		(void)kvm_x86_write_routes_locked(k);
 	}
 }
 
+/* Its entry in KVM's table stays until the table is written again: it does nothing. */
 static void chip_msi_route_del(void *arg, int route)
 {
 	struct kvm *k = ((struct vm *)arg)->hv_priv;
@@ -140,11 +171,10 @@ static void chip_msi_route_del(void *arg, int route)
 	if (route >= 0 && (unsigned)route < a->n_msi && a->msi[route].used) {
 		(void)chip_irqfd(k, a->msi[route].fd, -1, CHIP_GSI_MSI + (unsigned)route, false);
 		a->msi[route].used = false;
-		(void)chip_write_routes(k);
 	}
 }
 
-const struct msi_ops kvm_x86_msi_ops = {
+static const struct msi_ops chip_msi_ops = {
 	.send = chip_msi_send,
 	.route_add = chip_msi_route_add,
 	.route_update = chip_msi_route_update,
@@ -153,11 +183,20 @@ const struct msi_ops kvm_x86_msi_ops = {
 
 /* ---- lines ---- */
 
+/* Under the mux's lock, or before anyone else is there. */
 void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level)
 {
 	struct kvm *k = vm->hv_priv;
+	struct kvm_arch_vm *a = k->arch;
 	struct kvm_irq_level l = { .irq = gsi, .level = level != 0 };
+	uint32_t bit = BIT(gsi & (gsi < HV_GSI_PIC ? 31 : 15));
 
+	if (gsi < HV_GSI_PIC || gsi >= HV_GSI_IOAPIC) {
+		a->pin_level = level ? a->pin_level | bit : a->pin_level & ~bit;
+	}
+	if (gsi < HV_GSI_IOAPIC && bit < BIT(16)) {
+		a->pic_level = level ? a->pic_level | bit : a->pic_level & ~bit;
+	}
 	(void)kvm_ioctl(k->vm_fd, KVM_IRQ_LINE, &l);
 }
 
@@ -165,7 +204,7 @@ int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, boo
 {
 	struct kvm *k = vm->hv_priv;
 
-	if (!k->kernel_chip) {
+	if (!k->kernel_chip || k->split_chip) {
 		return -ENOSYS;
 	}
 	return chip_irqfd(k, eventfd, resamplefd, gsi, add);
@@ -173,38 +212,74 @@ int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, boo
 
 /* ---- life ---- */
 
-static void chip_reset(void *opaque)
-{
-	struct kvm *k = opaque;
-
-	for (unsigned i = 0; i < ARRAY_LEN(k->arch->chip); i++) {
-		(void)kvm_ioctl(k->vm_fd, KVM_SET_IRQCHIP, &k->arch->chip[i]);
-	}
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		struct kvm_vcpu *v = k->vm->vcpus[i]->hv;
-
-		if (v) {
-			v->arch->reset_lapic = true;
-		}
-	}
-}
-
 static int chip_alloc_routes(struct kvm *k)
 {
 	struct kvm_arch_vm *a = k->arch;
 	int max = kvm_cap(k, KVM_CAP_IRQ_ROUTING);
 
 	max = MIN(max, 4096);
-	if (max < CHIP_GSI_MSI + 16) {
+	if (max < CHIP_ROUTES_PINS + 16) {
 		return -ENOTSUP;
 	}
 	/* Pins have two or three entries each. */
-	a->n_msi = (unsigned)max - 2 * CHIP_GSI_MSI;
+	a->n_msi = (unsigned)max - CHIP_ROUTES_PINS;
 	a->msi = calloc(a->n_msi, sizeof(*a->msi));
 	a->routes = calloc(1, sizeof(*a->routes) +
 				      (size_t)max * sizeof(a->routes->entries[0]));
-	lk_init(&a->routes_lk, RANK_IRQCHIP_IO, "kvm-routes");
+	lk_init(&a->routes_lk, RANK_IRQCHIP_CPU, "kvm-routes");
 	return a->msi && a->routes ? 0 : -ENOMEM;
+}
+
+static int chip_enable(struct kvm *k, unsigned cap, uint64_t arg)
+{
+	struct kvm_enable_cap c = { .cap = cap, .args[0] = arg };
+
+	return kvm_ioctl(k->vm_fd, KVM_ENABLE_CAP, &c);
+}
+
+/* The PIT without which the boards have one of their own. */
+static bool chip_make_pit(struct kvm *k)
+{
+	struct kvm_pit_config c = { .flags = KVM_PIT_SPEAKER_DUMMY };
+	struct kvm_reinject_control late = { .pit_reinject = 0 };
+
+	if (kvm_cap(k, KVM_CAP_PIT2) <= 0 || kvm_cap(k, KVM_CAP_PIT_STATE2) <= 0 ||
+	    kvm_ioctl(k->vm_fd, KVM_CREATE_PIT2, &c) < 0) {
+		return false;
+	}
+	/* Ticks that the guest missed are gone, as in hardware and in our own. */
+	(void)kvm_ioctl(k->vm_fd, KVM_REINJECT_CONTROL, &late);
+	k->arch->pit_parked = 0xff;
+	return true;
+}
+
+static const struct hv_chips chip_tables[] = {
+	{ .has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC, .set = kvm_x86_chips_set,
+	  .get = kvm_x86_chips_get, .msi = &chip_msi_ops },
+	{ .has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC | X86_CHIP_PIT,
+	  .set = kvm_x86_chips_set, .get = kvm_x86_chips_get,
+	  .pit_irq_enable = kvm_x86_pit_irq_enable, .msi = &chip_msi_ops },
+	{ .has = X86_CHIP_LAPIC, .set = kvm_x86_chips_set, .get = kvm_x86_chips_get,
+	  .ioapic_routes = kvm_x86_split_routes, .msi = &chip_msi_ops },
+};
+
+static int chip_create(struct vm *vm, struct kvm *k)
+{
+	int r = k->split_chip ? chip_enable(k, KVM_CAP_SPLIT_IRQCHIP, X86_IOAPIC_PINS) :
+				kvm_ioctl_n(k->vm_fd, KVM_CREATE_IRQCHIP, 0);
+
+	if (r < 0) {
+		return r;
+	}
+	if (kvm_cap(k, KVM_CAP_X2APIC_API) > 0) {
+		k->arch->x2apic_api = chip_enable(k, KVM_CAP_X2APIC_API,
+						  KVM_X2APIC_API_USE_32BIT_IDS |
+						  KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK) >= 0;
+	}
+	r = chip_alloc_routes(k);
+	r = r < 0 ? r : kvm_x86_write_routes_locked(k);
+	vm->hv_chips = &chip_tables[k->split_chip ? 2 : r >= 0 && chip_make_pit(k)];
+	return r;
 }
 
 int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
@@ -216,48 +291,15 @@ int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
 	if (!k->kernel_chip) {
 		return 1;
 	}
-	r = kvm_ioctl_n(k->vm_fd, KVM_CREATE_IRQCHIP, 0);
-	r = r < 0 ? r : chip_alloc_routes(k);
-	r = r < 0 ? r : chip_write_routes(k);
-	for (unsigned i = 0; r >= 0 && i < ARRAY_LEN(k->arch->chip); i++) {
-		k->arch->chip[i].chip_id = i;
-		r = kvm_ioctl(k->vm_fd, KVM_GET_IRQCHIP, &k->arch->chip[i]);
+	if (k->split_chip && kvm_cap(k, KVM_CAP_SPLIT_IRQCHIP) <= 0) {
+		return err_set(e, -ENOTSUP, "this kernel's KVM can't split its interrupt "
+			       "controllers: use -accel kvm,kernel-irqchip=on or off");
 	}
+	r = chip_create(vm, k);
 	if (r < 0) {
+		vm->hv_chips = NULL;
 		return err_set_errno(e, r, "KVM refuses its interrupt controllers (try "
 				     "-accel kvm,kernel-irqchip=off)");
 	}
-	vm->msi = (struct msi_sink){ &kvm_x86_msi_ops, vm };
-	vm_add_reset(vm, chip_reset, k);
 	return 0;
-}
-
-/* ---- one vCPU ---- */
-
-int kvm_x86_chip_vcpu_init(struct kvm_vcpu *v)
-{
-	v->arch->apic_base = 0xfee00800u | (v->c->index == 0 ? 0x100u : 0);
-	return v->k->kernel_chip ? kvm_ioctl(v->fd, KVM_GET_LAPIC, &v->arch->lapic) : 0;
-}
-
-void kvm_x86_chip_vcpu_before_push(struct kvm_vcpu *v)
-{
-	if (v->arch->reset_lapic) {
-		v->arch->apic_base = 0xfee00800u | (v->c->index == 0 ? 0x100u : 0);
-	}
-}
-
-/* After a reset: the APIC anew, and who waits for STARTUP waits in the kernel. */
-void kvm_x86_chip_vcpu_after_push(struct kvm_vcpu *v)
-{
-	struct kvm_mp_state mp = { .mp_state = v->c->index ? KVM_MP_STATE_UNINITIALIZED :
-							     KVM_MP_STATE_RUNNABLE };
-
-	if (!v->arch->reset_lapic) {
-		return;
-	}
-	v->arch->reset_lapic = false;
-	v->c->halted = false;
-	(void)kvm_ioctl(v->fd, KVM_SET_LAPIC, &v->arch->lapic);
-	(void)kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp);
 }

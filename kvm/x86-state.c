@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86-state.c - the state of an x86 vCPU between KVM and struct x86_cpu.
+ * x86-state.c - the state of an x86 vCPU between KVM and struct x86_cpu: registers, TSC, and
+ * the order of all parts.
  *
- * Spec: Linux Documentation/virt/kvm/api.rst; XSAVE area: SDM vol. 1 13.4.
+ *   x86-state.c   general and control registers, segments, TSC
+ *   x86-xsave.c   FPU, vectors
+ *   x86-msr.c     MSRs, machine checks
+ *   x86-events.c  pending events, debug registers, nested state
+ *   x86-pv.c      the paravirtual MSRs that the translator serves too
  *
- * An interrupt or exception whose delivery KVM has begun becomes exc_pending. Soft
- * ones (INT n, INT3, INTO) are dropped: the instruction is run again. A pending NMI
- * becomes a request when the translator takes over.
+ * Spec: Linux Documentation/virt/kvm/api.rst.
  *
  * Threads: the vCPU's own.
- * Known gaps: SMM state; machine-check banks; MPX and AMX state stay in KVM only.
  */
 #include "config.h"
 
@@ -17,7 +19,6 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/bytes.h"
 #include "base/log.h"
 #include "kvm/x86.h"
 
@@ -195,243 +196,6 @@ static int state_push_sregs(struct kvm_vcpu *v, const struct x86_cpu *c, bool fl
 	return state_set_sregs(v, &s);
 }
 
-/* ---- FPU and vectors ---- */
-
-enum { XS_BV = 512, XS_COMP = 528, XC_AVX = 2, XC_K = 5, XC_ZMM_HI = 6, XC_HI16 = 7,
-       XC_PKRU = 9 };
-
-static const uint8_t *state_comp(const struct kvm_arch_vm *a, const uint8_t *img, unsigned i,
-				 uint64_t bv)
-{
-	static const uint8_t zero[1024];
-
-	if (!a->comp[i].size || a->comp[i].off + a->comp[i].size > a->xsave_size) {
-		return zero;
-	}
-	return bv >> i & 1 ? img + a->comp[i].off : zero;
-}
-
-void kvm_x86_xsave_pull(struct x86_cpu *c, const struct kvm_arch_vm *a, const uint8_t *img)
-{
-	uint64_t bv = ld_le64(img + XS_BV);
-	uint8_t legacy[512];
-	const uint8_t *p;
-
-	memcpy(legacy, img, sizeof(legacy));
-	if (!(bv & 1)) { /* initial x87 state */
-		memset(legacy, 0, 24);
-		memset(legacy + 32, 0, 128);
-		st_le16(legacy, 0x37f);
-	}
-	if (!(bv & 2)) {
-		memset(legacy + 160, 0, 256);
-	}
-	x86_from_fxsave(c, legacy);
-	p = state_comp(a, img, XC_AVX, bv);
-	for (unsigned i = 0; i < 16; i++) {
-		memcpy(c->vec[i].b + 16, p + 16 * i, 16);
-	}
-	p = state_comp(a, img, XC_ZMM_HI, bv);
-	for (unsigned i = 0; i < 16; i++) {
-		memcpy(c->vec[i].b + 32, p + 32 * i, 32);
-	}
-	p = state_comp(a, img, XC_HI16, bv);
-	for (unsigned i = 0; i < 16; i++) {
-		memcpy(c->vec[16 + i].b, p + 64 * i, 64);
-	}
-	memcpy(c->k, state_comp(a, img, XC_K, bv), sizeof(c->k));
-	c->pkru = ld_le32(state_comp(a, img, XC_PKRU, bv));
-}
-
-static uint8_t *state_comp_put(const struct kvm_arch_vm *a, uint8_t *img, unsigned i)
-{
-	if (!a->comp[i].size || a->comp[i].off + a->comp[i].size > a->xsave_size) {
-		return NULL;
-	}
-	st_le64(img + XS_BV, ld_le64(img + XS_BV) | BIT64(i));
-	return img + a->comp[i].off;
-}
-
-static bool state_all_zero(const uint8_t *p, size_t n)
-{
-	while (n && !*p) {
-		p++;
-		n--;
-	}
-	return !n;
-}
-
-void kvm_x86_xsave_push(const struct x86_cpu *c, const struct kvm_arch_vm *a, uint8_t *img)
-{
-	uint64_t bv = ld_le64(img + XS_BV);
-	bool wide = false;
-	uint8_t *p;
-
-	x86_to_fxsave(c, img);
-	memset(img + 464, 0, 48); /* software's bytes */
-	st_le64(img + XS_BV, (bv & ~(BIT64(XC_AVX) | BIT64(XC_K) | BIT64(XC_ZMM_HI) |
-				     BIT64(XC_HI16) | BIT64(XC_PKRU))) | 3);
-	st_le64(img + XS_COMP, 0); /* standard format */
-	p = state_comp_put(a, img, XC_AVX);
-	for (unsigned i = 0; p && i < 16; i++) {
-		memcpy(p + 16 * i, c->vec[i].b + 16, 16);
-	}
-	for (unsigned i = 0; i < 32 && !wide; i++) {
-		wide = i < 16 ? !state_all_zero(c->vec[i].b + 32, 32) :
-				!state_all_zero(c->vec[i].b, 64);
-	}
-	if (wide || !state_all_zero((const uint8_t *)c->k, sizeof(c->k))) {
-		p = state_comp_put(a, img, XC_ZMM_HI);
-		for (unsigned i = 0; p && i < 16; i++) {
-			memcpy(p + 32 * i, c->vec[i].b + 32, 32);
-		}
-		p = state_comp_put(a, img, XC_HI16);
-		for (unsigned i = 0; p && i < 16; i++) {
-			memcpy(p + 64 * i, c->vec[16 + i].b, 64);
-		}
-		p = state_comp_put(a, img, XC_K);
-		if (p) {
-			memcpy(p, c->k, sizeof(c->k));
-		}
-	}
-	if (c->pkru && (p = state_comp_put(a, img, XC_PKRU))) {
-		st_le32(p, (uint32_t)c->pkru);
-	}
-}
-
-static int state_pull_fpu(struct kvm_vcpu *v, struct x86_cpu *c)
-{
-	struct kvm_arch_vm *a = v->k->arch;
-	int r = kvm_ioctl(v->fd, a->xsave_size > 4096 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE,
-			  v->arch->xsave);
-
-	if (r < 0) {
-		return r;
-	}
-	kvm_x86_xsave_pull(c, a, v->arch->xsave);
-	if (a->xcrs) {
-		struct kvm_xcrs x;
-
-		r = kvm_ioctl(v->fd, KVM_GET_XCRS, &x);
-		for (unsigned i = 0; r >= 0 && i < x.nr_xcrs && i < KVM_MAX_XCRS; i++) {
-			if (x.xcrs[i].xcr == 0) {
-				c->xcr0 = x.xcrs[i].value;
-			}
-		}
-	}
-	return r;
-}
-
-static int state_push_fpu(struct kvm_vcpu *v, const struct x86_cpu *c)
-{
-	struct kvm_arch_vm *a = v->k->arch;
-	uint32_t out[4];
-	int r;
-
-	x86_cpuid((struct x86_cpu *)c, 0xd, 0, out);
-	if (a->xcrs && out[0]) {
-		struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs[0] = { .xcr = 0, .value = c->xcr0 } };
-
-		r = kvm_ioctl(v->fd, KVM_SET_XCRS, &x);
-		if (r < 0) {
-			return r;
-		}
-	}
-	kvm_x86_xsave_push(c, a, v->arch->xsave);
-	return kvm_ioctl(v->fd, KVM_SET_XSAVE, v->arch->xsave);
-}
-
-/* ---- debug registers ---- */
-
-static int state_pull_dr(struct kvm_vcpu *v, struct x86_cpu *c)
-{
-	struct kvm_debugregs d;
-	int r = v->k->arch->debugregs ? kvm_ioctl(v->fd, KVM_GET_DEBUGREGS, &d) : -ENOTSUP;
-
-	if (r >= 0) {
-		memcpy(c->dr, d.db, sizeof(d.db));
-		c->dr[6] = d.dr6;
-		c->dr[7] = d.dr7;
-	}
-	return 0;
-}
-
-static int state_push_dr(struct kvm_vcpu *v, const struct x86_cpu *c)
-{
-	struct kvm_debugregs d = { .dr6 = c->dr[6], .dr7 = c->dr[7] };
-
-	memcpy(d.db, c->dr, sizeof(d.db));
-	return v->k->arch->debugregs ? kvm_ioctl(v->fd, KVM_SET_DEBUGREGS, &d) : 0;
-}
-
-/* ---- MSRs ---- */
-
-#define MSR(nr, f) { nr, offsetof(struct x86_cpu, f) }
-static const struct {
-	uint32_t msr;
-	uint32_t off;
-} state_msrs[] = {
-	MSR(0xc0000081, star), MSR(0xc0000082, lstar), MSR(0xc0000083, cstar),
-	MSR(0xc0000084, fmask), MSR(0xc0000102, kernel_gs_base), MSR(0xc0000103, tsc_aux),
-	MSR(0x174, sysenter_cs), MSR(0x175, sysenter_esp), MSR(0x176, sysenter_eip),
-	MSR(0x277, pat), MSR(0x1a0, misc_enable), MSR(0x48, spec_ctrl), MSR(0xda0, xss),
-	MSR(0x1d9, debugctl), MSR(0x2ff, mtrr_def),
-	MSR(0x250, mtrr_fixed[0]), MSR(0x258, mtrr_fixed[1]), MSR(0x259, mtrr_fixed[2]),
-	MSR(0x268, mtrr_fixed[3]), MSR(0x269, mtrr_fixed[4]), MSR(0x26a, mtrr_fixed[5]),
-	MSR(0x26b, mtrr_fixed[6]), MSR(0x26c, mtrr_fixed[7]), MSR(0x26d, mtrr_fixed[8]),
-	MSR(0x26e, mtrr_fixed[9]), MSR(0x26f, mtrr_fixed[10]),
-	MSR(0x200, mtrr_phys[0]), MSR(0x201, mtrr_phys[1]), MSR(0x202, mtrr_phys[2]),
-	MSR(0x203, mtrr_phys[3]), MSR(0x204, mtrr_phys[4]), MSR(0x205, mtrr_phys[5]),
-	MSR(0x206, mtrr_phys[6]), MSR(0x207, mtrr_phys[7]), MSR(0x208, mtrr_phys[8]),
-	MSR(0x209, mtrr_phys[9]), MSR(0x20a, mtrr_phys[10]), MSR(0x20b, mtrr_phys[11]),
-	MSR(0x20c, mtrr_phys[12]), MSR(0x20d, mtrr_phys[13]), MSR(0x20e, mtrr_phys[14]),
-	MSR(0x20f, mtrr_phys[15]), MSR(0x3b, tsc_adjust),
-};
-#undef MSR
-_Static_assert(ARRAY_LEN(state_msrs) <= 64, "failed_msr[]");
-
-struct state_msr_buf {
-	struct kvm_msrs h;
-	struct kvm_msr_entry e[ARRAY_LEN(state_msrs)];
-};
-
-/* KVM stops at the first MSR it does not take: that one is not asked for again. */
-static void state_msr_io(struct kvm_vcpu *v, struct x86_cpu *c, bool push)
-{
-	struct state_msr_buf b;
-	uint8_t which[ARRAY_LEN(state_msrs)];
-	unsigned n = 0, done = 0;
-
-	memset(&b, 0, sizeof(b));
-	for (unsigned i = 0; i < ARRAY_LEN(state_msrs); i++) {
-		if (!v->arch->failed_msr[i]) {
-			b.e[n].index = state_msrs[i].msr;
-			memcpy(&b.e[n].data, (char *)c + state_msrs[i].off, 8);
-			which[n++] = (uint8_t)i;
-		}
-	}
-	while (done < n) {
-		struct state_msr_buf part;
-		int r;
-
-		memset(&part, 0, sizeof(part));
-		part.h.nmsrs = n - done;
-		memcpy(part.e, &b.e[done], (n - done) * sizeof(part.e[0]));
-		r = kvm_ioctl(v->fd, push ? KVM_SET_MSRS : KVM_GET_MSRS, &part);
-		r = MAX(r, 0);
-		for (unsigned i = 0; !push && i < (unsigned)r; i++) {
-			memcpy((char *)c + state_msrs[which[done + i]].off, &part.e[i].data, 8);
-		}
-		done += (unsigned)r;
-		if (done < n) {
-			v->arch->failed_msr[which[done]] = true;
-			log_d(LOG_UNIMP, "kvm: MSR 0x%x is not supported by KVM\n",
-			      b.e[done].index);
-			done++;
-		}
-	}
-}
-
 /* ---- TSC: c->tsc_offset is relative to the host's TSC (x86_model_set_tsc) ---- */
 
 static int state_tsc_attr(struct kvm_vcpu *v, bool set, int64_t *off)
@@ -503,65 +267,6 @@ static void state_push_tsc(struct kvm_vcpu *v, struct x86_cpu *c)
 	(void)kvm_ioctl(v->fd, KVM_SET_MSRS, &m);
 }
 
-/* ---- events ---- */
-
-static int state_pull_events(struct kvm_vcpu *v, struct x86_cpu *c)
-{
-	struct kvm_vcpu_events ev;
-	int r = kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &ev);
-
-	if (r < 0) {
-		return r;
-	}
-	c->int_shadow = ev.interrupt.shadow != 0;
-	c->nmi_masked = ev.nmi.masked;
-	c->exc_pending = c->exc_delivering = -1;
-	if (ev.exception.injected && ev.exception.nr != X86_EXC_BP &&
-	    ev.exception.nr != X86_EXC_OF) {
-		c->exc_pending = ev.exception.nr;
-		c->exc_has_err = ev.exception.has_error_code;
-		c->exc_err = ev.exception.error_code;
-	} else if (ev.interrupt.injected && !ev.interrupt.soft) {
-		c->exc_pending = ev.interrupt.nr;
-		c->exc_has_err = false;
-	}
-	v->arch->nmi_waits = ev.nmi.pending || ev.nmi.injected;
-	c->nmi_masked = c->nmi_masked && !ev.nmi.injected;
-	return 0;
-}
-
-/* Not part of the pull, which may be a mere look at the state: KVM keeps the NMI then. */
-void kvm_arch_take_over(struct kvm_vcpu *v)
-{
-	if (v->arch->nmi_waits) {
-		v->arch->nmi_waits = false;
-		vcpu_request(v->c, X86_REQ_NMI);
-	}
-	kvm_x86_pv_enter(v);
-}
-
-static int state_push_events(struct kvm_vcpu *v, const struct x86_cpu *c)
-{
-	struct kvm_vcpu_events ev = { .flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
-					       KVM_VCPUEVENT_VALID_SHADOW };
-
-	if (c->int_shadow) { /* a processor refuses "by STI" while IF is clear */
-		ev.interrupt.shadow = c->eflags & X86_IF ? KVM_X86_SHADOW_INT_STI :
-							   KVM_X86_SHADOW_INT_MOV_SS;
-	}
-	ev.nmi.masked = c->nmi_masked;
-	if (c->exc_pending >= 32) {
-		ev.interrupt.injected = 1;
-		ev.interrupt.nr = (uint8_t)c->exc_pending;
-	} else if (c->exc_pending >= 0) {
-		ev.exception.injected = 1;
-		ev.exception.nr = (uint8_t)c->exc_pending;
-		ev.exception.has_error_code = c->exc_has_err;
-		ev.exception.error_code = c->exc_err;
-	}
-	return kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &ev);
-}
-
 /* ---- all of it ---- */
 
 static int state_failed(struct err *e, int r, const char *what, bool push)
@@ -572,8 +277,9 @@ static int state_failed(struct err *e, int r, const char *what, bool push)
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 {
 	struct x86_cpu *c = v->c->arch;
-	int r = state_pull_sregs(v, c);
+	int r = kvm_x86_chip_vcpu_pull(v);
 
+	r = r < 0 ? r : state_pull_sregs(v, c);
 	if (r < 0) {
 		return state_failed(e, r, "control registers", false);
 	}
@@ -581,15 +287,16 @@ int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 	if (r < 0) {
 		return state_failed(e, r, "registers", false);
 	}
-	r = state_pull_fpu(v, c);
+	r = kvm_x86_pull_fpu(v, c);
 	if (r < 0) {
 		return state_failed(e, r, "FPU state", false);
 	}
-	state_pull_dr(v, c);
-	state_msr_io(v, c, false);
+	kvm_x86_pull_dr(v, c);
+	kvm_x86_msr_pull(v);
 	kvm_x86_pv_pull(v);
 	state_pull_tsc(v, c);
-	r = state_pull_events(v, c);
+	kvm_x86_pull_nested(v);
+	r = kvm_x86_pull_events(v, c);
 	if (r < 0) {
 		return state_failed(e, r, "events", false);
 	}
@@ -602,25 +309,28 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	struct x86_cpu *c = v->c->arch;
 	int r;
 
-	kvm_x86_chip_vcpu_before_push(v);
 	v->arch->ready = false;
 	r = state_push_sregs(v, c, flush);
 	if (r < 0) {
 		return state_failed(e, r, "control registers", true);
 	}
+	r = kvm_x86_push_nested(v, c);
+	if (r < 0) {
+		return state_failed(e, r, "nested state", true);
+	}
 	r = state_push_regs(v, c);
 	if (r < 0) {
 		return state_failed(e, r, "registers", true);
 	}
-	r = state_push_fpu(v, c);
+	r = kvm_x86_push_fpu(v, c);
 	if (r < 0) {
 		return state_failed(e, r, "FPU state", true);
 	}
-	state_push_dr(v, c);
-	state_msr_io(v, c, true);
+	kvm_x86_push_dr(v, c);
+	kvm_x86_msr_push(v);
 	state_push_tsc(v, c);
-	r = state_push_events(v, c);
-	kvm_x86_chip_vcpu_after_push(v);
+	r = kvm_x86_push_events(v, c);
+	r = r < 0 ? r : kvm_x86_chip_vcpu_push(v);
 	kvm_x86_pv_push(v);
 	return r < 0 ? state_failed(e, r, "events", true) : 0;
 }

@@ -15,6 +15,9 @@ struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
 	unsigned xsave_size;
 	bool sregs2, xcrs, debugregs, tsc_offset_attr, tsc_fixed, exit_on_failure, msr_exits;
+	bool exception_payload, triple_fault, smm;
+	unsigned nested_size; /* 0: KVM does not tell */
+	struct kvm_x86_msr_list *msrs;
 	_Atomic int64_t tsc_offset; /* of all vCPUs: guest TSC - host TSC */
 	_Atomic bool tsc_set;
 	/* x86-irqchip.c */
@@ -26,7 +29,11 @@ struct kvm_arch_vm {
 		struct msi_msg m;
 	} *msi;
 	unsigned n_msi;
-	struct kvm_irqchip chip[3]; /* state after power-on */
+	bool x2apic_api;	/* APIC ids of 32 bits */
+	uint32_t pin_level, pic_level; /* as KVM knows them; under the mux's lock */
+	uint32_t pin_valid;	/* split: what IOAPIC pins send; under routes_lk */
+	struct msi_msg pin[24];
+	uint8_t pit_parked;	/* see kvm_x86_pit_push() */
 	struct {
 		uint32_t size, off;
 	} comp[16]; /* XSAVE components of this host, standard format */
@@ -37,11 +44,15 @@ struct kvm_arch_vcpu {
 	bool ready;	/* an interrupt may be injected now */
 	uint64_t pv[KVM_X86_PV_MSRS]; /* as KVM has them */
 	bool nmi_waits; /* KVM had an NMI pending at the last pull */
-	bool failed_msr[64];
-	/* x86-irqchip.c */
-	bool reset_lapic;
+	struct kvm_x86_msr_state *msrs;
+	struct kvm_nested_state *nested; /* nested_size bytes */
+	bool nested_valid;
+	struct {
+		uint8_t pending, inside_nmi, latched_init;
+	} smi;
+	/* x86-chips.c */
+	bool halted;	/* in the kernel, when the state was pulled */
 	uint64_t apic_base;
-	struct kvm_lapic_state lapic; /* state after power-on */
 };
 
 /* x86-cpuid.c */
@@ -49,10 +60,65 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e);
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e);
 
 /* x86-irqchip.c */
-extern const struct msi_ops kvm_x86_msi_ops;
-int kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
-void kvm_x86_chip_vcpu_before_push(struct kvm_vcpu *v);
-void kvm_x86_chip_vcpu_after_push(struct kvm_vcpu *v);
+int kvm_x86_write_routes_locked(struct kvm *k);
+uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api);
+
+/* x86-split.c */
+void kvm_x86_split_routes(struct vm *vm, const struct msi_msg *pin, uint32_t valid);
+void kvm_x86_split_pre_run(struct kvm_vcpu *v);
+
+/* x86-chips.c */
+int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e);
+int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e);
+void kvm_x86_pit_irq_enable(struct vm *vm, bool on);
+void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
+int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v); /* before the registers */
+int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v); /* after them */
+void kvm_x86_chip_take_over(struct kvm_vcpu *v);
+
+/* x86-chip-state.c: pure */
+struct x86_chip_lapic;
+struct x86_chip_ioapic;
+struct x86_chip_pic;
+struct x86_chip_pit;
+void kvm_x86_lapic_push(struct kvm_lapic_state *k, const struct x86_chip_lapic *s, bool wide_id);
+void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *k, uint64_t base,
+			uint64_t deadline);
+void kvm_x86_ioapic_push(struct kvm_ioapic_state *k, const struct x86_chip_ioapic *s,
+			 uint32_t lines);
+void kvm_x86_ioapic_pull(struct x86_chip_ioapic *s, const struct kvm_ioapic_state *k);
+void kvm_x86_pic_push(struct kvm_pic_state *k, const struct x86_chip_pic *s, bool master);
+void kvm_x86_pic_pull(struct x86_chip_pic *s, const struct kvm_pic_state *k);
+/* `parked`: the mode of channel 0 if it has expired and must not do so again (else ff). */
+void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s, uint8_t *parked);
+void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k, uint8_t parked,
+		      uint64_t now_ns);
+
+/* x86-msr.c */
+int kvm_x86_msr_vm_init(struct kvm *k);
+int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v);
+void kvm_x86_msr_pull(struct kvm_vcpu *v);
+void kvm_x86_msr_push(struct kvm_vcpu *v);
+/* The guest runs: KVM's values are no longer known. */
+void kvm_x86_msr_forget(struct kvm_vcpu *v);
+
+/* x86-xsave.c */
+void kvm_x86_xsave_permit(void);
+int kvm_x86_pull_fpu(struct kvm_vcpu *v, struct x86_cpu *c);
+int kvm_x86_push_fpu(struct kvm_vcpu *v, const struct x86_cpu *c);
+
+/* x86-events.c */
+void kvm_x86_events_init(struct kvm *k);
+int kvm_x86_events_vcpu_init(struct kvm_vcpu *v);
+void kvm_x86_events_vcpu_fini(struct kvm_vcpu *v);
+int kvm_x86_pull_dr(struct kvm_vcpu *v, struct x86_cpu *c);
+int kvm_x86_push_dr(struct kvm_vcpu *v, const struct x86_cpu *c);
+int kvm_x86_pull_events(struct kvm_vcpu *v, struct x86_cpu *c);
+int kvm_x86_push_events(struct kvm_vcpu *v, const struct x86_cpu *c);
+void kvm_x86_pull_nested(struct kvm_vcpu *v);
+int kvm_x86_push_nested(struct kvm_vcpu *v, const struct x86_cpu *c);
+void kvm_x86_event_payload(struct x86_cpu *c, unsigned nr, uint64_t payload);
+void kvm_x86_smi(struct kvm_vcpu *v);
 
 /* x86-pv.c */
 void kvm_x86_pv_init(struct kvm_vcpu *v);
@@ -63,7 +129,7 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v);
 /* x86-tsc.c: frequency (0: unknown), and whether guests see an offset (true unless asked) */
 bool kvm_x86_tsc_probe(bool ask_guest, int *khz);
 
-/* x86-state.c: conversions are pure, for the unit test */
+/* conversions are pure, for the unit test */
 void kvm_x86_seg_pull(struct x86_seg *d, const struct kvm_segment *s);
 void kvm_x86_seg_push(struct kvm_segment *d, const struct x86_seg *s);
 void kvm_x86_xsave_pull(struct x86_cpu *c, const struct kvm_arch_vm *a, const uint8_t *img);

@@ -1,1 +1,10 @@
-libdevices_a_SOURCES += %D%/virtio-blk.c
+libdevices_a_SOURCES += \
+	%D%/ide-ata.c \
+	%D%/ide-atapi.c \
+	%D%/ide-bus.c \
+	%D%/ide-drive.c \
+	%D%/ide-io.c \
+	%D%/ide-piix3.c \
+	%D%/ide-piix3.h \
+	%D%/ide.h \
+	%D%/virtio-blk.c

@@ -15,7 +15,9 @@
 #include "devices/irqchip/ioapic.h"
 
 #include <errno.h>
+#include <string.h>
 
+#include "core/cpu/x86-chips.h"
 #include "core/device.h"
 #include "core/gmem.h"
 #include "core/vm.h"
@@ -53,16 +55,42 @@ struct ioapic {
 	uint64_t rte[IOAPIC_PINS];
 };
 
-static void ioapic_service(struct ioapic *s, unsigned n)
+static struct lapic_msg ioapic_msg(uint64_t r)
 {
-	uint64_t r = s->rte[n];
-	struct lapic_msg m = {
+	return (struct lapic_msg){
 		.dest = RTE_DEST(r),
 		.logical = r & RTE_LOGICAL,
 		.mode = RTE_MODE(r),
 		.vector = RTE_VECTOR(r),
 		.level = r & RTE_LEVEL,
 	};
+}
+
+/* Local APICs of the hypervisor must know which vectors' EOIs we wait for. */
+static void ioapic_announce_locked(struct ioapic *s)
+{
+	const struct hv_chips *hv = s->dev.vm->hv_chips;
+	struct msi_msg pin[IOAPIC_PINS];
+	uint32_t valid = 0;
+
+	if (!atomic_load(&s->bus->away) || !hv->ioapic_routes || hv->has & X86_CHIP_IOAPIC) {
+		return;
+	}
+	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+		struct lapic_msg m = ioapic_msg(s->rte[n]);
+
+		if (m.level && m.vector >= 16) {
+			pin[n] = lapic_msg_as_msi(&m);
+			valid |= BIT(n);
+		}
+	}
+	hv->ioapic_routes(s->dev.vm, pin, valid);
+}
+
+static void ioapic_service(struct ioapic *s, unsigned n)
+{
+	uint64_t r = s->rte[n];
+	struct lapic_msg m = ioapic_msg(r);
 
 	if (!(s->irr & BIT(n)) || (r & RTE_MASKED)) {
 		return;
@@ -118,6 +146,19 @@ void ioapic_eoi(struct ioapic *s, uint8_t vector)
 	ioapic_eoi_locked(s, vector);
 }
 
+uint32_t ioapic_in_service(struct ioapic *s, uint8_t vector)
+{
+	uint32_t pins = 0;
+
+	LOCK_SCOPE(&s->lk);
+	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+		if (RTE_VECTOR(s->rte[n]) == vector && s->rte[n] & RTE_REMOTE_IRR) {
+			pins |= BIT(n);
+		}
+	}
+	return pins;
+}
+
 static void ioapic_write_rte(struct ioapic *s, unsigned n, bool high, uint32_t val)
 {
 	uint64_t old = s->rte[n], now;
@@ -131,6 +172,9 @@ static void ioapic_write_rte(struct ioapic *s, unsigned n, bool high, uint32_t v
 		s->irr = s->lines & BIT(n) ? s->irr | BIT(n) : s->irr & ~BIT(n);
 	}
 	s->rte[n] = now;
+	if ((now ^ old) & ~(uint64_t)(RTE_RO | RTE_MASKED) && (now | old) & RTE_LEVEL) {
+		ioapic_announce_locked(s);
+	}
 	ioapic_service(s, n);
 }
 
@@ -188,6 +232,42 @@ static void ioapic_write(void *opaque, uint64_t off, uint64_t val, unsigned size
 	case IOAPIC_EOIR:
 		ioapic_eoi_locked(s, (uint8_t)val);
 		break;
+	}
+}
+
+/* ---- the state leaves, and comes ---- */
+
+void ioapic_chip_get(struct ioapic *s, struct x86_chip_ioapic *out)
+{
+	LOCK_SCOPE(&s->lk);
+	out->id = s->id;
+	out->sel = s->sel;
+	out->irr = s->irr;
+	memcpy(out->rte, s->rte, sizeof(out->rte));
+}
+
+void ioapic_chip_set(struct ioapic *s, const struct x86_chip_ioapic *in, uint32_t lines)
+{
+	LOCK_SCOPE(&s->lk);
+	s->id = in->id & 0x0f;
+	s->sel = in->sel;
+	s->lines = lines & (BIT(IOAPIC_PINS) - 1);
+	s->irr = 0;
+	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+		s->rte[n] = in->rte[n] & (RTE_WRITABLE | RTE_REMOTE_IRR);
+		if (!(s->rte[n] & RTE_LEVEL)) {
+			s->rte[n] &= ~RTE_REMOTE_IRR;
+		}
+		s->irr |= (s->rte[n] & RTE_LEVEL ? s->lines : in->irr) & BIT(n);
+	}
+}
+
+void ioapic_chip_go(struct ioapic *s)
+{
+	LOCK_SCOPE(&s->lk);
+	ioapic_announce_locked(s);
+	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
+		ioapic_service(s, n);
 	}
 }
 

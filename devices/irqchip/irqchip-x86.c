@@ -17,18 +17,10 @@
 #include "core/loop.h"
 #include "core/vm.h"
 #include "devices/irqchip/ioapic.h"
-#include "devices/irqchip/lapic.h"
+#include "devices/irqchip/irqchip-priv.h"
 #include "devices/irqchip/pic.h"
 
 enum { LAPIC_IDS = 4096 };
-
-struct irqchip_priv {
-	struct irqchip_x86 pub;
-	struct lapic_set set;
-	struct role_thread thread;
-	bool own_loop;
-	bool in_hv; /* the hypervisor's chips: nothing of ours is there */
-};
 
 static void *irqchip_timer_thread(void *arg)
 {
@@ -59,38 +51,12 @@ static int irqchip_start_loop(struct irqchip_priv *p, bool own, struct err *e)
 	return 0;
 }
 
-static void irqchip_gsi(void *arg, unsigned n, int level)
-{
-	struct irqchip_x86 *c = arg;
-
-	if (n < IRQCHIP_PIC_LINES && c->pic) {
-		pic_set_line(c->pic, n, level);
-	}
-	if (n < IRQCHIP_IOAPIC_PINS) {
-		if (c->ioapic[0] && n != 2) { /* 2 is the cascade; its pin is line 0's */
-			ioapic_set_line(c->ioapic[0], n ? n : 2, level);
-		}
-	} else if (c->ioapic[1]) {
-		ioapic_set_line(c->ioapic[1], n - IRQCHIP_IOAPIC_PINS, level);
-	}
-}
-
-static int irqchip_ext_ack(void *arg)
-{
-	struct irqchip_x86 *c = arg;
-
-	return c->pic ? pic_ack(c->pic) : -1;
-}
-
 int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e)
 {
 	struct lapic_set *s = c->lapics;
 	uint32_t id = ((struct x86_cpu *)v->arch)->apic_id;
 	struct lapic *a;
 
-	if (container_of(c, struct irqchip_priv, pub)->in_hv) {
-		return 0;
-	}
 	if (id > s->max_id || s->by_id[id] || s->n == s->cap) {
 		return err_set(e, -EINVAL, "vCPU %u: APIC id %u is taken or above %u",
 			       v->index, id, s->max_id);
@@ -98,6 +64,10 @@ int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e)
 	a = lapic_create(s, v, e);
 	if (!a) {
 		return -ENOMEM;
+	}
+	if (atomic_load(&s->away)) { /* the accelerator's is as new, too */
+		a->cpu->apic = NULL;
+		a->cpu->apic_ops = NULL;
 	}
 	s->all[s->n++] = a;
 	atomic_store(&s->by_id[id], a);
@@ -118,8 +88,6 @@ static int irqchip_make_lapics(struct irqchip_priv *p, struct err *e)
 	if (!s->by_id || !s->all) {
 		return err_set(e, -ENOMEM, "out of memory for local APICs");
 	}
-	s->ext_ack = irqchip_ext_ack;
-	s->ext_arg = &p->pub;
 	mr_init_io(&s->mr, "lapic", 0x100000, &lapic_mmio_ops, s, NULL);
 	mr_add(&vm->mem_root, IRQCHIP_LAPIC_BASE, &s->mr, 10);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
@@ -163,56 +131,8 @@ static void irqchip_make_lines(struct irqchip_x86 *c, unsigned ioapics)
 		c->gsi[i] = (struct irq){ irqchip_gsi, c, i };
 	}
 	for (unsigned i = 0; c->pic && i < IRQCHIP_PIC_LINES; i++) {
-		c->pic_line[i] = (struct irq){ pic_set_line, c->pic, i };
+		c->pic_line[i] = (struct irq){ irqchip_pic_line, c, i };
 	}
-}
-
-/* ---- the hypervisor's chips ---- */
-
-static void irqchip_hv_gsi(void *arg, unsigned n, int level)
-{
-	struct irqchip_x86 *c = arg;
-
-	c->vm->hv->irq.set_gsi(c->vm, n, level);
-}
-
-/* 0: the hypervisor has them all; 1: they are ours. */
-static int irqchip_try_hv(struct irqchip_x86 *c, const struct irqchip_x86_cfg *cfg,
-			  struct err *e)
-{
-	const struct hv_ops *hv = c->vm->hv;
-	int r = hv && hv->irq.create_irqchip ? hv->irq.create_irqchip(c->vm, false, e) : 1;
-
-	if (r) {
-		return r;
-	}
-	if (cfg->ioapics > 1) {
-		return err_set(e, -ENOTSUP, "not supported: a second IOAPIC in the kernel: use "
-			       "-accel kvm,kernel-irqchip=off");
-	}
-	c->n_gsi = IRQCHIP_IOAPIC_PINS;
-	for (unsigned i = 0; i < c->n_gsi; i++) {
-		c->gsi[i] = (struct irq){ irqchip_hv_gsi, c, i };
-	}
-	for (unsigned i = 0; cfg->pic && i < IRQCHIP_PIC_LINES; i++) {
-		c->pic_line[i] = (struct irq){ irqchip_hv_gsi, c, HV_GSI_PIC + i };
-	}
-	return 0;
-}
-
-/* ---- moving ---- */
-
-int irqchip_x86_move(struct irqchip_x86 *c, bool to_hv, struct err *e)
-{
-	if (container_of(c, struct irqchip_priv, pub)->in_hv && !to_hv) {
-		return err_set(e, -ENOTSUP, "the hypervisor's interrupt controllers keep their state");
-	}
-	return 0;
-}
-
-static int irqchip_vm_move(struct vm *vm, bool to_hv, struct err *e)
-{
-	return irqchip_x86_move(vm->chips, to_hv, e);
 }
 
 struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_cfg *cfg,
@@ -227,21 +147,17 @@ struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_c
 	}
 	p->pub.vm = vm;
 	p->pub.lapics = &p->set;
-	vm->chips = &p->pub;
-	vm->chips_move = irqchip_vm_move;
-	r = irqchip_try_hv(&p->pub, cfg, e);
-	if (r <= 0) {
-		p->in_hv = r == 0;
-		atomic_store(&vm->chips_in_hv, p->in_hv);
-		return r == 0 ? &p->pub : NULL;
+	r = irqchip_mux_init(p, e);
+	if (r >= 0 && vm->hv_chips && cfg->ioapics > 1) {
+		r = err_set(e, -ENOTSUP, "not supported: a second IOAPIC with interrupt controllers "
+			    "of the hypervisor: use -accel kvm,kernel-irqchip=off");
 	}
-	if (irqchip_start_loop(p, !cfg->control_loop, e) < 0 ||
+	if (r < 0 || irqchip_start_loop(p, !cfg->control_loop, e) < 0 ||
 	    irqchip_make_lapics(p, e) < 0 || irqchip_make_chips(p, cfg, e) < 0) {
 		/* The VM can't be built; its devices go with it. */
 		return NULL;
 	}
 	irqchip_make_lines(&p->pub, cfg->ioapics);
-	vm->msi = (struct msi_sink){ &lapic_msi_ops, &p->set };
 	return &p->pub;
 }
 
@@ -262,6 +178,7 @@ void irqchip_x86_free(struct irqchip_x86 *c)
 		role_thread_join(&p->thread);
 		loop_free(p->set.loop);
 	}
+	irqchip_mux_fini(p);
 	free(p->set.by_id);
 	free(p->set.all);
 	free(p);
@@ -269,7 +186,7 @@ void irqchip_x86_free(struct irqchip_x86 *c)
 
 void irqchip_x86_nmi(struct irqchip_x86 *c)
 {
-	if (container_of(c, struct irqchip_priv, pub)->in_hv) {
+	if (atomic_load(&c->lapics->away)) { /* their LINT1 is out of reach */
 		for (unsigned i = 0; i < c->vm->n_vcpus; i++) {
 			vcpu_request(c->vm->vcpus[i], X86_REQ_NMI);
 		}

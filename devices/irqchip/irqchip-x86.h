@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * irqchip-x86.h - all user-space interrupt controllers of an x86 board in one call:
- * a local APIC for each vCPU, one or two IOAPICs, the 8259A pair, MSI decoding, and
- * the line of each GSI.
+ * irqchip-x86.h - all interrupt controllers of an x86 board in one call: a local APIC for
+ * each vCPU, one or two IOAPICs, the 8259A pair, MSI decoding, and the line of each GSI.
+ *
+ * The user-space models are always made. An accelerator that has such chips itself
+ * owns the state of some while the VM runs (irqchip_x86_move): lines and messages then
+ * go to it. When the VM is stopped the state is here.
  *
  * Call after vm_add_vcpu() of all vCPUs (their x86_cpu.apic_id set) and before the
- * first device. It sets x86_cpu.apic/apic_ops of each vCPU and vm->msi.
+ * first device. It sets x86_cpu.apic/apic_ops of each vCPU (NULL while the accelerator
+ * has the local APICs), vm->msi and vm->chips_*.
  *
  *   gsi[0..15]  PIC input n, and IOAPIC pin n (0 -> pin 2: the MADT override)
  *   gsi[16..23] IOAPIC pin n
@@ -26,6 +30,7 @@ struct vcpu;
 struct ioapic;
 struct lapic_set;
 struct pic;
+struct x86_pit_ops;
 
 enum {
 	IRQCHIP_GSIS = 48,
@@ -58,6 +63,8 @@ struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_c
 /* Hot-plugged vCPU: gives it a local APIC. Control thread, before it runs. */
 int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e) __must_check;
 void irqchip_x86_free(struct irqchip_x86 *c);
+/* The board's PIT, on gsi[0]. Before the first reset. */
+void irqchip_x86_add_pit(struct irqchip_x86 *c, const struct x86_pit_ops *ops, void *pit);
 /* vm->chips_move (core/vm.h): the hypervisor's chips take over, or ours. */
 int irqchip_x86_move(struct irqchip_x86 *c, bool to_hv, struct err *e) __must_check;
 /* The NMI button (QMP inject-nmi): LINT1 of all. */

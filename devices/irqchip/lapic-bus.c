@@ -85,10 +85,26 @@ static bool lapic_deliver_cluster(struct lapic_set *s, const struct lapic_msg *m
 	return true;
 }
 
+struct msi_msg lapic_msg_as_msi(const struct lapic_msg *m)
+{
+	return (struct msi_msg){
+		.addr = 0xfee00000u | (uint64_t)(m->dest & 0xff) << 12 |
+			(uint64_t)((m->dest >> 8) & MSI_EXT_MASK) << MSI_EXT_SHIFT |
+			(m->logical ? BIT(2) : 0),
+		.data = m->vector | (uint32_t)m->mode << 8 | (m->level ? BIT(14) | BIT(15) : 0),
+	};
+}
+
 void lapic_deliver(struct lapic_set *s, const struct lapic_msg *m)
 {
 	struct lapic *a;
 
+	if (unlikely(atomic_load_explicit(&s->away, memory_order_acquire))) {
+		struct msi_msg msi = lapic_msg_as_msi(m);
+
+		s->vm->hv_chips->msi->send(s->vm, &msi);
+		return;
+	}
 	if (m->mode == LAPIC_LOWEST) {
 		a = lapic_pick_lowest(s, m);
 		if (a) {

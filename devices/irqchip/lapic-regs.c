@@ -10,43 +10,17 @@
 
 #include <errno.h>
 
+#include "core/cpu/x86-chips.h"
 #include "core/vm.h"
 #include "devices/irqchip/lapic.h"
-
-/* Register numbers: memory offset >> 4, MSR - 800h. */
-enum {
-	REG_ID = 0x02,
-	REG_VERSION = 0x03,
-	REG_TPR = 0x08,
-	REG_APR = 0x09,
-	REG_PPR = 0x0a,
-	REG_EOI = 0x0b,
-	REG_RRD = 0x0c,
-	REG_LDR = 0x0d,
-	REG_DFR = 0x0e,
-	REG_SVR = 0x0f,
-	REG_ISR = 0x10,
-	REG_TMR = 0x18,
-	REG_IRR = 0x20,
-	REG_ESR = 0x28,
-	REG_ICR = 0x30,
-	REG_ICR_HI = 0x31,
-	REG_LVT = 0x32,
-	REG_TMR_INIT = 0x38,
-	REG_TMR_CUR = 0x39,
-	REG_TMR_DIV = 0x3e,
-	REG_SELF_IPI = 0x3f,
-};
 
 #define MSR_TSC_DEADLINE 0x6e0u
 #define MSR_X2APIC	 0x800u
 
 #define LAPIC_VERSION ((LVT_N - 1) << 16 | BIT(24) | 0x14)
-#define ICR_WRITABLE  0x000ccfffu
-#define SVR_WRITABLE  0x000011ffu
 #define ESR_ILLEGAL_REGISTER 7
 
-static const uint32_t lapic_lvt_writable[LVT_N] = {
+const uint32_t lapic_lvt_writable[LVT_N] = {
 	[LVT_TIMER] = 0x000700ff,
 	[LVT_THERMAL] = 0x000107ff,
 	[LVT_PERF] = 0x000107ff,
@@ -59,60 +33,60 @@ static const uint32_t lapic_lvt_writable[LVT_N] = {
 static int lapic_reg_read(struct lapic *a, unsigned reg, bool x2, uint32_t *v)
 {
 	switch (reg) {
-	case REG_ID:
+	case LAPIC_REG_ID:
 		*v = x2 ? a->id : a->id << 24;
 		return 0;
-	case REG_VERSION:
+	case LAPIC_REG_VERSION:
 		*v = LAPIC_VERSION;
 		return 0;
-	case REG_TPR:
+	case LAPIC_REG_TPR:
 		*v = a->tpr;
 		return 0;
-	case REG_PPR:
+	case LAPIC_REG_PPR:
 		*v = a->ppr;
 		return 0;
-	case REG_APR:
-	case REG_RRD:
-	case REG_EOI:
+	case LAPIC_REG_APR:
+	case LAPIC_REG_RRD:
+	case LAPIC_REG_EOI:
 		*v = 0;
 		return x2 ? -ENOENT : 0;
-	case REG_LDR:
+	case LAPIC_REG_LDR:
 		*v = a->ldr;
 		return 0;
-	case REG_DFR:
+	case LAPIC_REG_DFR:
 		*v = a->dfr;
 		return x2 ? -ENOENT : 0;
-	case REG_SVR:
+	case LAPIC_REG_SVR:
 		*v = a->svr;
 		return 0;
-	case REG_ISR ... REG_ISR + 7:
-		*v = a->isr[reg - REG_ISR];
+	case LAPIC_REG_ISR ... LAPIC_REG_ISR + 7:
+		*v = a->isr[reg - LAPIC_REG_ISR];
 		return 0;
-	case REG_TMR ... REG_TMR + 7:
-		*v = a->tmr[reg - REG_TMR];
+	case LAPIC_REG_TMR ... LAPIC_REG_TMR + 7:
+		*v = a->tmr[reg - LAPIC_REG_TMR];
 		return 0;
-	case REG_IRR ... REG_IRR + 7:
-		*v = a->irr[reg - REG_IRR];
+	case LAPIC_REG_IRR ... LAPIC_REG_IRR + 7:
+		*v = a->irr[reg - LAPIC_REG_IRR];
 		return 0;
-	case REG_ESR:
+	case LAPIC_REG_ESR:
 		*v = a->esr;
 		return 0;
-	case REG_ICR:
+	case LAPIC_REG_ICR:
 		*v = a->icr;
 		return 0;
-	case REG_ICR_HI:
+	case LAPIC_REG_ICR_HI:
 		*v = a->icr_dest << 24;
 		return x2 ? -ENOENT : 0;
-	case REG_LVT ... REG_LVT + LVT_N - 1:
-		*v = a->lvt[reg - REG_LVT];
+	case LAPIC_REG_LVT ... LAPIC_REG_LVT + LVT_N - 1:
+		*v = a->lvt[reg - LAPIC_REG_LVT];
 		return 0;
-	case REG_TMR_INIT:
+	case LAPIC_REG_TMR_INIT:
 		*v = a->tmr_init;
 		return 0;
-	case REG_TMR_CUR:
+	case LAPIC_REG_TMR_CUR:
 		*v = lapic_timer_current_locked(a);
 		return 0;
-	case REG_TMR_DIV:
+	case LAPIC_REG_TMR_DIV:
 		*v = a->tmr_div;
 		return 0;
 	}
@@ -137,7 +111,7 @@ static void lapic_write_lvt(struct lapic *a, unsigned n, uint32_t v)
 
 static void lapic_write_svr(struct lapic *a, uint32_t v)
 {
-	a->svr = v & SVR_WRITABLE;
+	a->svr = v & LAPIC_SVR_WRITABLE;
 	if (!(v & SVR_ENABLE)) {
 		for (unsigned i = 0; i < LVT_N; i++) {
 			a->lvt[i] |= LVT_MASKED;
@@ -149,50 +123,50 @@ static void lapic_write_svr(struct lapic *a, uint32_t v)
 static int lapic_reg_write(struct lapic *a, unsigned reg, bool x2, uint32_t v)
 {
 	switch (reg) {
-	case REG_TPR:
+	case LAPIC_REG_TPR:
 		lapic_set_tpr_locked(a, (uint8_t)v);
 		return 0;
-	case REG_LDR:
+	case LAPIC_REG_LDR:
 		if (x2) {
 			return -ENOENT;
 		}
 		a->ldr = v & 0xff000000;
 		return 0;
-	case REG_DFR:
+	case LAPIC_REG_DFR:
 		if (x2) {
 			return -ENOENT;
 		}
 		a->dfr = v | 0x0fffffff;
 		return 0;
-	case REG_SVR:
+	case LAPIC_REG_SVR:
 		lapic_write_svr(a, v);
 		return 0;
-	case REG_ESR:
+	case LAPIC_REG_ESR:
 		a->esr = a->esr_pending;
 		a->esr_pending = 0;
 		return 0;
-	case REG_ICR_HI:
+	case LAPIC_REG_ICR_HI:
 		if (x2) {
 			return -ENOENT;
 		}
 		a->icr_dest = v >> 24;
 		return 0;
-	case REG_LVT ... REG_LVT + LVT_N - 1:
-		lapic_write_lvt(a, reg - REG_LVT, v);
+	case LAPIC_REG_LVT ... LAPIC_REG_LVT + LVT_N - 1:
+		lapic_write_lvt(a, reg - LAPIC_REG_LVT, v);
 		return 0;
-	case REG_TMR_INIT:
+	case LAPIC_REG_TMR_INIT:
 		lapic_timer_set_count_locked(a, v);
 		return 0;
-	case REG_TMR_DIV:
+	case LAPIC_REG_TMR_DIV:
 		lapic_timer_set_divide_locked(a, v);
 		return 0;
-	case REG_ID: /* read-only, as on every processor since Nehalem */
-	case REG_VERSION:
-	case REG_PPR:
-	case REG_TMR_CUR:
-	case REG_APR:
-	case REG_RRD:
-	case REG_ISR ... REG_IRR + 7:
+	case LAPIC_REG_ID: /* read-only, as on every processor since Nehalem */
+	case LAPIC_REG_VERSION:
+	case LAPIC_REG_PPR:
+	case LAPIC_REG_TMR_CUR:
+	case LAPIC_REG_APR:
+	case LAPIC_REG_RRD:
+	case LAPIC_REG_ISR ... LAPIC_REG_IRR + 7:
 		return x2 ? -ENOENT : 0;
 	}
 	return -ENOENT;
@@ -236,28 +210,28 @@ static void lapic_mmio_write(void *opaque, uint64_t off, uint64_t val, unsigned 
 	unsigned reg = (unsigned)off >> 4;
 
 	(void)size;
-	if (off >= 0x1000) {
+	if (off >= 0x1000 || !vcpu_self()) { /* a device's write is a message anywhere */
 		struct msi_msg m = { .addr = 0xfee00000 + off, .data = (uint32_t)val };
 
-		lapic_msi_ops.send(s, &m);
+		msi_send(&s->vm->msi, &m);
 		return;
 	}
 	a = lapic_here(s);
 	if (!a || off & 15) {
 		return;
 	}
-	if (reg == REG_EOI) {
+	if (reg == LAPIC_REG_EOI) {
 		lapic_eoi(a);
 		return;
 	}
-	if (reg == REG_ICR) {
+	if (reg == LAPIC_REG_ICR) {
 		uint32_t dest;
 
 		lk_acquire(&a->lk);
-		a->icr = (uint32_t)val & ICR_WRITABLE;
+		a->icr = (uint32_t)val & LAPIC_ICR_WRITABLE;
 		dest = a->icr_dest;
 		lk_release(&a->lk);
-		lapic_send_icr(a, (uint32_t)val & ICR_WRITABLE, dest & 0xff);
+		lapic_send_icr(a, (uint32_t)val & LAPIC_ICR_WRITABLE, dest & 0xff);
 		return;
 	}
 	LOCK_SCOPE(&a->lk);
@@ -290,7 +264,7 @@ int lapic_msr_read(void *apic, uint32_t msr, uint64_t *v)
 	if (!lapic_x2(a) || msr - MSR_X2APIC > 0x3f) {
 		return -EINVAL;
 	}
-	if (msr - MSR_X2APIC == REG_ICR) {
+	if (msr - MSR_X2APIC == LAPIC_REG_ICR) {
 		*v = a->icr | (uint64_t)a->icr_dest << 32;
 		return 0;
 	}
@@ -315,26 +289,26 @@ int lapic_msr_write(void *apic, uint32_t msr, uint64_t v)
 		return -EINVAL;
 	}
 	switch (reg) {
-	case REG_EOI:
+	case LAPIC_REG_EOI:
 		if (v) {
 			return -EINVAL;
 		}
 		lapic_eoi(a);
 		return 0;
-	case REG_ICR:
+	case LAPIC_REG_ICR:
 		lk_acquire(&a->lk);
-		a->icr = (uint32_t)v & ICR_WRITABLE;
+		a->icr = (uint32_t)v & LAPIC_ICR_WRITABLE;
 		a->icr_dest = (uint32_t)(v >> 32);
 		lk_release(&a->lk);
-		lapic_send_icr(a, (uint32_t)v & ICR_WRITABLE, (uint32_t)(v >> 32));
+		lapic_send_icr(a, (uint32_t)v & LAPIC_ICR_WRITABLE, (uint32_t)(v >> 32));
 		return 0;
-	case REG_SELF_IPI:
+	case LAPIC_REG_SELF_IPI:
 		if (v >> 8) {
 			return -EINVAL;
 		}
 		lapic_send_icr(a, BIT(18) | (uint32_t)v, 0);
 		return 0;
-	case REG_ESR:
+	case LAPIC_REG_ESR:
 		if (v) {
 			return -EINVAL;
 		}

@@ -14,6 +14,7 @@
 #include <errno.h>
 
 #include "core/clock.h"
+#include "core/cpu/x86-chips.h"
 #include "core/vm.h"
 #include "devices/irqchip/lapic.h"
 
@@ -85,19 +86,8 @@ static void lapic_timer_deadline_check(struct lapic *a)
 	lapic_timer_interrupt(a);
 }
 
-static void lapic_timer_fire(void *opaque)
+static void lapic_timer_expired(struct lapic *a, uint64_t now)
 {
-	struct lapic *a = opaque;
-	uint64_t now = clock_ns(CLOCK_VM);
-
-	LOCK_SCOPE(&a->lk);
-	if (!a->tmr_expire) {
-		return;
-	}
-	if (now < a->tmr_expire) { /* was moved while we came here */
-		timer_mod(a->timer, a->tmr_expire);
-		return;
-	}
 	switch (lapic_timer_mode(a)) {
 	case LVT_DEADLINE:
 		if (a->tsc_deadline) {
@@ -119,6 +109,22 @@ static void lapic_timer_fire(void *opaque)
 		lapic_timer_interrupt(a);
 	}
 	a->tmr_expire = 0;
+}
+
+static void lapic_timer_fire(void *opaque)
+{
+	struct lapic *a = opaque;
+	uint64_t now = clock_ns(CLOCK_VM);
+
+	LOCK_SCOPE(&a->lk);
+	if (!a->tmr_expire) {
+		return;
+	}
+	if (now < a->tmr_expire) { /* was moved while we came here */
+		timer_mod(a->timer, a->tmr_expire);
+		return;
+	}
+	lapic_timer_expired(a, now);
 }
 
 static void lapic_timer_restart(struct lapic *a)
@@ -223,6 +229,46 @@ void lapic_timer_rearm_locked(struct lapic *a)
 	} else if (a->tmr_expire) {
 		lapic_timer_arm(a, a->tmr_expire);
 	}
+}
+
+/* ---- the state leaves, and comes ---- */
+
+void lapic_timer_settle_locked(struct lapic *a)
+{
+	uint64_t now = clock_ns(CLOCK_VM);
+
+	if (a->tmr_expire && now >= a->tmr_expire) {
+		lapic_timer_expired(a, now);
+	}
+}
+
+void lapic_timer_stop_locked(struct lapic *a)
+{
+	lapic_timer_stop(a);
+	timer_del(a->timer);
+}
+
+void lapic_timer_import_locked(struct lapic *a, const struct x86_chip_lapic *s)
+{
+	uint32_t left = s->reg[LAPIC_REG_TMR_CUR];
+
+	a->tmr_init = s->reg[LAPIC_REG_TMR_INIT];
+	a->tmr_div = s->reg[LAPIC_REG_TMR_DIV] & 0x0b;
+	a->tmr_start = a->tmr_period = a->tsc_deadline = 0;
+	lapic_timer_stop(a);
+	if (lapic_timer_mode(a) == LVT_DEADLINE) {
+		a->tsc_deadline = s->tsc_deadline;
+		if (a->tsc_deadline) {
+			lapic_timer_deadline_check(a);
+		}
+		return;
+	}
+	if (!a->tmr_init || !left) {
+		return;
+	}
+	lapic_timer_restart(a);
+	lapic_timer_arm(a, a->tmr_start + ((uint64_t)MIN(left, a->tmr_init)
+					   << lapic_timer_shift(a)));
 }
 
 int lapic_timer_init(struct lapic *a, struct err *e)

@@ -88,7 +88,8 @@ void lapic_update_locked(struct lapic *a)
 	bool want, have = atomic_load(&a->vcpu->requests) & X86_REQ_HARD;
 
 	a->ppr = lapic_ppr_compute(a);
-	want = lapic_ready(a) >= 0 || lapic_ext_ready(a);
+	want = atomic_load_explicit(&a->set->away, memory_order_relaxed) ?
+		       a->lint0 : lapic_ready(a) >= 0 || lapic_ext_ready(a);
 	if (want && !have) {
 		vcpu_request(a->vcpu, X86_REQ_HARD);
 	} else if (!want && have) {
@@ -168,7 +169,7 @@ void lapic_lint0(void *lapic, unsigned n, int level)
 
 	(void)n;
 	LOCK_SCOPE(&a->lk);
-	rise = level && !a->lint0;
+	rise = level && !a->lint0 && !atomic_load(&a->set->away);
 	a->lint0 = level;
 	l = a->lvt[LVT_LINT0];
 	if (rise && lapic_on(a) && !(l & LVT_MASKED)) {
@@ -230,10 +231,8 @@ void lapic_eoi(struct lapic *a)
 		lapic_update_locked(a);
 	}
 	lk_release(&a->lk);
-	for (unsigned i = 0; level && i < ARRAY_LEN(s->ioapic); i++) {
-		if (s->ioapic[i]) {
-			ioapic_eoi(s->ioapic[i], (uint8_t)v);
-		}
+	if (level) {
+		s->eoi(s->ext_arg, (uint8_t)v);
 	}
 }
 
@@ -266,7 +265,7 @@ static uint64_t lapic_get_base(void *apic)
 	return ((struct lapic *)apic)->base;
 }
 
-static uint32_t lapic_x2_ldr(uint32_t id)
+uint32_t lapic_x2_ldr(uint32_t id)
 {
 	return (id >> 4) << 16 | BIT(id & 15);
 }
@@ -347,7 +346,7 @@ static uint8_t lapic_sipi_vector(void *apic)
 	return a->sipi_vector;
 }
 
-static const struct x86_apic_ops lapic_cpu_ops = {
+const struct x86_apic_ops lapic_cpu_ops = {
 	.get_vector = lapic_get_vector,
 	.get_tpr = lapic_get_cr8,
 	.set_tpr = lapic_set_cr8,

@@ -24,6 +24,7 @@ struct timer;
 struct vcpu;
 struct ioapic;
 struct loop;
+struct x86_chip_lapic;
 
 /* Count rate of the timer before its divider; CPUID 15H/40000010H must agree. */
 #define LAPIC_BUS_HZ 1000000000u
@@ -48,6 +49,9 @@ enum { LVT_ONE_SHOT = 0, LVT_PERIODIC = 1, LVT_DEADLINE = 2 };
 
 #define SVR_ENABLE    BIT(8)
 #define SVR_NO_EOI_BC BIT(12)
+
+#define LAPIC_ICR_WRITABLE 0x000ccfffu
+#define LAPIC_SVR_WRITABLE 0x000011ffu
 
 #define APICBASE_BSP  BIT(8)
 #define APICBASE_X2   BIT(10)
@@ -82,6 +86,9 @@ struct lapic {
 
 struct lapic_set {
 	struct vm *vm;
+	/* The accelerator's local APICs have the state: ours do nothing, but LINT0 still is
+	 * the PIC's request (X86_REQ_HARD of vCPU 0). Changes with all vCPUs outside. */
+	_Atomic bool away;
 	struct loop *loop; /* timers */
 	struct lapic *_Atomic *by_id; /* max_id + 1 entries */
 	uint32_t max_id;
@@ -90,6 +97,7 @@ struct lapic_set {
 	_Atomic unsigned rotate; /* lowest-priority ties */
 	struct ioapic *ioapic[2];
 	int (*ext_ack)(void *arg);
+	void (*eoi)(void *arg, uint8_t vector); /* of a level interrupt */
 	void *ext_arg;
 	struct mr mr;
 };
@@ -104,6 +112,8 @@ struct lapic_msg {
 /* lapic-bus.c [any thread] */
 void lapic_deliver(struct lapic_set *s, const struct lapic_msg *m);
 void lapic_send_icr(struct lapic *a, uint32_t lo, uint32_t dest);
+/* What the message is as an MSI. */
+struct msi_msg lapic_msg_as_msi(const struct lapic_msg *m);
 extern const struct msi_ops lapic_msi_ops; /* arg: struct lapic_set */
 void lapic_accept_mode(struct lapic *a, uint8_t mode, uint8_t vector, bool level);
 
@@ -111,6 +121,7 @@ void lapic_accept_mode(struct lapic *a, uint8_t mode, uint8_t vector, bool level
 struct lapic *lapic_create(struct lapic_set *s, struct vcpu *v, struct err *e);
 void lapic_lint0(void *lapic, unsigned n, int level); /* irq_fn */
 void lapic_nmi_button(struct lapic *a);
+uint32_t lapic_x2_ldr(uint32_t id);
 void lapic_accept_locked(struct lapic *a, uint8_t vector, bool level);
 void lapic_update_locked(struct lapic *a);
 void lapic_error_locked(struct lapic *a, uint32_t bit);
@@ -127,7 +138,15 @@ static inline bool lapic_on(const struct lapic *a)
 	return atomic_load_explicit(&a->base, memory_order_relaxed) & APICBASE_EN;
 }
 
+/* lapic-state.c: the state leaves (timer stopped, apic of the vCPU gone), and comes. */
+void lapic_chip_get(struct lapic *a, struct x86_chip_lapic *s);
+void lapic_chip_set(struct lapic *a, const struct x86_chip_lapic *s);
+/* From now on ours are the ones, whatever state they hold (a reset follows). */
+void lapic_come_back(struct lapic *a);
+
 /* lapic-regs.c */
+extern const uint32_t lapic_lvt_writable[LVT_N];
+extern const struct x86_apic_ops lapic_cpu_ops; /* lapic.c */
 extern const struct mr_ops lapic_mmio_ops; /* opaque: struct lapic_set */
 int lapic_msr_read(void *apic, uint32_t msr, uint64_t *v);
 int lapic_msr_write(void *apic, uint32_t msr, uint64_t v);
@@ -136,6 +155,9 @@ int lapic_msr_write(void *apic, uint32_t msr, uint64_t v);
 int lapic_timer_init(struct lapic *a, struct err *e) __must_check;
 void lapic_timer_reset_locked(struct lapic *a);
 void lapic_timer_rearm_locked(struct lapic *a); /* after a state load */
+void lapic_timer_settle_locked(struct lapic *a); /* what is due happens now */
+void lapic_timer_stop_locked(struct lapic *a);
+void lapic_timer_import_locked(struct lapic *a, const struct x86_chip_lapic *s);
 uint32_t lapic_timer_current_locked(const struct lapic *a);
 void lapic_timer_set_count_locked(struct lapic *a, uint32_t count);
 void lapic_timer_set_divide_locked(struct lapic *a, uint32_t reg);

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 
+#include "core/cpu/x86-chips.h"
 #include "core/device.h"
 #include "core/gmem.h"
 #include "core/vm.h"
@@ -318,6 +319,54 @@ static const struct mr_ops pic_elcr_ops = {
 	.max = 1,
 	.split = true,
 };
+
+/* ---- the state leaves, and comes ---- */
+
+void pic_chip_get(struct pic *p, struct x86_chip_pic *out)
+{
+	LOCK_SCOPE(&p->lk);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct pic_chip *c = &p->chip[i];
+
+		out[i] = (struct x86_chip_pic){
+			.irr = c->irr, .imr = c->imr, .isr = c->isr, .elcr = c->elcr,
+			.lines = c->lines, .base = c->base, .init = c->init,
+			.lowest = c->lowest, .need_icw4 = c->need_icw4, .single = c->single,
+			.auto_eoi = c->auto_eoi, .rotate_aeoi = c->rotate_aeoi,
+			.special_mask = c->special_mask, .special_nest = c->special_nest,
+			.read_isr = c->read_isr, .poll = c->poll,
+		};
+	}
+	p->out = false; /* and whoever has INTR drops it */
+}
+
+bool pic_chip_set(struct pic *p, const struct x86_chip_pic *in, uint16_t lines)
+{
+	struct pic_chip *m = &p->chip[PIC_MASTER];
+
+	LOCK_SCOPE(&p->lk);
+	for (unsigned i = 0; i < 2; i++) {
+		const struct x86_chip_pic *c = &in[i];
+
+		p->chip[i] = (struct pic_chip){
+			.irr = c->irr, .imr = c->imr, .isr = c->isr,
+			.elcr = c->elcr & pic_elcr_mask[i], .lines = (uint8_t)(lines >> 8 * i),
+			.base = c->base & 0xf8, .init = MIN(c->init, 4),
+			.lowest = c->lowest & 7, .need_icw4 = c->need_icw4, .single = c->single,
+			.auto_eoi = c->auto_eoi, .rotate_aeoi = c->rotate_aeoi,
+			.special_mask = c->special_mask, .special_nest = c->special_nest,
+			.read_isr = c->read_isr, .poll = c->poll,
+		};
+		/* Levels are what the lines say. */
+		p->chip[i].irr = (p->chip[i].irr & (uint8_t)~p->chip[i].elcr) |
+				 (p->chip[i].lines & p->chip[i].elcr);
+	}
+	/* The cascade is a level to us, whatever it was to the other side. */
+	m->lines &= (uint8_t)~BIT(PIC_CASCADE);
+	pic_chip_line(m, PIC_CASCADE, pic_pending(&p->chip[PIC_SLAVE], false) >= 0);
+	p->out = pic_pending(m, true) >= 0;
+	return p->out;
+}
 
 static void pic_reset(struct device *d)
 {

@@ -16,6 +16,7 @@
 #include <errno.h>
 
 #include "core/clock.h"
+#include "core/cpu/x86-chips.h"
 #include "core/device.h"
 #include "core/gmem.h"
 #include "core/vm.h"
@@ -40,6 +41,7 @@ struct pit {
 	struct device dev;
 	struct irq irq;
 	bool irq_on, level;
+	bool away; /* the accelerator's PIT has the state */
 	struct timer *timer;
 	struct pit_channel ch[PIT_CHANNELS];
 	bool speaker_data;
@@ -152,14 +154,12 @@ static void pit_update_irq(struct pit *p)
 	}
 }
 
-static void pit_fire(void *opaque)
+static void pit_fire_locked(struct pit *p)
 {
-	struct pit *p = opaque;
 	struct pit_channel *c = &p->ch[0];
 	uint64_t now = clock_ns(CLOCK_VM), next;
 	uint64_t period = c->mode == 2 || c->mode == 3 ? pit_ns(c->count) : 0;
 
-	LOCK_SCOPE(&p->dev.lk);
 	if (p->ch[0].mode == 2 && c->loaded && c->gate) {
 		/* The low part is one tick: no need to wake twice. Its end is the interrupt. */
 		uint64_t t = pit_elapsed(c, now);
@@ -182,6 +182,16 @@ static void pit_fire(void *opaque)
 		next = now + PIT_MIN_PERIOD_NS;
 	}
 	timer_mod(p->timer, next);
+}
+
+static void pit_fire(void *opaque)
+{
+	struct pit *p = opaque;
+
+	LOCK_SCOPE(&p->dev.lk);
+	if (!p->away) {
+		pit_fire_locked(p);
+	}
 }
 
 static void pit_load(struct pit *p, unsigned n, uint32_t val)
@@ -366,6 +376,11 @@ void pit_irq_enable(struct pit *p, bool on)
 	if (on == p->irq_on) {
 		return;
 	}
+	if (p->away) {
+		p->irq_on = on;
+		p->dev.vm->hv_chips->pit_irq_enable(p->dev.vm, on);
+		return;
+	}
 	if (!on) {
 		irq_lower(&p->irq);
 	}
@@ -390,6 +405,93 @@ static void pit_reset(struct device *d)
 	timer_del(p->timer);
 	pit_drive(p, false);
 }
+
+/* ---- the state leaves, and comes ---- */
+
+static void pit_channel_get(const struct pit_channel *c, struct x86_chip_pit_channel *s,
+			    uint64_t now)
+{
+	*s = (struct x86_chip_pit_channel){
+		.count = c->count, .mode = c->mode, .rw = c->rw, .gate = c->gate, .bcd = c->bcd,
+		.loaded = c->loaded, .fresh = !c->loaded && !c->null_count,
+		.ticks = pit_elapsed(c, now), .ticks_known = true,
+		.write_low = c->write_low, .write_high = c->write_high,
+		.read_high = c->read_high, .latch_n = c->latch_count_n, .latched = c->latched,
+		.status_latched = c->status_latched, .status = c->status,
+	};
+}
+
+static void pit_channel_set(struct pit_channel *c, const struct x86_chip_pit_channel *s,
+			    uint64_t now)
+{
+	uint64_t ago = s->ticks_known ? pit_ns(MIN(s->ticks, UINT64_C(1) << 40)) : 0;
+
+	*c = (struct pit_channel){
+		.count = s->count && s->count <= 0x10000 ? s->count : 0x10000,
+		.mode = MIN(s->mode, 5), .rw = s->rw & 3, .gate = s->gate, .bcd = s->bcd,
+		.loaded = s->loaded, .null_count = !s->loaded && !s->fresh, .start = now > ago ? now - ago : 0,
+		.write_low = s->write_low, .write_high = s->write_high,
+		.read_high = s->read_high, .latch_count_n = MIN(s->latch_n, 2),
+		.latched = s->latched, .status_latched = s->status_latched, .status = s->status,
+	};
+}
+
+static void pit_chip_get(void *pit, struct x86_chip_pit *s)
+{
+	struct pit *p = pit;
+	uint64_t now = clock_ns(CLOCK_VM);
+
+	LOCK_SCOPE(&p->dev.lk);
+	if (timer_pending(p->timer) && timer_expire_ns(p->timer) <= now) {
+		pit_fire_locked(p); /* an edge is due */
+	}
+	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
+		pit_channel_get(&p->ch[i], &s->ch[i], now);
+	}
+	s->speaker_data = p->speaker_data;
+	s->irq_off = !p->irq_on;
+	timer_del(p->timer);
+	pit_drive(p, false);
+	p->away = true;
+}
+
+static void pit_chip_set(void *pit, const struct x86_chip_pit *s, const struct irq *quiet)
+{
+	struct pit *p = pit;
+	uint64_t now = clock_ns(CLOCK_VM), next;
+
+	LOCK_SCOPE(&p->dev.lk);
+	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
+		pit_channel_set(&p->ch[i], &s->ch[i], now);
+	}
+	p->speaker_data = s->speaker_data;
+	p->irq_on = !s->irq_off;
+	p->away = false;
+	p->level = pit_output(&p->ch[0], now);
+	if (p->irq_on) {
+		irq_set(quiet, p->level);
+	}
+	next = pit_next_edge(&p->ch[0], now);
+	if (next) {
+		timer_mod(p->timer, next);
+	} else {
+		timer_del(p->timer);
+	}
+}
+
+static void pit_chip_come_back(void *pit)
+{
+	struct pit *p = pit;
+
+	LOCK_SCOPE(&p->dev.lk);
+	p->away = false;
+}
+
+const struct x86_pit_ops pit_chip_ops = {
+	.get = pit_chip_get,
+	.set = pit_chip_set,
+	.come_back = pit_chip_come_back,
+};
 
 static int pit_realize(struct device *d, struct err *e)
 {

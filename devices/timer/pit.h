@@ -8,6 +8,7 @@
 #include "base/err.h"
 #include "core/irq.h"
 
+struct x86_pit_ops;
 struct vm;
 struct pit;
 
@@ -17,5 +18,7 @@ struct pit;
 struct pit *pit_create(struct vm *vm, const struct irq *irq, struct err *e);
 /* HPET legacy replacement takes the line away from channel 0. [any thread] */
 void pit_irq_enable(struct pit *p, bool on);
+/* Its state as others have it, for irqchip_x86_add_pit(). */
+extern const struct x86_pit_ops pit_chip_ops;
 
 #endif

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include <check.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,13 +75,15 @@ END_TEST
 
 START_TEST(test_cli_drive)
 {
+	unsigned used = 1;
+	struct cli_drive_env env = { "virtio-blk-pci", false, &used };
 	struct cli_drive d;
 	struct opt *o;
 	struct err e = ERR_INIT;
 
 	ck_assert_int_eq(opt_parse(&o, "file=/x/a,,b.img,id=hd0,cache=none,readonly=on,serial=S", NULL,
 				   &e), 0);
-	ck_assert_msg(cli_drive(o, 0, "virtio-blk-pci", &d, &e) == 0, "%s", e.text);
+	ck_assert_msg(cli_drive(o, 0, &env, &d, &e) == 0, "%s", e.text);
 	ck_assert_str_eq(opt_get_str(d.node, "node-name", ""), "hd0");
 	ck_assert_str_eq(opt_get_str(d.node, "file.filename", ""), "/x/a,b.img");
 	ck_assert_str_eq(opt_get_str(d.device, "drive", ""), "hd0");
@@ -89,11 +92,30 @@ START_TEST(test_cli_drive)
 	opt_free(d.node);
 	opt_free(d.device);
 	ck_assert_int_eq(opt_parse(&o, "file=a,bogus=1", NULL, &e), 0);
-	ck_assert_int_lt(cli_drive(o, 0, "virtio-blk-pci", &d, &e), 0);
+	ck_assert_int_lt(cli_drive(o, 0, &env, &d, &e), 0);
 	ck_assert_ptr_nonnull(strstr(e.text, "bogus"));
 	opt_free(o);
 	opt_free(d.node);
 	opt_free(d.device);
+	/* A board with IDE: the first free place, or the one that is named, once. */
+	env.ide = true;
+	ck_assert_int_eq(opt_parse(&o, "file=a", NULL, &e), 0);
+	ck_assert_int_eq(cli_drive(o, 0, &env, &d, &e), 0);
+	ck_assert_str_eq(opt_get_str(d.device, "driver", ""), "ide-hd");
+	ck_assert_str_eq(opt_get_str(d.device, "bus", ""), "ide.0");
+	ck_assert_str_eq(opt_get_str(d.device, "unit", ""), "1");
+	opt_free(o);
+	opt_free(d.node);
+	opt_free(d.device);
+	ck_assert_int_eq(opt_parse(&o, "if=ide,media=cdrom,index=2", NULL, &e), 0);
+	ck_assert_int_eq(cli_drive(o, 0, &env, &d, &e), 0);
+	ck_assert(!d.node && !opt_has(d.device, "drive"));
+	ck_assert_str_eq(opt_get_str(d.device, "driver", ""), "ide-cd");
+	opt_free(d.device);
+	ck_assert_int_eq(cli_drive(o, 0, &env, &d, &e), -EBUSY);
+	opt_free(o);
+	opt_free(d.device);
+	ck_assert_uint_eq(used, 7);
 }
 END_TEST
 

@@ -14,6 +14,13 @@ tests_unit_kvmbad_SOURCES = tests/unit/kvmbad_test.c tests/unit/kvmfake.c tests/
 tests_unit_kvmbad_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_kvmbad_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl -Wl,--wrap=open
 tests_unit_kvmbad_LDADD = $(tests_unit_kvm_LDADD)
+
+check_PROGRAMS += tests/unit/kvmvm
+TESTS += tests/unit/kvmvm
+tests_unit_kvmvm_SOURCES = tests/unit/kvmvm_test.c tests/unit/guestvm.h tests/unit/unit.h
+nodist_tests_unit_kvmvm_SOURCES = devices/devtable.c
+tests_unit_kvmvm_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_kvmvm_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
 endif
 endif
 endif

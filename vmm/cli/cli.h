@@ -35,11 +35,16 @@ void cli_help(void);
 
 /* -drive, -hda, -cdrom ... : makes the -blockdev dicts and the -device dict (or NULL). */
 struct cli_drive {
-	struct opt *node;	/* format over protocol, one nested dict */
+	struct opt *node;	/* format over protocol, one nested dict; NULL: an empty CD-ROM */
 	struct opt *device;	/* NULL for if=none */
 };
-int cli_drive(struct opt *drive, unsigned n, const char *blk_driver, struct cli_drive *out,
-	      struct err *e) __must_check;
+struct cli_drive_env {
+	const char *blk_driver; /* of if=virtio */
+	bool ide;		/* the board has IDE: what if= is without a value */
+	unsigned *ide_used;	/* bit n: drive n (channel n/2, unit n%2) is taken */
+};
+int cli_drive(struct opt *drive, unsigned n, const struct cli_drive_env *env,
+	      struct cli_drive *out, struct err *e) __must_check;
 /* -nic, -net: a netdev dict and a device dict; both NULL for "none". */
 struct cli_nic {
 	struct opt *netdev, *device;

@@ -6,7 +6,7 @@
  *
  * A drive's node takes the drive's id as its node-name, so that drive=ID finds it.
  *
- * Known gaps: if=ide, scsi, floppy, pflash, sd; -drive without format= probes nothing:
+ * Known gaps: if=scsi, floppy, pflash, sd; -drive without format= probes nothing:
  * the format is raw unless the name ends in .qcow2.
  */
 #include "config.h"
@@ -70,27 +70,69 @@ static bool cli_ends_with(const char *s, const char *end)
 	return a >= b && strcmp(s + a - b, end) == 0;
 }
 
-static int cli_drive_device(struct opt *d, const char *id, const char *blk_driver,
-			    struct cli_drive *out, struct err *e)
+/* index= counts through the channels; bus= and unit= name one; else the first free. */
+static int cli_drive_ide(struct opt *d, const struct cli_drive_env *env, bool cdrom,
+			 struct cli_drive *out, struct err *e)
 {
-	const char *bus = opt_get_str(d, "if", "virtio");
+	uint64_t index = 0, bus = 0, unit = 0;
+	char name[16];
+	int r = opt_get_u64(d, "index", 0, &index, e);
+
+	r = r < 0 ? r : opt_get_u64(d, "bus", 0, &bus, e);
+	r = r < 0 ? r : opt_get_u64(d, "unit", 0, &unit, e);
+	if (r < 0) {
+		return r;
+	}
+	if (opt_has(d, "bus") || opt_has(d, "unit")) {
+		index = bus < 2 && unit < 2 ? bus * 2 + unit : 4;
+	} else if (!opt_has(d, "index")) {
+		while (index < 4 && (*env->ide_used & BIT(index))) {
+			index++;
+		}
+	}
+	if (index > 3) {
+		return err_set(e, -EINVAL, "-drive: IDE has places for four drives (index 0 to 3)");
+	}
+	if (*env->ide_used & BIT(index)) {
+		return err_set(e, -EBUSY, "-drive: IDE drive %u is there already", (unsigned)index);
+	}
+	*env->ide_used |= BIT(index);
+	snprintf(name, sizeof(name), "ide.%u", (unsigned)index / 2);
+	opt_put_str(out->device, "driver", cdrom ? "ide-cd" : "ide-hd");
+	opt_put_str(out->device, "bus", name);
+	opt_put_int(out->device, "unit", (int)index % 2);
+	return 0;
+}
+
+static int cli_drive_device(struct opt *d, const char *id, const struct cli_drive_env *env,
+			    bool cdrom, struct cli_drive *out, struct err *e)
+{
+	const char *bus = opt_get_str(d, "if", env->ide ? "ide" : "virtio");
+	int r = 0;
 
 	if (strcmp(bus, "none") == 0) {
 		return 0;
 	}
-	if (strcmp(bus, "virtio") != 0) {
-		return err_set(e, -ENOTSUP, "not supported: -drive if=%s (virtio and none are)", bus);
+	if (strcmp(bus, "virtio") != 0 && (strcmp(bus, "ide") != 0 || !env->ide)) {
+		return err_set(e, -ENOTSUP, "not supported: -drive if=%s (virtio and none are%s)", bus,
+			       env->ide ? ", and ide" : "; machine 'pc' has ide");
 	}
 	out->device = opt_new_dict();
-	opt_put_str(out->device, "driver", blk_driver);
-	opt_put_str(out->device, "drive", id);
+	if (strcmp(bus, "ide") == 0) {
+		r = cli_drive_ide(d, env, cdrom, out, e);
+	} else {
+		opt_put_str(out->device, "driver", env->blk_driver);
+	}
+	if (opt_has(d, "file")) {
+		opt_put_str(out->device, "drive", id);
+	}
 	cli_move(d, "serial", out->device, "serial");
 	cli_move(d, "bootindex", out->device, "bootindex");
-	return 0;
+	return r;
 }
 
-int cli_drive(struct opt *d, unsigned n, const char *blk_driver, struct cli_drive *out,
-	      struct err *e)
+int cli_drive(struct opt *d, unsigned n, const struct cli_drive_env *env,
+	      struct cli_drive *out, struct err *e)
 {
 	const char *file = opt_get_str(d, "file", NULL), *format, *id;
 	struct opt *proto, *node;
@@ -99,12 +141,12 @@ int cli_drive(struct opt *d, unsigned n, const char *blk_driver, struct cli_driv
 	int r;
 
 	memset(out, 0, sizeof(*out));
-	if (!file) {
+	cdrom = strcmp(opt_get_str(d, "media", "disk"), "cdrom") == 0;
+	if (!file && !(cdrom && env->ide)) {
 		return err_set(e, -EINVAL, "-drive needs file=");
 	}
 	snprintf(name, sizeof(name), "drive%u", n);
 	id = opt_get_str(d, "id", name);
-	cdrom = strcmp(opt_get_str(d, "media", "disk"), "cdrom") == 0;
 	(void)opt_get(d, "index");
 	r = opt_get_bool(d, opt_has(d, "read-only") ? "read-only" : "readonly", cdrom, &ro, e);
 	if (r < 0) {
@@ -118,11 +160,11 @@ int cli_drive(struct opt *d, unsigned n, const char *blk_driver, struct cli_driv
 			return r < 0 ? r : err_set(e, -ENOTSUP, "not supported: -drive snapshot=on");
 		}
 	}
-	format = opt_get_str(d, "format", cli_ends_with(file, ".qcow2") ? "qcow2" : "raw");
-	r = cli_drive_device(d, id, blk_driver, out, e);
-	if (r < 0) {
-		return r;
+	r = cli_drive_device(d, id, env, cdrom, out, e);
+	if (r < 0 || !file) {
+		return r < 0 ? r : opt_check_unused(d, "-drive", e);
 	}
+	format = opt_get_str(d, "format", cli_ends_with(file, ".qcow2") ? "qcow2" : "raw");
 	proto = opt_new_dict();
 	opt_put_str(proto, "driver", strncmp(file, "/dev/", 5) == 0 ? "host_device" : "file");
 	opt_put_str(proto, "filename", strncmp(file, "file:", 5) == 0 ? file + 5 : file);

@@ -75,19 +75,19 @@ static const struct cli_option cli_options[] = {
 	{ "append", CLI_TEXT, "append", NULL, NULL, "TEXT", "its command line" },
 	{ "dtb", CLI_TEXT, "dtb", NULL, NULL, "FILE", "device tree" },
 	{ "bios", CLI_TEXT, "bios", NULL, NULL, "FILE", "firmware image" },
-	{ "boot", CLI_DICT, "boot", "order", NULL, "", NULL },
+	{ "boot", CLI_DICT, "boot", "order", NULL, "[order=]LETTERS[,once=LETTERS][,strict=on|off]", "what firmware boots: c disk, d CD, n network" },
 	{ "fw_cfg", CLI_LIST, "fw_cfg", "name", NULL, "[name=]NAME,file=FILE|string=TEXT", "item of the firmware configuration device" },
 	{ "smbios", CLI_LIST, "smbios", NULL, NULL, "type=N[,field=value...]", "SMBIOS fields (types 0, 1, 3, 11)" },
 	{ "option-rom", CLI_NO_ARG, NULL, NULL, NULL, "", NULL },
 	{ "acpitable", CLI_NO_ARG, NULL, NULL, NULL, "", NULL },
 
-	{ "drive", CLI_LIST, "drive", NULL, cli_drive_help, "file=FILE[,if=virtio|none][,format=][,id=][,readonly=]", "disk with its device" },
+	{ "drive", CLI_LIST, "drive", NULL, cli_drive_help, "file=FILE[,if=ide|virtio|none][,format=][,id=][,readonly=]", "disk with its device" },
 	{ "blockdev", CLI_LIST, "blockdev", "driver", NULL, "[driver=]NAME,node-name=ID[,...]", "block node" },
 	{ "hda", CLI_SHORT_ARG, "drive", "index=0,media=disk,file=%s", NULL, "FILE", NULL },
 	{ "hdb", CLI_SHORT_ARG, "drive", "index=1,media=disk,file=%s", NULL, "FILE", NULL },
 	{ "hdc", CLI_SHORT_ARG, "drive", "index=2,media=disk,file=%s", NULL, "FILE", NULL },
 	{ "hdd", CLI_SHORT_ARG, "drive", "index=3,media=disk,file=%s", NULL, "FILE", NULL },
-	{ "cdrom", CLI_SHORT_ARG, "drive", "media=cdrom,readonly=on,file=%s", NULL, "FILE", NULL },
+	{ "cdrom", CLI_SHORT_ARG, "drive", "index=2,media=cdrom,readonly=on,file=%s", NULL, "FILE", NULL },
 	{ "snapshot", CLI_NO, NULL, NULL, NULL, "", NULL },
 	{ "pflash", CLI_NO_ARG, NULL, NULL, NULL, "", NULL },
 
@@ -183,7 +183,7 @@ static void cli_log_help(void)
 
 static void cli_drive_help(void)
 {
-	printf("-drive file=FILE[,if=virtio|none][,format=raw|qcow2][,id=ID][,readonly=on|off]\n"
+	printf("-drive file=FILE[,if=ide|virtio|none][,format=raw|qcow2][,id=ID][,readonly=on|off]\n"
 	       "       [,cache=none|writeback|writethrough|directsync|unsafe][,aio=...][,discard=...]\n"
 	       "       [,serial=TEXT][,index=N][,media=disk|cdrom]\n");
 }

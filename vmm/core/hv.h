@@ -36,6 +36,24 @@ enum vcpu_exit {
 	VCPU_EXIT_ERROR,    /* internal error: the VM pauses for inspection */
 };
 
+/* Interrupt controllers of an accelerator: vm->hv_chips, set by create_irqchip. */
+struct hv_chips {
+	unsigned has; /* X86_CHIP_* (core/cpu/x86-chips.h) */
+	/*
+	 * The state of the chips in s->has. Every vCPU is out of guest code, no line moves
+	 * and no MSI is sent meanwhile. get leaves their timers stopped. set comes without
+	 * X86_CHIP_PIT, and for it alone, as the last.
+	 */
+	int (*set)(struct vm *vm, const struct x86_chips *s, struct err *e);
+	int (*get)(struct vm *vm, struct x86_chips *s, struct err *e);
+	/* Split chips: what the IOAPIC pins in `valid` send: level-triggered ones, so that
+	 * the hypervisor tells of their EOI (vm->chips_eoi). */
+	void (*ioapic_routes)(struct vm *vm, const struct msi_msg *pin, uint32_t valid);
+	/* HPET legacy replacement takes the line from the hypervisor's PIT. */
+	void (*pit_irq_enable)(struct vm *vm, bool on);
+	const struct msi_ops *msi; /* arg: vm */
+};
+
 struct hv_ops {
 	const char *name; /* "tcg", "kvm", "xen" */
 	/* 0 when usable here; else why not and what to do. No side effects. */
@@ -61,18 +79,7 @@ struct hv_ops {
 		/* 0: the hypervisor has chips, vm->hv_chips says which; 1: it has none. The
 		 * user-space ones exist all the same and own the state at first. */
 		int (*create_irqchip)(struct vm *vm, bool split, struct err *e);
-		/* Chips' state, those of vm->hv_chips (core/cpu/x86-chips.h). Every vCPU is out
-		 * of guest code, no line moves and no MSI is sent meanwhile. get leaves timers
-		 * of these chips stopped. */
-		int (*chips_set)(struct vm *vm, const struct x86_chips *s, struct err *e);
-		int (*chips_get)(struct vm *vm, struct x86_chips *s, struct err *e);
-		/* Split chips: what an IOAPIC pin sends if it is level-triggered, so that the
-		 * hypervisor tells of its EOI; NULL: nothing. */
-		void (*ioapic_route)(struct vm *vm, unsigned pin, const struct msi_msg *m);
-		/* HPET legacy replacement takes the line from the hypervisor's PIT. */
-		void (*pit_irq_enable)(struct vm *vm, bool on);
 		void (*set_gsi)(struct vm *vm, unsigned gsi, int level);
-		const struct msi_ops *msi;
 		int (*irqfd)(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
 		int (*ioeventfd)(struct vm *vm, int eventfd, uint64_t addr, unsigned len,
 				 bool match, uint64_t data, bool pio, bool add);

@@ -119,6 +119,7 @@ struct vm {
 	struct mr mem_root, io_root;
 	uint64_t ram_size;
 	struct msi_sink msi;
+	const void *irqchip;	/* aarch64, riscv64 boards: see core/cpu/irqchips.h */
 	/*
 	 * Interrupt controllers (x86; registered by devices/irqchip, NULL on other boards).
 	 * chips_move makes the accelerator's own chips take over (to_hv), or the user-space
@@ -133,8 +134,10 @@ struct vm {
 	void (*chips_reset)(struct vm *vm, bool done); /* vm_reset: before, and after */
 	int (*chips_ext_ack)(struct vm *vm);   /* INTA to the user-space PIC: vector or -1 */
 	void (*chips_eoi)(struct vm *vm, uint8_t vector); /* to the user-space IOAPICs */
-	unsigned hv_chips;	  /* X86_CHIP_* that the accelerator has */
-	_Atomic bool chips_in_hv; /* it owns them now */
+	/* An eventfd that moves a line [control], with resamplefd (or -1) told of its EOI. */
+	int (*chips_line_fd)(struct vm *vm, int fd, int resamplefd, unsigned gsi, bool add);
+	const struct hv_chips *hv_chips; /* the accelerator's own; NULL: none */
+	_Atomic bool chips_in_hv;	 /* they own the state now */
 	void *chips;		  /* devices/irqchip's own */
 	struct vcpu **vcpus;
 	unsigned n_vcpus, max_vcpus;

@@ -22,9 +22,11 @@
 
 #include "base/bytes.h"
 #include "core/vm.h"
+#include "devices/block/ide-piix3.h"
 #include "devices/bus/isa-piix3.h"
 #include "devices/bus/pci-i440fx.h"
 #include "devices/fw/piix4-pm.h"
+#include "devices/timer/rtc.h"
 #include "machine/pc.h"
 
 enum { I440FX_LOW_ALL = 0xe0000000u, I440FX_LOW_SPLIT = 0xc0000000u };
@@ -34,6 +36,7 @@ struct i440fx_board {
 	struct pci_host *host;
 	struct i440fx *bridge;
 	struct piix3 *piix3;
+	struct device *ide;
 	struct piix4_pm *pm;
 	struct pci_windows win;
 };
@@ -61,7 +64,8 @@ static int i440fx_build_pci(struct machine *m, struct i440fx_board *b, struct er
 	b->host = pci_host_create(m->vm, &hc, e);
 	b->bridge = b->host ? i440fx_create(b->host, &fc, e) : NULL;
 	b->piix3 = b->bridge ? piix3_create(b->host, b->pc.irq->gsi, e) : NULL;
-	b->pm = b->piix3 ? piix4_pm_create(b->host, &pc, e) : NULL;
+	b->ide = b->piix3 ? piix3_ide_create(b->host, b->pc.irq->gsi, e) : NULL;
+	b->pm = b->ide ? piix4_pm_create(b->host, &pc, e) : NULL;
 	if (!b->pm) {
 		return -EINVAL;
 	}
@@ -125,6 +129,7 @@ static void i440fx_firmware(struct machine *m)
 		pci_config_write(&b->piix3->pci, PIIX3_PIRQRC + i, pc_pirq_route[i], 1);
 	}
 	pc_legacy_elcr(m);
+	piix3_ide_enable(b->ide);
 	pci_setup(b->host, &b->win);
 	pci_config_write(&b->pm->pci, PCI_INT_LINE, PIIX4_SCI_IRQ, 1);
 }
@@ -136,14 +141,17 @@ static int i440fx_finish(struct machine *m, struct err *e)
 	};
 	struct i440fx_board *b = m->board;
 	struct acpi_desc d = pc_legacy_acpi(m);
+	int r;
 
 	d.pm_io = PIIX4_PM_BASE;
 	d.gpe0_io = PIIX4_PM_BASE + acpi_pm_piix4.gpe0;
 	d.gpe0_len = 2 * acpi_pm_piix4.gpe_half;
 	b->win = pc_legacy_windows(m, i440fx_mem_start(m));
 	i440fx_dsdt(m, b);
+	rtc_set_cmos(b->pc.legacy.rtc, 0x39, piix3_ide_translation(b->ide));
 	b->pc.firmware = i440fx_firmware;
-	return pc_finish(m, &d, extra, ARRAY_LEN(extra), e);
+	r = pc_boot_order(m, e);
+	return r < 0 ? r : pc_finish(m, &d, extra, ARRAY_LEN(extra), e);
 }
 
 static const char *const i440fx_aliases[] = { "pc-i440fx-*", NULL };
@@ -157,6 +165,7 @@ const struct machine_class machine_pc = {
 	.default_cpu = "max",
 	.blk_driver = "virtio-blk-pci",
 	.net_driver = "virtio-net-pci",
+	.has_ide = true,
 	.max_cpus = 254,
 	.default_ram = 512 << 20,
 	.build = i440fx_build,

@@ -11,6 +11,7 @@ libmachine_a_SOURCES = \
 	%D%/i440fx.c \
 	%D%/microvm.c \
 	%D%/pc.c %D%/pc.h \
+	%D%/pc-bootorder.c \
 	%D%/pc-legacy.c \
 	%D%/pci-setup.c \
 	%D%/q35.c \

@@ -38,6 +38,7 @@ struct machine_cfg {
 	struct chardev *serial[MACHINE_SERIALS];
 	struct opt *smbios; /* list of dicts, or NULL */
 	struct opt *fw_cfg; /* list of dicts, or NULL */
+	struct opt *boot;   /* -boot, or NULL */
 	int64_t rtc_base_s; /* INT64_MIN: now */
 	bool rtc_localtime;
 };
@@ -49,6 +50,7 @@ struct machine_class {
 	const char *ram_id;	    /* default id of the RAM backend */
 	const char *default_cpu;
 	const char *blk_driver, *net_driver; /* what if=virtio and -nic become */
+	bool has_ide; /* drives are IDE drives unless -drive says otherwise */
 	unsigned max_cpus;
 	uint64_t default_ram;
 	bool is_default, no_cpus;

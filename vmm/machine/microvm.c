@@ -117,8 +117,13 @@ static int microvm_build_legacy(struct machine *m, struct microvm *v, struct err
 	if (!v->isa) {
 		return err_set(e, -ENOMEM, "out of memory");
 	}
-	if (v->pit && !pit_create(m->vm, &v->pc.irq->gsi[0], e)) {
-		return -EINVAL;
+	if (v->pit) {
+		struct pit *pit = pit_create(m->vm, &v->pc.irq->gsi[0], e);
+
+		if (!pit) {
+			return -EINVAL;
+		}
+		irqchip_x86_add_pit(v->pc.irq, &pit_chip_ops, pit);
 	}
 	if (v->rtc) {
 		struct rtc *rtc = rtc_create(m->vm, &rc, e);

@@ -59,6 +59,7 @@ static int pc_legacy_timers(struct machine *m, struct err *e)
 	if (!l->rtc) {
 		return -EINVAL;
 	}
+	irqchip_x86_add_pit(pc->irq, &pit_chip_ops, l->pit);
 	rtc_set_memory(l->rtc, m->low_size, m->high_size);
 	rtc_set_cmos(l->rtc, 0x5f, m->cfg.cpus - 1);
 	if (l->has_hpet) {

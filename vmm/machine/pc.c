@@ -206,6 +206,7 @@ static void pc_reset(void *opaque)
 	struct err e = ERR_INIT;
 
 	if (!pc_direct(m)) {
+		pc_boot_order_reset(pc);
 		return;
 	}
 	if (pc->firmware) {

@@ -30,6 +30,7 @@ struct pc_legacy {
 	struct hpet *hpet;
 	struct i8042 *i8042;
 	bool has_hpet, has_i8042;
+	const char *boot_order, *boot_once; /* letters of -boot; once: until the first reset */
 };
 
 struct pc {
@@ -84,6 +85,9 @@ int pc_legacy_build(struct machine *m, struct err *e) __must_check;
 extern const uint8_t pc_pirq_route[8]; /* ISA interrupts of PIRQA..H as firmware sets them */
 void pc_legacy_elcr(struct machine *m); /* ... and their trigger mode */
 struct pci_windows pc_legacy_windows(const struct machine *m, uint64_t mem);
+/* -boot and bootindex, for firmware: pc-bootorder.c. Devices are all there. */
+int pc_boot_order(struct machine *m, struct err *e) __must_check;
+void pc_boot_order_reset(struct pc *pc);
 struct acpi_desc pc_legacy_acpi(const struct machine *m);
 void pc_aml_prt(struct aml *a, unsigned (*gsi)(unsigned slot, unsigned pin));
 void pc_aml_pci_crs(struct aml *a, const struct pci_windows *w);

@@ -182,6 +182,7 @@ static int q35_finish(struct machine *m, struct err *e)
 	};
 	struct q35 *q = m->board;
 	struct acpi_desc d = pc_legacy_acpi(m);
+	int r;
 
 	d.pm_io = ICH9_PMBASE;
 	d.gpe0_io = ICH9_PMBASE + ICH9_GPE0;
@@ -191,7 +192,8 @@ static int q35_finish(struct machine *m, struct err *e)
 	q->win = pc_legacy_windows(m, Q35_MEM);
 	q35_dsdt(m, q);
 	q->pc.firmware = q35_firmware;
-	return pc_finish(m, &d, extra, ARRAY_LEN(extra), e);
+	r = pc_boot_order(m, e);
+	return r < 0 ? r : pc_finish(m, &d, extra, ARRAY_LEN(extra), e);
 }
 
 static const char *const q35_aliases[] = { "pc-q35-*", NULL };

@@ -146,11 +146,13 @@ static int build_device(struct build *b, struct opt *o, struct err *e)
 
 static int build_drive(struct build *b, struct opt *o, struct err *e)
 {
+	struct cli_drive_env env = { b->machine->cls->blk_driver, b->machine->cls->has_ide,
+				     &b->ide_used };
 	struct cli_drive d;
 	struct blk_node *n;
-	int r = cli_drive(o, b->n_drive++, b->machine->cls->blk_driver, &d, e);
+	int r = cli_drive(o, b->n_drive++, &env, &d, e);
 
-	if (r >= 0) {
+	if (r >= 0 && d.node) {
 		r = blk_node_add(d.node, &n, e);
 	}
 	if (r >= 0 && d.device) {
@@ -490,6 +492,7 @@ static int build_settings(struct build *b, const struct machine_class *cls,
 		.bios = opt_get_str(b->tree, "bios", NULL),
 		.smbios = opt_get(b->tree, "smbios"),
 		.fw_cfg = opt_get(b->tree, "fw_cfg"),
+		.boot = opt_get(b->tree, "boot"),
 	};
 	if (cfg->append && !cfg->kernel) {
 		return err_set(e, -EINVAL, "-append needs -kernel");

@@ -22,6 +22,7 @@ struct build {
 	const struct hv_ops *hv;
 	struct opt *hv_opts;	/* borrowed from the tree, or NULL */
 	unsigned n_serial, n_drive, n_nic, n_mon;
+	unsigned ide_used; /* cli_drive_env */
 	bool nodefaults, nographic;
 };
 

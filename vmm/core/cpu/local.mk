@@ -9,6 +9,7 @@ libcpu_a_SOURCES = \
 	%D%/arm64.c \
 	%D%/arm64.h \
 	%D%/fields.h \
+	%D%/irqchips.h \
 	%D%/riscv64-fields.c \
 	%D%/riscv64-internal.h \
 	%D%/riscv64-mmu.c \

@@ -18,6 +18,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct irq;
+
 enum { X86_IOAPIC_PINS = 24, X86_PIC_PINS = 16, X86_PIT_CHANNELS = 3 };
 
 /* Which chips an accelerator has (vm->hv_chips), and which a struct x86_chips holds. */
@@ -83,6 +85,7 @@ struct x86_chip_pit_channel {
 	uint8_t mode, rw;  /* rw: 1 low, 2 high, 3 both */
 	bool gate, bcd;
 	bool loaded;	   /* a count was written since the mode was */
+	bool fresh;	   /* no mode was written since reset */
 	uint64_t ticks;	   /* of 1.193182 MHz since it was loaded */
 	bool ticks_known;  /* false: an accelerator that does not say */
 	uint8_t write_low; /* first byte of a count, when write_high */
@@ -97,6 +100,16 @@ struct x86_chip_pit {
 	struct x86_chip_pit_channel ch[X86_PIT_CHANNELS];
 	bool speaker_data;
 	bool irq_off; /* HPET's legacy replacement has taken the line */
+};
+
+/* The PIT belongs to the controllers: accelerators have it along with them. */
+struct x86_pit_ops {
+	/* The state leaves: the line falls, the timer stops. */
+	void (*get)(void *pit, struct x86_chip_pit *s);
+	/* It comes. The output's level is told to `quiet`: it is no edge. */
+	void (*set)(void *pit, const struct x86_chip_pit *s, const struct irq *quiet);
+	/* The hypervisor's is to be used no more; the state of ours is what a reset left. */
+	void (*come_back)(void *pit);
 };
 
 struct x86_chips {

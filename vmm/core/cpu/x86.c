@@ -123,6 +123,13 @@ static void x86_reset(struct vcpu *v)
 	}
 	c->system_time_msr = c->wall_clock_msr = 0;
 	c->steal_time_msr = c->pv_eoi_msr = 0;
+	c->async_pf_msr = c->async_pf_int_msr = c->migration_control_msr = 0;
+	c->poll_control_msr = 1; /* the host may poll */
+	c->misc_features = c->tsx_ctrl = c->xfd = c->xfd_err = c->umwait = 0;
+	c->feature_control = c->smi_count = c->vm_hsave = c->mcg_ext_ctl = 0;
+	c->bndcfgs = c->pkrs = c->virt_spec_ctrl = 0;
+	c->smbase = 0x30000;
+	c->tsc_ratio = UINT64_C(1) << 32;
 	c->a20_mask_off = 0;
 	c->cr8 = 0;
 	if (c->apic_ops && c->apic) {
