@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include "tcg-fallback/ir/env.h"
 #include "tcg-fallback/ir/ir.h"
 
 #include <stdlib.h>
@@ -210,7 +211,15 @@ ir_val ir_const(struct ir_unit *u, enum ir_type t, int64_t v)
 
 ir_val ir_pc(struct ir_unit *u, int64_t off)
 {
-	return ir_emit(u, (struct ir_ins){ .op = IR_pc, .type = IR_I64, .imm = off });
+	ir_val page;
+
+	if (!u->pic) {
+		return ir_emit(u, (struct ir_ins){ .op = IR_pc, .type = IR_I64, .imm = off });
+	}
+	page = ir_emit(u, (struct ir_ins){ .op = IR_ldenv, .type = IR_I64,
+					   .imm = TCG_ENV_OFF(vpage) });
+	return ir_op2(u, IR_add, IR_I64, page,
+		      ir_const(u, IR_I64, (int64_t)(u->pc & (TCG_PAGE - 1)) + off));
 }
 
 ir_val ir_get(struct ir_unit *u, enum ir_type t, unsigned slot)

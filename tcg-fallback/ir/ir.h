@@ -100,7 +100,8 @@ enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW
  * aux   condition (setcmp, setcc, selcc, brcc, brcmp), source type (sext, zext, crc32c),
  *       enum ir_rmw (rmw), the access description `mem` (ld, st, cas; rmw has it in aux2)
  * aux2  compared type (setcmp, selnz, fshift); scale 0..3 (ld, st, cas: low 2 bits);
- *       for rmw: access description, and the scale is always 0
+ *       for rmw: access description, and the scale is always 0; exit_to: 1 if the instruction
+ *       at the target crosses into the next page, so that no direct jump may go there
  * hint  fset, flags, fshift: the bits that anybody looks at, as ir_fl_hint() codes them (0:
  *       not computed); exit_to: bits that are dead at the target, coded the same (0: none);
  *       memory: soft-MMU window 0..IR_WINDOWS-1 (which cached window to try; the front end
@@ -142,6 +143,8 @@ struct ir_unit {
 	/* identity, set by the run time */
 	uint64_t pc;	/* guest virtual pc of the first instruction */
 	uint64_t key;	/* the front end's mode bits this code is good for */
+	bool pic;	/* good at any virtual page (env.h, "vpage"): of `pc` only the place in
+			   the page counts */
 	const struct ir_slot *slots;
 	unsigned n_slots;
 	const struct ir_helper *helpers;

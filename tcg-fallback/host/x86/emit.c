@@ -284,7 +284,7 @@ static void emit_ins(struct gen *g, const struct ir_ins *in)
 		op_brcmp(g, in);
 		break;
 	case IR_exit_to:
-		op_exit_to(g, in->imm);
+		op_exit_to(g, in);
 		break;
 	case IR_exit_ind:
 		op_exit_ind(g, in);
@@ -410,6 +410,15 @@ static int emit_alloc(struct gen *g, unsigned nl, void *labels, struct val *vals
 	return 0;
 }
 
+/* The entry for jump caches: its first instruction fills seven bytes of an aligned word, so
+ * that x86_retire can turn it into a jump. */
+static void emit_entry(struct gen *g)
+{
+	asm_alu_ri32(&g->b, ALU_AND, R8, -TCG_PAGE);
+	asm_mov_mr(&g->b, 3, env_mem(TCG_ENV_OFF(vpage)), R8);
+	g->c->body = asm_pos(&g->b);
+}
+
 static int x86_emit(const struct ir_unit *u, struct tcg_code *c)
 {
 	struct gen g = { .u = u, .c = c, .ins = u->ins, .n = u->n, .n_vals = u->n };
@@ -427,7 +436,11 @@ static int x86_emit(const struct ir_unit *u, struct tcg_code *c)
 	g.same_page = !((u->pc ^ (u->pc + (u->guest_len ? u->guest_len - 1 : 0))) >>
 			TCG_PAGE_BITS);
 	g.err = emit_alloc(&g, u->n_labels + 1, labels, vals);
+	c->body = 0;
 	if (!g.err) {
+		if (u->pic) {
+			emit_entry(&g);
+		}
 		prep_unit(&g);
 		emit_body(&g);
 		ctl_fix_labels(&g);
@@ -463,6 +476,24 @@ static void x86_link(uint8_t *w, const uint8_t *x, const struct tcg_exit *ex,
 static void x86_unlink(uint8_t *w, const uint8_t *x, const struct tcg_exit *ex)
 {
 	x86_patch(w, x, ex->jump_off, x + ex->stub_off);
+}
+
+static void x86_link_far(uint8_t *w, const uint8_t *x, const struct tcg_exit *ex)
+{
+	x86_patch(w, x, ex->far_off, x86_host.far);
+}
+
+static void x86_retire(uint8_t *w, const uint8_t *x)
+{
+	int32_t d = (int32_t)(x86_host.miss - (x + 5));
+	uint8_t b[8];
+	uint64_t v;
+
+	memcpy(b, w, sizeof(b));
+	b[0] = 0xe9;
+	memcpy(b + 1, &d, 4);
+	memcpy(&v, b, sizeof(v));
+	__atomic_store_n((uint64_t *)(void *)w, v, __ATOMIC_RELEASE); /* w is aligned to 32 */
 }
 
 static struct tcg_exit *x86_run(struct tcg_env *env, const void *x)
@@ -566,6 +597,8 @@ const struct tcg_host x86_tcg_host = {
 	.emit = x86_emit,
 	.link = x86_link,
 	.unlink = x86_unlink,
+	.link_far = x86_link_far,
+	.retire = x86_retire,
 	.run = x86_run,
 	.miss_stub = x86_miss_stub,
 	.pinned = x86_pinned,

@@ -153,7 +153,7 @@ struct x86_host {
 	bool avx, avx2, bmi1, bmi2, lzcnt, popcnt, movbe, fma, f16c, aes, clmul, sha, sse42,
 		gfni;
 	/* stubs, where they run */
-	const uint8_t *enter, *leave, *leave_jump, *leave_exit, *miss, *out;
+	const uint8_t *enter, *leave, *leave_jump, *leave_exit, *miss, *out, *far;
 	const uint8_t *ld[N_SCRATCH], *ld_w[N_SCRATCH], *st[N_SCRATCH], *atomic[N_SCRATCH];
 	const uint8_t *commit, *rmw_slow, *cas_slow;
 	const uint8_t *flags[N_SCRATCH]; /* packed flags of the record into a scratch */
@@ -303,7 +303,7 @@ void op_br(struct gen *g, const struct ir_ins *in);
 void op_brcc(struct gen *g, const struct ir_ins *in);
 void op_brcmp(struct gen *g, const struct ir_ins *in);
 void op_label(struct gen *g, const struct ir_ins *in);
-void op_exit_to(struct gen *g, int64_t off);
+void op_exit_to(struct gen *g, const struct ir_ins *in);
 void op_exit_ind(struct gen *g, const struct ir_ins *in);
 void op_exit(struct gen *g, const struct ir_ins *in);
 void op_call(struct gen *g, const struct ir_ins *in);

@@ -135,14 +135,15 @@ static void stub_enter(struct stub *s)
 		asm_mov_mr(&s->b, 2, frame_mem(FR_ARG), RAX);
 		stub_ldmxcsr(s, frame_mem(FR_ARG));
 	}
-	asm_mov_rr(&s->b, 3, R8, RSI);
+	asm_mov_rr(&s->b, 3, R9, RSI);
+	asm_mov_rm(&s->b, 3, R8, env_mem(TCG_ENV_OFF(pc_now))); /* as a jump through a cache */
 	stub_load_homes(s, ~0u);
-	asm_jmp_r(&s->b, R8);
+	asm_jmp_r(&s->b, R9);
 }
 
 static void stub_leave(struct stub *s)
 {
-	uint32_t found[TCG_JC_WAYS - 1], none, last;
+	uint32_t found[TCG_JC_WAYS - 1], none, last, far, other;
 
 	/* R9: the entry that did not have the pc in R8, or is void. Another of its set? */
 	x86_host.miss = stub_here(s);
@@ -169,6 +170,23 @@ static void stub_leave(struct stub *s)
 	asm_mov_mi(&s->b, 3, env_mem(TCG_ENV_OFF(exit_reason)), TCG_EXIT_JUMP);
 	x86_host.leave = s->b.x + asm_pos(&s->b);
 	asm_alu_rr(&s->b, ALU_XOR, 2, R8, R8);
+	far = asm_jmp8(&s->b);
+	/* R8: exit; its target is in the pc slot. */
+	x86_host.far = stub_here(s);
+	asm_mov_rr(&s->b, 3, R10, R8);
+	asm_mov_rm(&s->b, 3, R8, env_mem(s->g->pc_offset));
+	asm_mov_rr(&s->b, 3, R9, R8);
+	asm_sh_ri(&s->b, SH_SHR, 3, R9, TCG_JC_MIX);
+	asm_alu_rr(&s->b, ALU_XOR, 2, R9, R8);
+	asm_alu_ri(&s->b, ALU_AND, 2, R9, TCG_JC_MASK);
+	asm_sh_ri(&s->b, SH_SHL, 2, R9, TCG_JC_SHIFT);
+	asm_alu_rm(&s->b, ALU_ADD, 3, R9, env_mem(TCG_ENV_OFF(jc)));
+	asm_alu_rm(&s->b, ALU_CMP, 3, R8, amem(R9, 0));
+	other = asm_jcc8(&s->b, IR_NE);
+	asm_jmp_m(&s->b, amem(R9, (int)offsetof(struct tcg_jc_entry, host)));
+	asm_here8(&s->b, other);
+	asm_mov_rr(&s->b, 3, R8, R10);
+	asm_here8(&s->b, far);
 	x86_host.leave_exit = s->b.x + asm_pos(&s->b);
 	stub_save_homes(s, ~0u);
 	stub_clean(s);
