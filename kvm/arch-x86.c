@@ -16,7 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/bytes.h"
 #include "base/log.h"
+#include "core/cpu/x86-chips.h"
 #include "core/cpu/x86-model.h"
 #include "kvm/x86.h"
 
@@ -383,13 +385,62 @@ void kvm_arch_drop_failed_event(struct kvm_vcpu *v)
 	}
 }
 
-/* Capstone's numbers; its header and ours have names in common. */
-int kvm_arch_disas(const struct vcpu *vc, int *cs_arch, int *cs_mode)
-{
-	const struct x86_cpu *c = vc->arch;
-	unsigned bits = x86_code64(c) ? 64 : c->seg[X86_CS].attr & X86_SEG_DB ? 32 : 16;
+/* ---- bursts ---- */
 
-	*cs_arch = 3; /* CS_ARCH_X86 */
-	*cs_mode = (int)(bits / 8); /* CS_MODE_16, _32, _64 */
-	return 0;
+bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
+{
+	unsigned has = atomic_load(&vm->chips_in_hv) && vm->hv_chips ? vm->hv_chips->has : 0;
+
+	if (where == HV_PLACE_MEM) {
+		return ((has & X86_CHIP_LAPIC) && (addr & ~UINT64_C(0xfff)) == 0xfee00000) ||
+		       ((has & X86_CHIP_IOAPIC) && (addr & ~UINT64_C(0xfff)) == 0xfec00000);
+	}
+	switch (addr) {
+	case 0x20: case 0x21: case 0xa0: case 0xa1: case 0x4d0: case 0x4d1:
+		return has & X86_CHIP_PIC;
+	case 0x40: case 0x41: case 0x42: case 0x43: case 0x61:
+		return has & X86_CHIP_PIT;
+	default:
+		return false;
+	}
+}
+
+enum { PTE_P = 1, PTE_A = 1 << 5, PTE_D = 1 << 6 };
+#define PTE_ADDR  UINT64_C(0x000ffffffffff000)
+#define PTE_SOFT  (UINT64_C(0x7f) << 52 | 7 << 9)
+
+/* Could it be a present entry? It would point to something. */
+static bool arch_entry_like(const struct flat *f, uint64_t pte)
+{
+	return (pte & PTE_P) && flat_find(f, pte & PTE_ADDR) != NULL;
+}
+
+/*
+ * Only an entry that was present is in a shadow page. Wrong guesses cost a rebuild of the
+ * shadow pages, so the whole page is looked at: one with an entry that points to nowhere is
+ * no table (data is full of those).
+ */
+bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s)
+{
+	const struct x86_cpu *c = v->c->arch;
+	const uint8_t *page = (const uint8_t *)((uintptr_t)s->host & ~(uintptr_t)4095);
+	uint64_t now = ld_le64(s->host);
+	const struct flat *f;
+	bool table = true;
+
+	if (!(c->cr0 & X86_CR0_PG) || !((now ^ s->old) & ~(PTE_SOFT | PTE_A | PTE_D))) {
+		return false;
+	}
+	if (!(c->cr4 & X86_CR4_PAE)) {
+		return (s->old & PTE_P) || (s->old >> 32 & PTE_P);
+	}
+	f = aspace_enter(&v->c->vm->mem);
+	table = arch_entry_like(f, s->old);
+	for (unsigned i = 0; i < 4096 && table; i += 8) {
+		uint64_t pte = page + i == s->host ? s->old : ld_le64(page + i);
+
+		table = !(pte & PTE_P) || arch_entry_like(f, pte);
+	}
+	aspace_leave(&v->c->vm->mem);
+	return table;
 }

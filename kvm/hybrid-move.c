@@ -12,7 +12,8 @@
  *   an operator (x-lodge-set-accel): "tcg" holds until he says "kvm"
  *   a stay: KVM is no help at the moment (hybrid.c says when). A timer ends it; a stay that
  *     follows upon a stay is twice as long, up to MOVE_STAY_MAX
- *   a reset, where KVM has no hardware behind it: kernels boot faster in the translator
+ *   a reset, where KVM has no hardware behind it: it executes kernels by emulation only,
+ *     and not always right. The translator keeps the VM unless an operator says "kvm"
  *
  * Threads: moves on control, where QMP, stop and reset are, so that they never meet in the
  * middle. kvm_move_ask() any thread. A vCPU that asked goes on in KVM, with bursts, until it
@@ -207,16 +208,18 @@ static void move_stay_begin(void *opaque)
 	atomic_store(&k->stay_asked, false);
 }
 
-void kvm_move_ask(struct kvm *k, const char *why)
+bool kvm_move_ask(struct kvm *k, const char *why)
 {
 	bool no = false;
 
-	if (!k->fallback || !k->vm->loop || atomic_load(&k->no_stays) ||
-	    !atomic_compare_exchange_strong(&k->stay_asked, &no, true)) {
-		return; /* another vCPU was first */
+	if (!k->fallback || !k->vm->loop || atomic_load(&k->no_stays)) {
+		return false;
 	}
-	atomic_store(&k->stay_why, why);
-	loop_post(k->vm->loop, move_stay_begin, k);
+	if (atomic_compare_exchange_strong(&k->stay_asked, &no, true)) {
+		atomic_store(&k->stay_why, why);
+		loop_post(k->vm->loop, move_stay_begin, k);
+	}
+	return true; /* by another vCPU, if not by this one */
 }
 
 /* ---- reset ---- */
@@ -226,16 +229,18 @@ static void move_reset(void *opaque)
 {
 	struct kvm *k = opaque;
 
-	if (!k->fallback || !k->no_hardware || atomic_load(&k->moved) || k->pinned) {
+	if (!k->no_hardware || atomic_load(&k->moved) || k->want_kvm) {
 		return;
 	}
 	if (k->kernel_chip) {
-		kvm_move_ask(k, "there is no hardware behind it");
+		(void)kvm_move_ask(k, "there is no hardware behind it");
 		return;
 	}
 	atomic_store(&k->moved, true);
 	k->why = "there is no hardware behind KVM";
-	move_set_end(k, MOVE_STAY_MIN * 8);
+	k->n_stays++;
+	log_info("KVM is no help here (there is no hardware behind it): the translator "
+		 "executes the guest");
 }
 
 bool kvm_move_after_reset(struct kvm_vcpu *v)
@@ -288,6 +293,7 @@ int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
 	}
 	if (r >= 0) {
 		k->pinned = to_tcg;
+		k->want_kvm = !to_tcg;
 		atomic_store(&k->stay_ns, 0);
 		if (k->stay_timer) {
 			timer_del(k->stay_timer);
@@ -298,6 +304,9 @@ int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
 
 static struct opt *move_query_vcpu(const struct kvm_vcpu *v)
 {
+	uint64_t since = atomic_load(&v->run_since), now = clock_ns(CLOCK_RT);
+	uint64_t run = since && now > since ? now - since : 0; /* not yet in the sums */
+	bool tcg = atomic_load(&v->k->moved);
 	struct opt *d = opt_new_dict();
 
 	opt_put_int(d, "cpu-index", v->c->index);
@@ -305,9 +314,10 @@ static struct opt *move_query_vcpu(const struct kvm_vcpu *v)
 	opt_put_int(d, "failures", (int64_t)v->n_fail);
 	opt_put_int(d, "bursts", (int64_t)v->n_bursts);
 	opt_put_int(d, "burst-instructions", (int64_t)v->n_burst_insns);
+	opt_put_int(d, "page-table-bursts", (int64_t)v->n_zaps);
 	opt_put_int(d, "burst-ns", (int64_t)v->burst_ns);
-	opt_put_int(d, "kvm-ns", (int64_t)v->kvm_ns);
-	opt_put_int(d, "tcg-ns", (int64_t)v->tcg_ns);
+	opt_put_int(d, "kvm-ns", (int64_t)(v->kvm_ns + (tcg ? 0 : run)));
+	opt_put_int(d, "tcg-ns", (int64_t)(v->tcg_ns + (tcg ? run : 0)));
 	return d;
 }
 

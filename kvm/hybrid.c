@@ -70,7 +70,7 @@ void kvm_hybrid_tick(struct kvm_vcpu *v)
 	 * as one for each thousand of its steps. */
 	if ((did > HYBRID_EMULATED && did > 8 * exits) ||
 	    (k->no_hardware && did > HYBRID_STRINGS && !exits)) {
-		kvm_move_ask(k, "it emulates the guest's instructions");
+		(void)kvm_move_ask(k, "it emulates the guest's instructions");
 	} else if (v->ran_kvm) {
 		atomic_store(&k->stay_ns, 0);
 	}
@@ -165,7 +165,7 @@ int kvm_hybrid_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	if (r >= 0) {
 		v->has_fallback = true;
 		atomic_store(&v->in_fallback, atomic_load(&v->k->moved)); /* plugged in late */
-		if (!v->k->kernel_chip) {
+		if (!v->k->kernel_chip || !v->k->nested_paging) {
 			hybrid_find_stat(v);
 			hybrid_start_timer(v);
 		}

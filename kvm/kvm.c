@@ -273,6 +273,7 @@ const struct hv_ops kvm_hv_ops = {
 		  .state_push = kvm_state_push,
 		  .request = kvm_vcpu_kick },
 	.irq = { .create_irqchip = kvm_arch_create_irqchip,
+		 .owns = kvm_arch_owns,
 		 .set_gsi = kvm_arch_set_gsi,
 		 .irqfd = kvm_arch_irqfd,
 		 .ioeventfd = kvm_irq_ioeventfd },

@@ -80,7 +80,8 @@ struct kvm {
 	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
 	/* All vCPUs run in the translator; changed by control while they are held. */
 	_Atomic bool moved;
-	bool pinned;		/* control: an operator wants the translator */
+	_Atomic bool pinned;	/* an operator wants the translator */
+	bool want_kvm;		/* control: an operator wants KVM */
 	const char *why;	/* control: of the present accelerator */
 	struct timer *stay_timer; /* ends a stay; control */
 	_Atomic bool no_stays;	/* the VM can't leave KVM */
@@ -115,10 +116,12 @@ struct kvm_vcpu {
 	bool has_timer, has_fallback;
 	int stats_fd;
 	uint64_t stats_off, stats_last, exits_last;
-	uint64_t fail_window, fail_count; /* failures in the last window */
+	uint64_t fail_since, fail_count, fail_ns; /* the present window; burst_ns at its start */
 	unsigned burst;			  /* instructions the next burst runs */
 	/* counters: own thread; others read them a little late */
-	uint64_t n_exits, n_fail, n_bursts, n_burst_insns, kvm_ns, tcg_ns, burst_ns;
+	uint64_t n_exits, n_fail, n_bursts, n_burst_insns, n_zaps, kvm_ns, tcg_ns, burst_ns;
+
+	_Atomic uint64_t run_since; /* 0: not in run() */
 
 	struct kvm_arch_vcpu *arch;
 };
@@ -199,7 +202,7 @@ bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why);
 void kvm_move_init(struct kvm *k);
 void kvm_move_fini(struct kvm *k);
 /* KVM is no help at the moment. [any thread] The control thread moves the VM soon. */
-void kvm_move_ask(struct kvm *k, const char *why);
+bool kvm_move_ask(struct kvm *k, const char *why); /* false: it can't */
 /* After a reset, on the vCPU's thread: true when the translator goes on from the struct. */
 bool kvm_move_after_reset(struct kvm_vcpu *v);
 int kvm_move_set(struct vm *vm, const char *accel, struct err *e);
@@ -248,6 +251,9 @@ bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why);
 void kvm_arch_halted(struct kvm_vcpu *v);
 /* After a pull, when the struct becomes what counts: what KVM kept besides it. */
 void kvm_arch_take_over(struct kvm_vcpu *v);
+/* May a burst's store have changed a page-table entry that KVM has made use of? */
+bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s);
+bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr);
 /* Before each run in the translator. */
 void kvm_arch_before_translator(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
@@ -260,6 +266,5 @@ void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level);
 int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
 /* The translator executed a HLT of a vCPU whose interrupts are the kernel's. */
 void kvm_arch_halt_in_kernel(struct kvm_vcpu *v);
-int kvm_arch_disas(const struct vcpu *c, int *cs_arch, int *cs_mode);
 
 #endif

@@ -286,8 +286,10 @@ enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
 	uint64_t since = clock_ns(CLOCK_RT);
 	enum vcpu_exit why;
 
+	atomic_store_explicit(&v->run_since, since, memory_order_relaxed);
 	why = kvm_vcpu_loop(v);
 	atomic_store_explicit(&v->in_guest, false, memory_order_relaxed);
+	atomic_store_explicit(&v->run_since, 0, memory_order_relaxed);
 	*ns += clock_ns(CLOCK_RT) - since;
 	return why;
 }

@@ -144,15 +144,22 @@ enum {
 	CPUID_PV_STABLE = 1 << 24,
 };
 
-/* In the model's table: the translator shows the same. */
+/* In the model's table: the translator shows the same. With interrupt controllers in user
+ * space only the clock; with no hardware behind KVM not even that. */
 static void cpuid_pv(struct kvm_vcpu *v)
 {
 	const struct kvm_cpuid_entry2 *e = cpuid_find(v->k->arch->supported, 0x40000001, 0);
 	struct x86_cpu *c = v->c->arch;
+	uint32_t offer;
 	unsigned n = 0;
 
-	if (!v->k->kernel_chip || !e) {
+	if (!e || v->k->no_hardware) {
 		return;
+	}
+	offer = CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 | CPUID_PV_STABLE;
+	if (v->k->kernel_chip) {
+		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT | CPUID_PV_TLB_FLUSH |
+			 CPUID_PV_IPI | CPUID_PV_YIELD;
 	}
 	for (unsigned i = 0; i < c->n_cpuid; i++) {
 		if (c->cpuid[i].leaf >> 28 != 4) {
@@ -168,10 +175,7 @@ static void cpuid_pv(struct kvm_vcpu *v)
 	};
 	c->cpuid[n++] = (struct x86_cpuid){
 		.leaf = 0x40000001,
-		.eax = e->eax & (CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 |
-				 CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
-				 CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
-				 CPUID_PV_STABLE),
+		.eax = e->eax & offer,
 	};
 	c->n_cpuid = n;
 	kvm_x86_pv_init(v);

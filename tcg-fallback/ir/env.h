@@ -178,6 +178,12 @@ void tcg_restore_pc(struct tcg_env *env);
 /* Leaves to the run loop with a reason (TCG_EXIT_*); pc slot already right. */
 void tcg_exit_loop(struct tcg_env *env, unsigned reason) __noreturn;
 
+/* Before an instruction uses what is neither RAM nor its own registers and is not reached through
+ * the accessors above: a port, a register of the interrupt controller. A burst beside another
+ * accelerator may end here: then it never returns, and the instruction has not begun. */
+enum tcg_place { TCG_PLACE_MEM, TCG_PLACE_PORT, TCG_PLACE_CPU }; /* ORDER: enum hv_place */
+void tcg_outside(struct tcg_env *env, enum tcg_place where, uint64_t addr);
+
 /* MMU maintenance, on the vCPU's own thread. */
 void tcg_flush_all(struct tcg_env *env);		 /* every address space of this vCPU */
 void tcg_flush_page(struct tcg_env *env, uint64_t va);	 /* in every address space */

@@ -83,6 +83,8 @@ struct tcg_guest {
 	void (*settle)(void *arch);
 	/* Disassembles one instruction for -d in_asm; capstone arch/mode, or NULL. */
 	int (*disas_mode)(uint64_t key);
+	/* Optional: one instruction as text, by the front end's own tables; bytes it has. */
+	int (*disas)(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size);
 };
 #define MMU_MODE_SYSTEM (-1)
 

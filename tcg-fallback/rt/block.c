@@ -268,7 +268,9 @@ void rt_forget_code(struct tcg_rt *rt)
 {
 	LOCK_SCOPE(&rt->lk);
 
-	for (unsigned i = 0; i < 1u << RT_HASH_BITS; i++) {
+	/* Beside a hypervisor most machines never translate anything: the table stays
+	 * untouched. */
+	for (unsigned i = 0; atomic_load(&rt->has_code) && i < 1u << RT_HASH_BITS; i++) {
 		struct tcg_block *b;
 
 		while ((b = atomic_load(&rt->hash[i]))) {
@@ -283,6 +285,7 @@ void rt_forget_code(struct tcg_rt *rt)
 			rt_block_kill_locked(rt, b);
 		}
 	}
+	atomic_store(&rt->has_code, false);
 }
 
 /* As rt_code_written for one small store in one page, when it mostly misses the code. */
@@ -593,6 +596,7 @@ struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t ke
 
 				head = &rt->hash[rt_hash(ram_off, pc, key, b->pic)];
 				rt_page_insert_locked(rt, b);
+				atomic_store(&rt->has_code, true);
 				atomic_store(&b->hash_next, *head);
 				atomic_store_explicit(head, b, memory_order_release);
 			}

@@ -130,19 +130,31 @@ static void *rt_jc_map(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* The table that misses always, for all vCPUs; their threads begin at the same time. */
+static int rt_jc_init_empty(struct tcg_rt *rt)
+{
+	LOCK_SCOPE(&rt->lk);
+
+	if (rt->jc_empty) {
+		return 0;
+	}
+	rt->jc_empty = rt_jc_map(JC_TAB_SIZE);
+	if (!rt->jc_empty) {
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < TCG_JC_N; i++) {
+		rt->jc_empty[i].pc = TCG_JC_EMPTY;
+		atomic_store(&rt->jc_empty[i].host, rt->miss_stub);
+	}
+	return 0;
+}
+
 int rt_jc_init(struct rt_vcpu *v)
 {
 	struct tcg_rt *rt = v->rt;
 
-	if (!rt->jc_empty) {
-		rt->jc_empty = rt_jc_map(JC_TAB_SIZE);
-		if (!rt->jc_empty) {
-			return -ENOMEM;
-		}
-		for (unsigned i = 0; i < TCG_JC_N; i++) {
-			rt->jc_empty[i].pc = TCG_JC_EMPTY;
-			atomic_store(&rt->jc_empty[i].host, rt->miss_stub);
-		}
+	if (rt_jc_init_empty(rt) < 0) {
+		return -ENOMEM;
 	}
 	for (int t = 0; t < RT_JC_TABLES; t++) {
 		v->jc[t].tab = rt_jc_map(JC_TAB_SIZE);

@@ -181,7 +181,9 @@ struct rt_vcpu {
 	struct rt_region *region;
 	struct ir_unit unit;
 	bool raise_pending, translating;
-	unsigned burst;	       /* instructions left, each a block; 0: no limit */
+	unsigned burst;	       /* instructions, each a block; 0: no limit */
+	bool burst_over;       /* it ends before the next one */
+	struct hv_burst_log burst_log;
 	bool one_insn;	       /* next block: a single instruction, uncached */
 	bool one_insn_running, excl_held, dry;
 	struct rt_check *check; /* engine=check */
@@ -200,6 +202,7 @@ struct tcg_rt {
 	const struct tcg_guest *guest;
 	const struct tcg_host *host; /* NULL: interpreter */
 	struct rt_cache cache;
+	_Atomic bool has_code; /* a block has been in the hash */
 	struct tcg_block *_Atomic *hash;
 	struct rt_page *pages;
 	uint64_t n_pages;
@@ -279,6 +282,15 @@ bool rt_exec_global(const struct rt_vcpu *v, uint64_t pc);
 uint32_t rt_mail_post(struct rt_vcpu *v, uint64_t ram_page);
 void rt_win_reset(struct tcg_env *env, const uint8_t *sink);
 void rt_drop_write_page(struct rt_vcpu *v, uint64_t ram_page);
+
+/* burst.c: softmmu's part, in bursts only. A store to [host, +size) is about to be made; a
+ * place that is not RAM is about to be used (may raise as a fault does). */
+void rt_burst_stored(struct rt_vcpu *v, const uint8_t *host, unsigned size);
+void rt_burst_outside(struct rt_vcpu *v, enum hv_place where, uint64_t addr);
+void rt_burst_enter(struct vcpu *c, bool forget);
+void rt_burst_settle(struct vcpu *c);
+enum vcpu_exit rt_burst_run(struct vcpu *c, unsigned max_insns);
+const struct hv_burst_log *rt_burst_log(struct vcpu *c);
 
 /* dirty.c */
 int rt_dirty_start(struct vm *vm, struct err *e);

@@ -76,6 +76,9 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 			sched_yield();
 		}
 	}
+	if (v->burst) { /* the others are somebody else's */
+		vm_exclusive_enter(v->c->vm);
+	}
 	atomic_store(&v->state, RT_IN);
 	rt_mail_drain(v);
 	v->excl_held = true;
@@ -84,6 +87,9 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 void rt_exclusive_end(struct rt_vcpu *v)
 {
 	v->excl_held = false;
+	if (v->burst) {
+		vm_exclusive_leave(v->c->vm);
+	}
 	atomic_store(&v->rt->excl_wanted, 0);
 	pthread_mutex_unlock(&v->rt->excl);
 }
@@ -322,8 +328,11 @@ left:
 		default:
 			break;
 		}
-		if (unlikely(v->burst) && !v->raise_pending && !--v->burst) {
-			return VCPU_EXIT_KICK;
+		if (unlikely(v->burst) && !v->raise_pending) {
+			v->burst_log.done += !v->burst_over;
+			if (v->burst_over || v->burst_log.done == v->burst) {
+				return VCPU_EXIT_KICK;
+			}
 		}
 	}
 }
@@ -488,6 +497,16 @@ static int rt_options(struct tcg_rt *rt, struct opt *o, uint64_t *cache, struct 
 	return perf ? rt_perf_map_open(rt, e) : 0;
 }
 
+static const struct tcg_guest *rt_guest_of(const struct vm *vm)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(rt_guests); i++) {
+		if (rt_guests[i]->arch == vm->arch) {
+			return rt_guests[i];
+		}
+	}
+	return NULL;
+}
+
 static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 {
 	struct tcg_rt *rt = calloc(1, sizeof(*rt));
@@ -497,11 +516,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	if (!rt) {
 		return err_set(e, -ENOMEM, "translator: out of memory");
 	}
-	for (unsigned i = 0; i < ARRAY_LEN(rt_guests); i++) {
-		if (rt_guests[i]->arch == vm->arch) {
-			rt->guest = rt_guests[i];
-		}
-	}
+	rt->guest = rt_guest_of(vm);
 	if (!rt->guest) {
 		free(rt);
 		return err_set(e, -ENOTSUP, "translator: not supported: guest architecture %s",
@@ -513,6 +528,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 		free(rt);
 		return ret;
 	}
+	rt_log_init();
 	lk_init(&rt->lk, RANK_JIT_CACHE, "jit");
 	pthread_mutex_init(&rt->excl, NULL);
 	rt->n_pages = RT_MAX_RAM >> TCG_PAGE_BITS;
@@ -568,46 +584,6 @@ static void rt_vm_fini(struct vm *vm)
 	vm->tcg = NULL;
 }
 
-/* ---- beside another accelerator ---- */
-
-static void rt_burst_enter(struct vcpu *c, bool forget)
-{
-	struct rt_vcpu *v = c->tcg;
-
-	if (forget) {
-		rt_forget_code(v->rt);
-	}
-	v->raise_pending = false;
-	v->loop_exit = -1;
-	tcg_flush_all(v->env);
-	/* An event whose delivery the other one began is still to be delivered. */
-	v->raise_pending = v->rt->guest->event_pending && v->rt->guest->event_pending(v->arch);
-}
-
-static void rt_burst_settle(struct vcpu *c)
-{
-	struct rt_vcpu *v = c->tcg;
-
-	if (v->rt->guest->settle) {
-		v->rt->guest->settle(v->arch);
-	}
-}
-
-/* Each instruction is a block of its own that nobody keeps: the guest's code may change
- * unseen while the other accelerator runs other vCPUs. */
-static enum vcpu_exit rt_burst_run(struct vcpu *c, unsigned max_insns)
-{
-	struct rt_vcpu *v = c->tcg;
-	enum vcpu_exit r;
-
-	v->burst = max_insns;
-	r = rt_vcpu_run(c);
-	v->burst = 0;
-	v->one_insn = false;
-	rt_burst_settle(c);
-	return r;
-}
-
 static int rt_state_nop(struct vcpu *c, struct err *e)
 {
 	(void)c;
@@ -649,6 +625,13 @@ static struct opt *rt_query_stats(struct vm *vm)
 	return o;
 }
 
+static int rt_burst_disas(struct vcpu *c, const uint8_t *p, unsigned n, char *text, unsigned size)
+{
+	const struct tcg_guest *g = rt_guest_of(c->vm);
+
+	return g && g->disas ? g->disas(c->arch, p, n, text, size) : -ENOTSUP;
+}
+
 const struct hv_ops tcg_hv_ops = {
 	.name = "tcg",
 	.probe = rt_probe_hv,
@@ -664,6 +647,7 @@ const struct hv_ops tcg_hv_ops = {
 	.mem = { .dirty_start = rt_dirty_start,
 		 .dirty_stop = rt_dirty_stop,
 		 .dirty_collect = rt_dirty_collect },
-	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle },
+	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle,
+		   .log = rt_burst_log, .disas = rt_burst_disas },
 	.query_stats = rt_query_stats,
 };

@@ -146,6 +146,7 @@ void tcg_flush_all(struct tcg_env *env)
 	struct rt_vcpu *v = rt_vcpu_of(env);
 	uint64_t space = v->cur_space ? v->cur_space->space : 0;
 
+	v->burst_log.flushed = true;
 	rt_tlb_wipe(v);
 	rt_jc_flush_all(v);
 	memset(v->spaces, 0, sizeof(v->spaces));
@@ -211,6 +212,7 @@ void tcg_flush_space(struct tcg_env *env, uint64_t space)
 {
 	struct rt_vcpu *v = rt_vcpu_of(env);
 
+	v->burst_log.flushed = true;
 	for (int i = 0; i < RT_SPACES; i++) {
 		struct rt_space *s = &v->spaces[i];
 
@@ -298,6 +300,7 @@ void tcg_flush_page(struct tcg_env *env, uint64_t va)
 {
 	struct rt_vcpu *v = rt_vcpu_of(env);
 
+	v->burst_log.flushed = true;
 	if (unlikely(rt_large_test(v->large_1g, rt_large_bit(va, 30)))) {
 		tcg_flush_all(env);
 	} else if (rt_large_test(v->large_2m, rt_large_bit(va, 21))) {
@@ -388,7 +391,7 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, b
 	en->tag_x = w->r.x ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_w = TCG_TLB_NONE;
 	v->wpage[i] = RT_NO_PAGE;
-	if (writable && rt_dirty_ok(v, w->ram_off, store) && p) {
+	if (writable && rt_dirty_ok(v, w->ram_off, store) && p && likely(!v->burst)) {
 		if (!(atomic_load_explicit(&p->flags, memory_order_relaxed) & RT_PG_WMAP)) {
 			atomic_fetch_or(&p->flags, RT_PG_WMAP);
 		}
@@ -476,6 +479,9 @@ static const uint8_t *rt_ld_page(struct rt_vcpu *v, uint64_t addr, unsigned size
 	if (w.host) {
 		rt_fill(v, addr, mode, rmw, &w);
 		return w.host + (addr & (TCG_PAGE - 1));
+	}
+	if (unlikely(v->burst)) {
+		rt_burst_outside(v, HV_PLACE_MEM, w.pa + (addr & (TCG_PAGE - 1)));
 	}
 	v->st_io++;
 	for (unsigned at = 0; at < size;) {
@@ -591,6 +597,9 @@ static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int 
 		p = rt_softmmu_page(v->rt, ram_off);
 		if (p && (atomic_load(&p->flags) & RT_PG_CODE)) {
 			(void)rt_dirty_ok(v, ram_off, true);
+			if (unlikely(v->burst)) {
+				rt_burst_stored(v, host, size);
+			}
 			rt_st_code_page(v, ram_off, size, restart);
 			return host;
 		}
@@ -600,7 +609,13 @@ static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int 
 	}
 	if (!w.host || w.fr->readonly) {
 		*pa = w.pa + (addr & (TCG_PAGE - 1));
+		if (unlikely(v->burst) && !w.host) {
+			rt_burst_outside(v, HV_PLACE_MEM, *pa);
+		}
 		return NULL;
+	}
+	if (unlikely(v->burst)) {
+		rt_burst_stored(v, w.host + (addr & (TCG_PAGE - 1)), size);
 	}
 	p = rt_softmmu_page(v->rt, w.ram_off);
 	if (p && (atomic_load(&p->flags) & RT_PG_CODE)) {
@@ -876,6 +891,11 @@ void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
 			return NULL;
 		}
 		en = rt_fill(v, addr, mode, write, &w);
+		if (unlikely(v->burst) && write && w.r.w && !w.fr->readonly) {
+			rt_burst_stored(v, w.host + (addr & (TCG_PAGE - 1)), len);
+			rt_code_written(v->rt, w.ram_off + (addr & (TCG_PAGE - 1)), len);
+			return w.host + (addr & (TCG_PAGE - 1));
+		}
 		if ((write ? en->tag_w : en->tag_r) != tag) {
 			return NULL; /* code page, ROM: the slow way */
 		}

@@ -36,6 +36,23 @@ enum vcpu_exit {
 	VCPU_EXIT_ERROR,    /* internal error: the VM pauses for inspection */
 };
 
+/* Places beyond RAM: what a burst asks its owner about. CPU: registers and instructions of
+ * the processor that belong to its interrupt controller or hypervisor. */
+enum hv_place { HV_PLACE_MEM, HV_PLACE_PORT, HV_PLACE_CPU };
+
+/* What a burst has done, for its owner. */
+struct hv_burst_log {
+	unsigned done; /* instructions */
+	bool refused;  /* the first one needs the owner's interrupt controllers */
+	bool flushed;  /* address translations were flushed or switched */
+	bool lost;     /* more was stored than is listed */
+	unsigned n_stores;
+	struct hv_burst_store {
+		const uint8_t *host; /* 8 bytes, aligned */
+		uint64_t old;	     /* before the first store */
+	} store[32];
+};
+
 /* Interrupt controllers of an accelerator: vm->hv_chips, set by create_irqchip. */
 struct hv_chips {
 	unsigned has; /* X86_CHIP_* (core/cpu/x86-chips.h) */
@@ -79,6 +96,8 @@ struct hv_ops {
 		/* 0: the hypervisor has chips, vm->hv_chips says which; 1: it has none. The
 		 * user-space ones exist all the same and own the state at first. */
 		int (*create_irqchip)(struct vm *vm, bool split, struct err *e);
+		/* Does a place belong to chips that the hypervisor owns now? NULL: none. */
+		bool (*owns)(struct vm *vm, enum hv_place where, uint64_t addr);
 		void (*set_gsi)(struct vm *vm, unsigned gsi, int level);
 		int (*irqfd)(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
 		int (*ioeventfd)(struct vm *vm, int eventfd, uint64_t addr, unsigned len,
@@ -101,6 +120,12 @@ struct hv_ops {
 		enum vcpu_exit (*run)(struct vcpu *c, unsigned max_insns);
 		/* Lazily kept state becomes plain, for state_push of the owner. */
 		void (*settle)(struct vcpu *c);
+		/* The instruction in p[0..n) as text, in the vCPU's mode (its struct is
+		 * current); its length or -errno. Needs no set-up. */
+		int (*disas)(struct vcpu *c, const uint8_t *p, unsigned n, char *text,
+			     unsigned size);
+		/* Of the last run, until the next enter. */
+		const struct hv_burst_log *(*log)(struct vcpu *c);
 	} burst;
 
 	struct { /* control thread; NULL: this accelerator is the only one a VM can have */

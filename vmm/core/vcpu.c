@@ -255,31 +255,43 @@ static void vm_exclusive_begin(struct vm *vm)
 	lk_release(&vm->lk);
 }
 
-void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque)
+void vm_exclusive_enter(struct vm *vm)
 {
 	struct vcpu *self = vcpu_this;
 	bool was_running = self && atomic_load(&self->running);
-	uint64_t since = lock_stat_now();
 
 	if (was_running) {
 		vcpu_leave_guest(self);
+		self->exclusive_in_run = true;
 	}
 	gmem_offline();
 	vm_exclusive_begin(vm);
 	gmem_online();
-	lock_stat_waited("(own exclusive section)", since);
-	fn(opaque);
+}
+
+void vm_exclusive_leave(struct vm *vm)
+{
+	struct vcpu *self = vcpu_this;
+
 	lk_acquire(&vm->lk);
 	atomic_store(&vm->exclusive, false);
 	pthread_cond_broadcast(&vm->stopped_cond);
 	lk_release(&vm->lk);
-	if (was_running) {
+	if (self && self->exclusive_in_run) {
+		self->exclusive_in_run = false;
 		vcpu_enter_guest(self);
 		if (vm->hv->vcpu.kick && (atomic_load(&self->exit_request) ||
 		                          atomic_load(&self->requests))) {
 			vm->hv->vcpu.kick(self);
 		}
 	}
+}
+
+void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque)
+{
+	vm_exclusive_enter(vm);
+	fn(opaque);
+	vm_exclusive_leave(vm);
 }
 
 /* ---- the run loop ---- */
@@ -389,10 +401,13 @@ static void vcpu_kick_opaque(void *opaque)
 	vcpu_kick(opaque);
 }
 
+enum { VCPU_START_MAX = 8 };
+
 struct vcpu_start {
 	struct vcpu *c;
 	struct err *e;
 	int ret;
+	int no_thread; /* -errno: it could not even be started */
 	_Atomic uint32_t done;
 };
 
@@ -462,41 +477,69 @@ int vm_add_vcpu(struct vm *vm, struct vcpu **out, struct err *e)
 	return 0;
 }
 
-static int vcpu_start(struct vcpu *c, struct err *e)
+static int vcpu_start(struct vcpu *c, struct vcpu_start *s)
 {
-	struct vcpu_start s = { .c = c, .e = e };
 	char name[16];
-	int ret;
 
+	s->c = c;
 	snprintf(name, sizeof(name), "CPU %u/%.4s", c->index % 10000, c->vm->hv->name);
-	ret = role_thread_start(&c->thread, ROLE_VCPU, name, vcpu_thread, &s, e);
-	if (ret) {
-		return ret;
+	return role_thread_start(&c->thread, ROLE_VCPU, name, vcpu_thread, s, s->e);
+}
+
+/* 0, or what went wrong; the thread has ended then. */
+static int vcpu_start_done(struct vcpu_start *s)
+{
+	while (!atomic_load(&s->done)) {
+		futex_wait(&s->done, 0, 0);
 	}
-	while (!atomic_load(&s.done)) {
-		futex_wait(&s.done, 0, 0);
+	if (s->ret) {
+		role_thread_join(&s->c->thread);
 	}
-	if (s.ret) {
-		role_thread_join(&c->thread);
-		return s.ret;
+	return s->ret;
+}
+
+/* vCPUs [from, to) at the same time: an accelerator takes its time to make one. The error is
+ * that of the first that failed; the others stay. */
+static int vcpu_start_some(struct vm *vm, unsigned from, unsigned to, struct err *e)
+{
+	struct vcpu_start s[VCPU_START_MAX];
+	struct err errs[VCPU_START_MAX];
+	int ret = 0;
+
+	memset(s, 0, sizeof(s));
+	for (unsigned i = from; i < to; i++) {
+		struct vcpu_start *one = &s[i - from];
+
+		errs[i - from] = (struct err)ERR_INIT;
+		one->e = &errs[i - from];
+		if (atomic_load(&vm->vcpus[i]->online)) {
+			atomic_store(&one->done, 1);
+			continue;
+		}
+		one->no_thread = vcpu_start(vm->vcpus[i], one);
 	}
-	return 0;
+	for (unsigned i = from; i < to; i++) {
+		struct vcpu_start *one = &s[i - from];
+		int r = one->no_thread ? one->no_thread : vcpu_start_done(one);
+
+		if (r && !ret) {
+			*e = *one->e;
+			ret = err_prefix(e, r, "vCPU %u", i);
+		}
+	}
+	return ret;
 }
 
 int vm_start_vcpus(struct vm *vm, struct err *e)
 {
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		int ret;
+	int ret = 0;
 
-		if (atomic_load(&vm->vcpus[i]->online)) {
-			continue;
-		}
-		ret = vcpu_start(vm->vcpus[i], e);
-		if (ret) {
-			return err_prefix(e, ret, "vCPU %u", i);
-		}
+	/* The first one alone: what it finds out concerns all. */
+	for (unsigned from = 0, n = 1; !ret && from < vm->n_vcpus; from += n) {
+		n = from ? MIN(vm->n_vcpus - from, (unsigned)VCPU_START_MAX) : 1;
+		ret = vcpu_start_some(vm, from, from + n, e);
 	}
-	return 0;
+	return ret;
 }
 
 void vm_end_vcpus(struct vm *vm)

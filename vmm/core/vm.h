@@ -98,6 +98,7 @@ struct vcpu {
 	_Atomic uint32_t requests; /* architecture's request bits (x86: X86_REQ_*) */
 	_Atomic bool exit_request; /* leave run() soon */
 	bool halted;		/* own thread only */
+	bool exclusive_in_run;	/* own thread only */
 	_Atomic bool running;	/* inside run() */
 	_Atomic bool online;	/* its thread runs */
 	bool stop, stopped;	/* under vm->lk */
@@ -205,5 +206,8 @@ void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *o
 struct vcpu *vcpu_self(void); /* NULL outside a vCPU thread */
 /* Runs fn on the calling vCPU's thread with every other vCPU out of guest code. */
 void vm_exclusive(struct vm *vm, void (*fn)(void *), void *opaque);
+/* Its two halves; between them the caller does not sleep. */
+void vm_exclusive_enter(struct vm *vm);
+void vm_exclusive_leave(struct vm *vm);
 
 #endif

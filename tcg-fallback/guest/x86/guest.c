@@ -78,6 +78,23 @@ static bool guest_pic(uint64_t key)
 	return XH_CODE(key) == XH_CODE64 && XH_CPL(key) == 3 && !(key & (XH_TF | XH_SHADOW));
 }
 
+static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size)
+{
+	struct x86_cpu *c = arch;
+	uint32_t was = c->hflags;
+	struct x86_insn i;
+	int len;
+
+	/* The struct alone: the translator may not be set up for this vCPU. */
+	x86_update_hflags(c);
+	len = x86_decode(p, n, c->hflags, &i);
+	c->hflags = was;
+	if (len > 0) {
+		x86_disas(&i, c->rip, text, size);
+	}
+	return len;
+}
+
 const struct tcg_guest x86_tcg_guest = {
 	.name = "x86",
 	.arch = &x86_guest_arch,
@@ -104,4 +121,5 @@ const struct tcg_guest x86_tcg_guest = {
 	.event_pending = guest_event_pending,
 	.settle = guest_settle,
 	.disas_mode = guest_disas_mode,
+	.disas = guest_disas,
 };

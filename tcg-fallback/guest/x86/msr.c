@@ -322,6 +322,7 @@ int x86_rdmsr(struct tcg_env *env, uint32_t msr, uint64_t *v)
 		               : -EINVAL;
 	case MSR_XSS: *v = c->xss; return x86_cpu_has(c, X86F_XSAVES) ? 0 : -EINVAL;
 	case MSR_APIC_BASE:
+		tcg_outside(env, TCG_PLACE_CPU, msr);
 		if (!c->apic_ops || !c->apic) {
 			return -EINVAL;
 		}
@@ -331,12 +332,16 @@ int x86_rdmsr(struct tcg_env *env, uint32_t msr, uint64_t *v)
 	}
 	if ((msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) ||
 	    msr == MSR_TSC_DEADLINE) {
+		tcg_outside(env, TCG_PLACE_CPU, msr);
 		return c->apic_ops && c->apic
 		               ? c->apic_ops->x2apic_read(c->apic, msr, v)
 		               : -EINVAL;
 	}
 	if (c->pv_ops) {
-		int r = c->pv_ops->rdmsr(c, msr, v);
+		int r;
+
+		tcg_outside(env, TCG_PLACE_CPU, msr);
+		r = c->pv_ops->rdmsr(c, msr, v);
 
 		if (r != -ENOENT) {
 			return r;
@@ -426,18 +431,23 @@ int x86_wrmsr(struct tcg_env *env, uint32_t msr, uint64_t v)
 		return 0;
 	case MSR_XSS: return v || !x86_cpu_has(c, X86F_XSAVES) ? -EINVAL : 0;
 	case MSR_APIC_BASE:
+		tcg_outside(env, TCG_PLACE_CPU, msr);
 		return c->apic_ops && c->apic ? c->apic_ops->set_base(c->apic, v)
 		                              : -EINVAL;
 	default: break;
 	}
 	if ((msr >= MSR_X2APIC && msr < MSR_X2APIC + 0x100) ||
 	    msr == MSR_TSC_DEADLINE) {
+		tcg_outside(env, TCG_PLACE_CPU, msr);
 		return c->apic_ops && c->apic
 		               ? c->apic_ops->x2apic_write(c->apic, msr, v)
 		               : -EINVAL;
 	}
 	if (c->pv_ops) {
-		int r = c->pv_ops->wrmsr(c, msr, v);
+		int r;
+
+		tcg_outside(env, TCG_PLACE_CPU, msr);
+		r = c->pv_ops->wrmsr(c, msr, v);
 
 		if (r != -ENOENT) {
 			return r;

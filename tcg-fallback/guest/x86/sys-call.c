@@ -164,6 +164,7 @@ uint64_t helper_hypercall(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t 
 	if (!c->pv_ops) {
 		x86_ud(env);
 	}
+	tcg_outside(env, TCG_PLACE_CPU, 0);
 	r = c->pv_ops->hypercall(c, c->reg[X86_RAX], arg);
 	c->reg[X86_RAX] = x86_code64(c) ? (uint64_t)r : (uint32_t)r;
 	return 0;

@@ -167,6 +167,9 @@ uint64_t helper_read_cr(struct tcg_env *env, uint64_t n, uint64_t b, uint64_t cc
 
 	(void)b, (void)cc, (void)d;
 	cr_need_cpl0(env);
+	if (n == 8) {
+		tcg_outside(env, TCG_PLACE_CPU, 0);
+	}
 	switch (n) {
 	case 0: return c->cr0;
 	case 2: return c->cr2;
@@ -191,6 +194,7 @@ uint64_t helper_write_cr(struct tcg_env *env, uint64_t n, uint64_t v, uint64_t c
 	case 3: r = x86_set_cr3(env, v); break;
 	case 4: r = x86_set_cr4(env, v); break;
 	case 8:
+		tcg_outside(env, TCG_PLACE_CPU, 0);
 		if (v > 15) {
 			r = -EINVAL;
 		} else if (c->apic_ops && c->apic) {

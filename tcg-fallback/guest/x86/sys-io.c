@@ -48,6 +48,7 @@ uint64_t helper_in(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t c
 	(void)cc, (void)d;
 	port &= 0xffff;
 	io_check(env, (unsigned)port, (unsigned)size);
+	tcg_outside(env, TCG_PLACE_PORT, port);
 	return aspace_read(io_space(env), port, (unsigned)size);
 }
 
@@ -57,6 +58,7 @@ uint64_t helper_out(struct tcg_env *env, uint64_t port, uint64_t size, uint64_t 
 	(void)d;
 	port &= 0xffff;
 	io_check(env, (unsigned)port, (unsigned)size);
+	tcg_outside(env, TCG_PLACE_PORT, port);
 	aspace_write(io_space(env), port, v, (unsigned)size);
 	return 0;
 }
@@ -68,6 +70,7 @@ uint64_t helper_ins(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t 
 
 	(void)cc, (void)d;
 	io_check(env, port, (unsigned)size);
+	tcg_outside(env, TCG_PLACE_PORT, port);
 	/* A page fault after the read would lose what the port gave. */
 	tcg_probe(env, addr, (unsigned)size, true, 0);
 	tcg_st(env, addr, aspace_read(io_space(env), port, (unsigned)size),
@@ -83,6 +86,7 @@ uint64_t helper_outs(struct tcg_env *env, uint64_t addr, uint64_t size, uint64_t
 
 	(void)cc, (void)d;
 	io_check(env, port, (unsigned)size);
+	tcg_outside(env, TCG_PLACE_PORT, port);
 	v = tcg_ld(env, addr, (unsigned)size, 0);
 	aspace_write(io_space(env), port, v, (unsigned)size);
 	return 0;
