@@ -54,6 +54,7 @@ include tests/unit/x86guest.mk
 include tests/unit/x86sys.mk
 include tests/unit/simd.mk
 include tests/unit/kvm.mk
+include tests/unit/chips.mk
 include tests/unit/seccomp.mk
 include tests/functional/local.mk
 include tests/qtest/local.mk
