@@ -14,6 +14,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#ifndef CROWD
+#define CROWD 3000
+#endif
 #ifndef USER_SYSCALLS
 #define USER_SYSCALLS 1000
 #endif
@@ -562,6 +565,25 @@ static void test_code(void)
 	}
 }
 
+/* ---- failures in crowds: the VMM may move the machine in the middle ---- */
+
+static void test_crowd(void)
+{
+	volatile uint64_t *p = (volatile uint64_t *)(MMIO + 0x1300);
+	uint64_t sum = 0;
+
+	p[0] = p[1] = 0;
+	for (uint64_t i = 0; i < CROWD; i++) {
+		if (!cas16(p, i, 2 * i, i + 1, 2 * i + 2)) {
+			break;
+		}
+		sum += p[0];
+	}
+	same("a crowd", p[0], CROWD);
+	same("a crowd, high", p[1], 2 * CROWD);
+	same("a crowd, sum", sum, (uint64_t)CROWD * (CROWD + 1) / 2);
+}
+
 int nasty_main(void)
 {
 	uint32_t r[4], s[4];
@@ -591,6 +613,9 @@ int nasty_main(void)
 	test_exceptions();
 	test_paging();
 	test_code();
+	if (r[2] >> 13 & 1) {
+		test_crowd();
+	}
 #endif
 	put("NASTY: ");
 	put_hex(tests);
