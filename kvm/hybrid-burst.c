@@ -25,6 +25,7 @@
 enum {
 	BURST_MAX = 64,
 	BURST_CROWD = 40, /* failures in one window that make a stay */
+	BURST_FEW = 4,	  /* the same when most of the window went by in bursts */
 };
 #define BURST_WINDOW (50 * NS_PER_MS)
 
@@ -49,22 +50,32 @@ static void burst_say(struct kvm_vcpu *v, uint64_t n)
 		 (unsigned long long)v->c->vm->arch->pc(v->c), (unsigned long long)n);
 }
 
-/* The next burst's length; begins a stay when it is a crowd. */
-static unsigned burst_length(struct kvm_vcpu *v)
+/* The next burst's length: it grows while failures cluster. */
+static unsigned burst_length(struct kvm_vcpu *v, uint64_t now)
 {
-	uint64_t window = clock_ns(CLOCK_RT) / BURST_WINDOW;
+	uint64_t idle = now - v->fail_since;
 
-	if (window != v->fail_window) {
-		v->burst = window > v->fail_window + 4 ? 1 : MAX(v->burst / 2, 1u);
-		v->fail_window = window;
+	if (idle >= BURST_WINDOW) {
+		v->burst = idle > 4 * BURST_WINDOW ? 1 : MAX(v->burst / 2, 1u);
+		v->fail_since = now;
 		v->fail_count = 0;
+		v->fail_ns = v->burst_ns;
 	} else {
 		v->burst = MIN(v->burst * 2, (unsigned)BURST_MAX);
 	}
-	if (++v->fail_count == BURST_CROWD) {
+	return MAX(v->burst, 1u);
+}
+
+/* A crowd of failures makes a stay: many in a window, or a window that is mostly bursts. */
+static void burst_count(struct kvm_vcpu *v, uint64_t now)
+{
+	uint64_t in_bursts = v->burst_ns - v->fail_ns;
+
+	if (++v->fail_count == BURST_CROWD ||
+	    (v->fail_count >= BURST_FEW && in_bursts > BURST_WINDOW / 2 &&
+	     in_bursts > (now - v->fail_since) / 2)) {
 		(void)kvm_move_ask(v->k, "it fails on too many instructions");
 	}
-	return MAX(v->burst, 1u);
 }
 
 static int burst_enter(struct kvm_vcpu *v, struct err *e)
@@ -126,7 +137,7 @@ static bool burst_refused(struct kvm_vcpu *v)
 
 bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
-	uint64_t since = clock_ns(CLOCK_RT);
+	uint64_t since = clock_ns(CLOCK_RT), now;
 	const struct hv_burst_log *l;
 	struct err e = ERR_INIT;
 
@@ -140,7 +151,7 @@ bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
 	v->n_fail++;
 	burst_say(v, atomic_fetch_add(&v->k->n_fail, 1) + 1);
 	v->n_bursts++;
-	*why = hv_fallback->burst.run(v->c, burst_length(v));
+	*why = hv_fallback->burst.run(v->c, burst_length(v, since));
 	l = hv_fallback->burst.log(v->c);
 	v->n_burst_insns += l->done;
 	if (burst_leave(v, l, &e) < 0) {
@@ -150,6 +161,8 @@ bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
 		kvm_arch_halt_in_kernel(v);
 		*why = VCPU_EXIT_KICK;
 	}
-	v->burst_ns += clock_ns(CLOCK_RT) - since;
+	now = clock_ns(CLOCK_RT);
+	v->burst_ns += now - since;
+	burst_count(v, now);
 	return !l->refused || burst_refused(v);
 }

@@ -37,6 +37,9 @@ struct tcg_fetch {
 	unsigned max_insns;
 	bool single_step;
 	unsigned (*bytes)(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, unsigned want);
+	/* bytes()'s own: the page it gave bytes of last */
+	const uint8_t *host;
+	uint64_t page;
 };
 
 struct tcg_guest {
@@ -54,6 +57,8 @@ struct tcg_guest {
 	void (*init_vcpu)(struct tcg_env *env);
 	/* Linear pc and mode bits of the next unit. */
 	void (*key)(void *arch, uint64_t *pc, uint64_t *key);
+	/* Optional: may units of this key be position-independent (ir_unit.pic)? */
+	bool (*pic)(uint64_t key);
 	/* Writes a linear pc back into the architectural struct. */
 	void (*set_pc)(void *arch, uint64_t pc);
 	/* Decodes from u->pc into u; sets guest_len and n_guest_insns. 0 or -errno (our bug). */

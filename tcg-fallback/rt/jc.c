@@ -19,6 +19,10 @@
  * Entries on global pages are the same in every address space: a table that has no others
  * (the kernel's, mostly) serves all of them and is never copied.
  *
+ * A pic block (env.h) may be in any number of entries: when it dies its first instruction
+ * becomes a jump to the miss stub, and the entries are looked for only when its region of the
+ * code cache is used again.
+ *
  * Threads: entries are written by the vCPU's own thread, but a block that dies is taken
  * out by any thread, under rt->lk: whoever makes entries from what is in a table holds it.
  */
@@ -297,7 +301,8 @@ struct tcg_block *rt_jc_block(struct rt_vcpu *v, uint64_t pc)
 const void *rt_jc_code(struct rt_vcpu *v, uint64_t pc)
 {
 	int i = rt_jc_at(v->jc_cur, pc);
-	const void *x = i < 0 ? v->rt->miss_stub : atomic_load(&v->jc_cur->tab[i].host);
+	const struct tcg_block *b = i < 0 ? NULL : atomic_load(&v->jc_cur->blk[i]);
+	const void *x = b && !b->dead ? atomic_load(&v->jc_cur->tab[i].host) : NULL;
 
 	return x == v->rt->miss_stub ? NULL : x;
 }
@@ -319,7 +324,7 @@ static void rt_jc_revive(struct rt_vcpu *v, uint64_t pc, uint64_t ram_page, bool
 			if (s->tab[i].pc >> TCG_PAGE_BITS != page) {
 				continue;
 			}
-			if (!b || b->ram_off >> TCG_PAGE_BITS != ram_page) {
+			if (!b || b->dead || b->ram_off >> TCG_PAGE_BITS != ram_page) {
 				rt_jc_empty_entry(v->rt, s, i);
 			} else if (b->ram_off2 == RT_NO_RAM) {
 				rt_jc_set_host(s, i, b->x);
@@ -402,6 +407,22 @@ void rt_jc_forget_block(struct tcg_rt *rt, struct tcg_block *b)
 		for (int t = 0; v && t < RT_JC_TABLES; t++) {
 			for (unsigned k = 0; k < TCG_JC_WAYS; k++) {
 				rt_jc_forget_at(rt, &v->jc[t], at ^ k, b);
+			}
+		}
+	}
+}
+
+void rt_jc_forget_region(struct tcg_rt *rt, const struct rt_region *r)
+{
+	for (unsigned n = 0; n < rt->n_vcpus; n++) {
+		struct rt_vcpu *v = rt->vcpus[n];
+
+		for (unsigned k = 0; v && k < RT_JC_TABLES * TCG_JC_N; k++) {
+			struct rt_jc_slot *s = &v->jc[k / TCG_JC_N];
+			struct tcg_block *b = atomic_load(&s->blk[k % TCG_JC_N]);
+
+			if (b && b->region == r) {
+				rt_jc_forget_at(rt, s, k % TCG_JC_N, b);
 			}
 		}
 	}

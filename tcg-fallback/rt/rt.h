@@ -43,10 +43,13 @@ enum {
 /* ---- blocks ---- */
 
 struct tcg_block {
-	uint64_t pc, key;
+	uint64_t pc, key;  /* pic: the pc it was translated at, of which only the place in the
+			      page counts */
+	bool pic;
 	uint64_t ram_off;  /* of the first byte; page key of the hash */
 	uint64_t ram_off2; /* of the second page, or RT_NO_RAM */
-	const uint8_t *x;  /* entry; NULL under the interpreter */
+	const uint8_t *x;  /* entry for jump caches; NULL under the interpreter */
+	const uint8_t *body; /* entry for the dispatcher and linked jumps: vpage is right */
 	uint32_t len, guest_len, n_insns;
 	int32_t seen_lo, seen_hi; /* of ir_unit */
 	_Atomic bool dead;
@@ -244,7 +247,8 @@ void rt_code_written_beside(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
 void rt_forget_code(struct tcg_rt *rt);
 bool rt_code_overlaps(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
 void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off);
-uint64_t rt_block_guest_pc(const struct tcg_block *b, uint64_t host_ra);
+uint64_t rt_block_guest_pc(const struct rt_vcpu *v, const struct tcg_block *b,
+			   uint64_t host_ra);
 
 /* jc.c */
 void rt_jc_select(struct rt_vcpu *v, uint64_t key);
@@ -253,6 +257,8 @@ void rt_jc_put(struct rt_vcpu *v, uint64_t pc, struct tcg_block *blk);
 struct tcg_block *rt_jc_block(struct rt_vcpu *v, uint64_t pc);
 const void *rt_jc_code(struct rt_vcpu *v, uint64_t pc); /* live entry's, or NULL */
 void rt_jc_forget_block(struct tcg_rt *rt, struct tcg_block *b);
+/* Its pic blocks' entries; the others are gone when they die. */
+void rt_jc_forget_region(struct tcg_rt *rt, const struct rt_region *r);
 void rt_jc_flush_page(struct rt_vcpu *v, uint64_t va);
 void rt_jc_flush_pages(struct rt_vcpu *v, uint64_t va, uint64_t n);
 void rt_jc_flush_all(struct rt_vcpu *v);

@@ -105,7 +105,7 @@ void tcg_restore_pc(struct tcg_env *env)
 		struct tcg_block *b = rt_block_by_host(v->rt, env->host_ra);
 
 		if (b) {
-			pc = rt_block_guest_pc(b, env->host_ra);
+			pc = rt_block_guest_pc(v, b, env->host_ra);
 		} else {
 			log_error("translator: no block at host address 0x%llx",
 				  (unsigned long long)env->host_ra);
@@ -186,7 +186,7 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 	if ((*blk)->ram_off != RT_NO_RAM && rt->host && rt_check_done(rt, *blk)) {
 		rt_jc_put(v, pc, *blk);
 	}
-	return (*blk)->x;
+	return (*blk)->body;
 }
 
 static int rt_run_interp(struct rt_vcpu *v, struct tcg_block *blk)
@@ -279,6 +279,7 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		v->st_loops++;
 		rt->guest->key(v->arch, &pc, &key);
 		v->env->pc_now = pc;
+		v->env->vpage = pc & ~(uint64_t)(TCG_PAGE - 1);
 		rt_jc_select(v, key);
 		if (unlikely(v->burst)) {
 			v->one_insn = true;

@@ -46,7 +46,6 @@ int rt_mmu_init(struct rt_vcpu *v, struct err *e)
 	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED || v->wpage == MAP_FAILED) {
 		return err_set(e, -ENOMEM, "translator: no memory for the TLB");
 	}
-	v->env->tlb_mask = TCG_TLB_N - 1;
 	v->next_space_id = 1;
 	tcg_set_ctx(v->env, 0, 0);
 	tcg_flush_all(v->env);

@@ -91,9 +91,8 @@ nasty()
 	nasty_out=$1
 	shift
 	nasty_dir=$(dirname "$0")/guest
-	"${CC:-gcc}" -O1 -ffreestanding -fno-pic -fno-stack-protector -mno-red-zone -mno-sse \
-		-fcf-protection=none -fno-asynchronous-unwind-tables -nostdlib -static -no-pie \
-		-Wl,-T,"$nasty_dir/nasty.ld" -Wl,--build-id=none "$@" -o "$nasty_out" \
+	# shellcheck disable=SC2046
+	"${CC:-gcc}" $(cat "$nasty_dir/cflags") -Wl,-T,"$nasty_dir/nasty.ld" "$@" -o "$nasty_out" \
 		"$nasty_dir/nasty.S" "$nasty_dir/nasty.c" >"$tmp/cc" 2>&1 || {
 		cat "$tmp/cc"
 		skip "the payload can't be built here"

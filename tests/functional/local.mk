@@ -19,4 +19,4 @@ FUNCTIONAL_TESTS = \
 	%D%/ide.sh \
 	%D%/reboot.sh
 TESTS += $(FUNCTIONAL_TESTS)
-EXTRA_DIST += $(FUNCTIONAL_TESTS) %D%/guest/nasty.c %D%/guest/nasty.S %D%/guest/nasty.ld %D%/lib-qmp.sh %D%/boot.sh %D%/init %D%/lib.sh
+EXTRA_DIST += $(FUNCTIONAL_TESTS) %D%/guest/cflags %D%/guest/nasty.c %D%/guest/nasty.S %D%/guest/nasty.ld %D%/lib-qmp.sh %D%/boot.sh %D%/init %D%/lib.sh

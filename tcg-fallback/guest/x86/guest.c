@@ -72,6 +72,11 @@ static int guest_disas_mode(uint64_t key)
 
 	return modes[XH_CODE(key)];
 }
+/* Programs; the kernel stays where it is. */
+static bool guest_pic(uint64_t key)
+{
+	return XH_CODE(key) == XH_CODE64 && XH_CPL(key) == 3 && !(key & (XH_TF | XH_SHADOW));
+}
 
 static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size)
 {
@@ -105,6 +110,7 @@ const struct tcg_guest x86_tcg_guest = {
 	.fpcr_offset = offsetof(struct x86_cpu, mxcsr),
 	.init_vcpu = guest_init_vcpu,
 	.key = guest_key,
+	.pic = guest_pic,
 	.set_pc = guest_set_pc,
 	.translate = x86_translate,
 	.walk = x86_walk,
