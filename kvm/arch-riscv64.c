@@ -372,3 +372,20 @@ int kvm_arch_disas(const struct vcpu *vc, int *cs_arch, int *cs_mode)
 	*cs_mode = 1 << 1 | 1 << 2; /* CS_MODE_RISCV64, CS_MODE_RISCVC */
 	return 0;
 }
+
+/* ---- bursts: there is no translator for this architecture ---- */
+
+bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s)
+{
+	(void)v;
+	(void)s;
+	return false;
+}
+
+bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
+{
+	(void)vm;
+	(void)where;
+	(void)addr;
+	return false;
+}
