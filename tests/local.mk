@@ -56,6 +56,7 @@ include tests/unit/x86sys.mk
 include tests/unit/simd.mk
 include tests/unit/arch64.mk
 include tests/unit/kvm.mk
+include tests/unit/chips.mk
 include tests/unit/seccomp.mk
 include tests/cross/local.mk
 include tests/functional/local.mk

@@ -313,89 +313,6 @@ static const struct mr_ops virtio_pci_notify_ops = {
 	.max = 4,
 };
 
-/* ---- doorbells by eventfd: the accelerator rings without leaving the guest's thread ---- */
-
-static void virtio_pci_doorbells_off(struct virtio_dev *v)
-{
-	struct vm *vm = v->dev.vm;
-
-	for (unsigned i = 0; i < v->n_doorbells; i++) {
-		vm->hv->irq.ioeventfd(vm, event_fd(v->queues[i].ev),
-				      v->doorbell_addr + (gpa_t)i * VPCI_NOTIFY_MULT, 2, false,
-				      0, false, false);
-	}
-	v->n_doorbells = 0;
-	v->doorbell_addr = UINT64_MAX;
-}
-
-/* A doorbell that can't be had (too many, say) still works by its register. */
-static void virtio_pci_doorbells_on(struct virtio_dev *v, gpa_t addr)
-{
-	struct vm *vm = v->dev.vm;
-
-	v->doorbell_addr = addr;
-	while (v->n_doorbells < v->n_queues) {
-		unsigned i = v->n_doorbells;
-
-		if (vm->hv->irq.ioeventfd(vm, event_fd(v->queues[i].ev),
-					  addr + (gpa_t)i * VPCI_NOTIFY_MULT, 2, false, 0, false,
-					  true) < 0) {
-			break;
-		}
-		v->n_doorbells++;
-	}
-}
-
-static void virtio_pci_map_changed(struct aspace_listener *l, const struct flat *was __unused,
-				   const struct flat *now)
-{
-	struct virtio_dev *v = container_of(l, struct virtio_dev, doorbell_listener);
-	gpa_t addr = UINT64_MAX;
-
-	for (unsigned i = 0; i < now->n; i++) {
-		if (now->r[i].mr == &v->notify_mr && now->r[i].off == 0) {
-			addr = now->r[i].start;
-			break;
-		}
-	}
-	if (addr != v->doorbell_addr) {
-		virtio_pci_doorbells_off(v);
-		if (addr != UINT64_MAX) {
-			virtio_pci_doorbells_on(v, addr);
-		}
-	}
-}
-
-/* An event's descriptor is made on its loop, so before the map first changes. */
-static void virtio_pci_doorbells_fds(void *opaque)
-{
-	struct virtio_dev *v = opaque;
-
-	for (unsigned i = 0; i < v->n_queues; i++) {
-		(void)event_fd(v->queues[i].ev);
-	}
-}
-
-static void virtio_pci_doorbells_init(struct virtio_dev *v)
-{
-	v->doorbell_addr = UINT64_MAX;
-	if (v->prop_ioeventfd && v->dev.vm->hv && v->dev.vm->hv->irq.ioeventfd) {
-		loop_call(v->io, virtio_pci_doorbells_fds, v);
-		v->doorbell_listener.changed = virtio_pci_map_changed;
-		aspace_add_listener(v->as, &v->doorbell_listener);
-	}
-}
-
-/* Before the queues' events go. */
-void virtio_pci_doorbells_fini(struct virtio_dev *v)
-{
-	if (v->doorbell_listener.changed) {
-		aspace_del_listener(v->as, &v->doorbell_listener);
-		v->doorbell_listener.changed = NULL;
-		virtio_pci_doorbells_off(v);
-	}
-}
-
 /* ---- capabilities ---- */
 
 static int virtio_pci_cap(struct virtio_dev *v, uint8_t type, unsigned len, uint32_t off,
@@ -546,7 +463,7 @@ int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 		virtio_pci_unrealize(v);
 		return r;
 	}
-	virtio_pci_doorbells_init(v);
+	virtio_doorbells_init(v, &v->notify_mr, 0, VPCI_NOTIFY_MULT);
 	return 0;
 }
 

@@ -55,7 +55,7 @@ if [ -n "$kvm_hardware" ]; then
 else
 	# Such a KVM raises #UD for opcodes that it does not know, and loses system calls.
 	echo "KVM has no hardware behind it: less is asked of it"
-	limit="-DNO_HARDWARE -DUSER_SYSCALLS=0"
+	limit="-DUSER_SYSCALLS=0"
 fi
 # shellcheck disable=SC2086
 nasty "$tmp/limited" $limit
