@@ -423,7 +423,8 @@ int irqchip_x86_move(struct irqchip_x86 *c, bool to_hv, struct err *e)
 	if (to_hv && c->vm->hv_chips && !atomic_load(&c->vm->chips_in_hv)) {
 		irqchip_startups(p);
 	}
-	r = irqchip_move(p, to_hv, e);
+	/* While the VM does not run the state stays here, where it is saved and loaded. */
+	r = to_hv && !vm_is_running(c->vm) ? 0 : irqchip_move(p, to_hv, e);
 	if (r >= 0) {
 		p->want_hv = to_hv;
 	}
@@ -490,9 +491,11 @@ static void irqchip_vm_reset(struct vm *vm, bool done)
 		}
 		return;
 	}
-	irqchip_want(p, "reset");
+	if (vm_is_running(vm)) {
+		irqchip_want(p, "reset");
+	}
 	LOCK_SCOPE(&p->lk);
-	if (p->parked) { /* it did not work out */
+	if (p->parked) { /* not yet, or it did not work out */
 		p->parked = false;
 		irqchip_fds_bind_locked(p);
 	}
