@@ -257,9 +257,9 @@ static void irqchip_take_locked(struct irqchip_priv *p, const struct x86_chips *
 	if (s->has & X86_CHIP_PIC && c->pic) {
 		intr = pic_chip_set(c->pic, s->pic, irqchip_pic_lines(p));
 		if (p->set.n) {
-			lk_acquire(&p->set.all[0]->lk);
+			lapic_acquire(p->set.all[0]);
 			p->set.all[0]->lint0 = intr; /* no edge */
-			lk_release(&p->set.all[0]->lk);
+			lapic_release(p->set.all[0]);
 		}
 	}
 	if (s->has & X86_CHIP_IOAPIC && c->ioapic[0]) {
@@ -302,7 +302,7 @@ static void irqchip_silence_locked(struct irqchip_priv *p, unsigned has)
 	for (unsigned i = 0; i < p->set.n; i++) {
 		struct lapic *a = p->set.all[i];
 
-		LOCK_SCOPE(&a->lk);
+		LAPIC_SCOPE(a);
 		if (has & X86_CHIP_PIC) {
 			a->lint0 = false;
 		}
