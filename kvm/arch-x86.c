@@ -238,6 +238,9 @@ static bool arch_init_sipi(struct kvm_vcpu *v, uint32_t req, enum vcpu_exit *why
 	if (kvm_arch_push(v, true, &e) < 0) {
 		goto broken;
 	}
+	if (v->k->kernel_chip) { /* the push has made the kernel wait for STARTUP */
+		return true;
+	}
 	*why = c->wait_sipi ? VCPU_EXIT_HALT : VCPU_EXIT_KICK;
 	return !c->wait_sipi;
 broken:

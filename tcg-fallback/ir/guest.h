@@ -26,6 +26,7 @@ struct mmu_result {
 	unsigned page_bits;	/* 12, 21, 30...: size of the guest's page */
 	bool r, w, x;		/* permissions for the asked mode; w only if dirty is set already */
 	bool global;
+	uint8_t modes;		/* modes in which the answer is the same, as bits; 0: only the asked */
 };
 
 /* Instruction bytes, already checked for execute permission. fetch() gives up to `want`
@@ -51,6 +52,7 @@ struct tcg_guest {
 	unsigned n_helpers;
 	unsigned pc_offset;		/* of the 64-bit pc in the architectural struct */
 	unsigned cc_op_offset, cc_a_offset, cc_b_offset;
+	uint8_t wider[8];		/* by mode: modes (bits) that may do all that it may */
 	uint8_t fetch_class[8];		/* by mode: equal = same code may run, same x permission */
 	unsigned fpcr_offset;		/* 32-bit host-format FP control (x86: mxcsr); 0: none */
 

@@ -39,6 +39,7 @@ enum {
 	JC_PER_PAGE = (TCG_PAGE << TCG_JC_SHIFT) / sizeof(struct tcg_jc_entry),
 	JC_TAB_SIZE = sizeof(struct tcg_jc_entry) * TCG_JC_N,
 	JC_BLK_SIZE = sizeof(struct tcg_block *) * TCG_JC_N,
+	JC_NOTE_SIZE = sizeof(struct rt_jc_note) * TCG_JC_N,
 };
 
 static unsigned rt_jc_index(uint64_t pc)
@@ -159,7 +160,8 @@ int rt_jc_init(struct rt_vcpu *v)
 	for (int t = 0; t < RT_JC_TABLES; t++) {
 		v->jc[t].tab = rt_jc_map(JC_TAB_SIZE);
 		v->jc[t].blk = rt_jc_map(JC_BLK_SIZE);
-		if (!v->jc[t].tab || !v->jc[t].blk) {
+		v->jc[t].note = rt_jc_map(JC_NOTE_SIZE);
+		if (!v->jc[t].tab || !v->jc[t].blk || !v->jc[t].note) {
 			return -ENOMEM;
 		}
 	}
@@ -175,6 +177,9 @@ void rt_jc_fini(struct rt_vcpu *v)
 		}
 		if (v->jc[t].blk) {
 			munmap(v->jc[t].blk, JC_BLK_SIZE);
+		}
+		if (v->jc[t].note) {
+			munmap(v->jc[t].note, JC_NOTE_SIZE);
 		}
 	}
 }
@@ -226,6 +231,7 @@ static void rt_jc_copy(struct rt_vcpu *v, struct rt_jc_slot *s, const struct rt_
 			}
 			s->tab[i].pc = from->tab[i].pc;
 			atomic_store_explicit(&s->blk[i], b, memory_order_relaxed);
+			s->note[i] = from->note[i];
 			s->fill[w] |= BIT64(i % 64);
 			if (rt_bit(from->global, i)) {
 				rt_jc_mark(s, i, true);
@@ -307,7 +313,9 @@ const void *rt_jc_code(struct rt_vcpu *v, uint64_t pc)
 	return x == v->rt->miss_stub ? NULL : x;
 }
 
-/* The void entries of pc's page, which turned out to be at `ram_page`. */
+/* The void entries of pc's page, which turned out to be at `ram_page`. Looks at no block:
+ * most are out of the host's caches. (A pic block that died in the meantime leads to the miss
+ * stub by itself.) */
 static void rt_jc_revive(struct rt_vcpu *v, uint64_t pc, uint64_t ram_page, bool global)
 {
 	struct rt_jc_slot *s = v->jc_cur;
@@ -324,10 +332,10 @@ static void rt_jc_revive(struct rt_vcpu *v, uint64_t pc, uint64_t ram_page, bool
 			if (s->tab[i].pc >> TCG_PAGE_BITS != page) {
 				continue;
 			}
-			if (!b || b->dead || b->ram_off >> TCG_PAGE_BITS != ram_page) {
+			if (!b || (s->note[i].rpage != RT_NO_PAGE && s->note[i].rpage != ram_page)) {
 				rt_jc_empty_entry(v->rt, s, i);
-			} else if (b->ram_off2 == RT_NO_RAM) {
-				rt_jc_set_host(s, i, b->x);
+			} else if (s->note[i].rpage != RT_NO_PAGE) {
+				rt_jc_set_host(s, i, v->rt->cache.x + s->note[i].xoff);
 				rt_jc_mark(s, i, global);
 			}
 		}
@@ -350,6 +358,7 @@ static void rt_jc_move(struct rt_vcpu *v, struct rt_jc_slot *s, unsigned i)
 		s->tab[to].pc = s->tab[i].pc;
 		rt_jc_set_host(s, to, s->tab[i].host);
 		atomic_store_explicit(&s->blk[to], b, memory_order_relaxed);
+		s->note[to] = s->note[i];
 		s->fill[to / 64] |= BIT64(to % 64);
 		if (rt_bit(s->global, i) || rt_bit(s->local, i)) {
 			rt_jc_mark(s, to, rt_bit(s->global, i));
@@ -375,6 +384,10 @@ void rt_jc_put(struct rt_vcpu *v, uint64_t pc, struct tcg_block *blk)
 		rt_jc_move(v, s, i);
 	}
 	atomic_store(&s->blk[i], blk);
+	s->note[i].xoff = (uint32_t)(blk->x - v->rt->cache.x);
+	s->note[i].rpage = blk->ram_off2 != RT_NO_RAM ?
+				   RT_NO_PAGE :
+				   (uint32_t)(blk->ram_off >> TCG_PAGE_BITS);
 	atomic_store(&s->tab[i].host, (void *)(uintptr_t)blk->x);
 	s->tab[i].pc = pc;
 	s->bloom[b / 64] |= BIT64(b % 64);

@@ -123,6 +123,13 @@ struct rt_page {
 struct rt_tlb_ext {
 	uint64_t ram_off;   /* page's place in RAM, RT_NO_RAM for devices */
 	bool w_ok, global;
+	uint8_t modes;	    /* of mmu_result; 0: an entry of a system access, too */
+};
+
+/* Of the block of an entry, kept beside it so that looking does not touch the block. */
+struct rt_jc_note {
+	uint32_t rpage; /* RAM page; RT_NO_PAGE: it crosses into another */
+	uint32_t xoff;	/* of its code in the cache */
 };
 
 /* A jump cache and what the dispatcher knows of its entries (jc.c). */
@@ -132,6 +139,7 @@ struct rt_jc_slot {
 	uint64_t used; /* when; 0: never, memory is not initialised */
 	struct tcg_jc_entry *tab;
 	struct tcg_block *_Atomic *blk; /* of each entry; NULL: it died */
+	struct rt_jc_note *note;
 	uint64_t fill[TCG_JC_N / 64];	/* entries that are not empty */
 	uint64_t global[TCG_JC_N / 64]; /* live ones on global pages: right in every space */
 	uint64_t local[TCG_JC_N / 64];	/* live ones on other pages */

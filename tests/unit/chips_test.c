@@ -197,6 +197,7 @@ static struct harness *t_new(bool split)
 	irqchip_x86_add_pit(h->chip, &pit_chip_ops, t_pit);
 	ck_assert_int_eq(vm_start_vcpus(h->vm, &err), 0);
 	ck_assert_int_eq(h->vm->chips_move(h->vm, false, &err), 0);
+	vm_cont(h->vm);
 	return h;
 }
 
@@ -650,7 +651,6 @@ START_TEST(chips_stop)
 	struct harness *h = t_new(false);
 
 	t_move(h, true);
-	vm_cont(h->vm);
 	vm_stop(h->vm, RUN_PAUSED);
 	ck_assert(!atomic_load(&h->vm->chips_in_hv)); /* here, where it can be saved */
 	vm_cont(h->vm);
@@ -659,6 +659,13 @@ START_TEST(chips_stop)
 	t_move(h, false);
 	vm_cont(h->vm);
 	ck_assert(!atomic_load(&h->vm->chips_in_hv));
+	/* Asked for while it is stopped: when it goes on. */
+	vm_stop(h->vm, RUN_PAUSED);
+	ck_assert_int_eq(h->vm->chips_move(h->vm, true, &err), 0);
+	vm_reset(h->vm, CAUSE_NONE);
+	ck_assert(!atomic_load(&h->vm->chips_in_hv));
+	vm_cont(h->vm);
+	ck_assert(atomic_load(&h->vm->chips_in_hv));
 	vm_stop(h->vm, RUN_PAUSED);
 }
 END_TEST

@@ -106,6 +106,7 @@ const struct tcg_guest x86_tcg_guest = {
 	.cc_op_offset = offsetof(struct x86_cpu, cc_op),
 	.cc_a_offset = offsetof(struct x86_cpu, cc_a),
 	.cc_b_offset = offsetof(struct x86_cpu, cc_b),
+	.wider = { [X86_MMU_SUP_SMAP] = BIT(X86_MMU_SUP) }, /* STAC */
 	.fetch_class = { [X86_MMU_USER] = 1 },
 	.fpcr_offset = offsetof(struct x86_cpu, mxcsr),
 	.init_vcpu = guest_init_vcpu,
