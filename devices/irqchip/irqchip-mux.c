@@ -164,8 +164,16 @@ static void irqchip_send(void *arg, const struct msi_msg *m)
 	pthread_rwlock_unlock(&p->send);
 }
 
+static bool irqchip_route_direct(void *arg)
+{
+	struct irqchip_priv *p = arg;
+
+	return atomic_load_explicit(&p->set.away, memory_order_relaxed);
+}
+
 static const struct msi_ops irqchip_msi_ops = {
 	.send = irqchip_send,
+	.route_direct = irqchip_route_direct,
 	.route_add = irqchip_route_add,
 	.route_update = irqchip_route_update,
 	.route_del = irqchip_route_del,
