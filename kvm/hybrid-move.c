@@ -196,13 +196,15 @@ static void move_stay_begin(void *opaque)
 	struct kvm *k = opaque;
 	uint64_t len = atomic_load(&k->stay_ns);
 	struct err e = ERR_INIT;
+	int r;
 
 	if (!k->pinned && !atomic_load(&k->moved)) {
-		if (move_vm(k, true, atomic_load(&k->stay_why), &e) >= 0) {
+		r = move_vm(k, true, atomic_load(&k->stay_why), &e);
+		if (r >= 0) {
 			move_set_end(k, len ? MIN(len * 2, MOVE_STAY_MAX) : MOVE_STAY_MIN);
 		} else {
-			log_info("%s; KVM goes on", e.text);
-			atomic_store(&k->no_stays, true);
+			log_guest("%s; KVM goes on", e.text);
+			atomic_store(&k->no_stays, r != -EBUSY); /* that one passes */
 		}
 	}
 	atomic_store(&k->stay_asked, false);
