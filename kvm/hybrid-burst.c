@@ -12,6 +12,9 @@
  * forget its shadow pages if a burst changed what may be a page-table entry.
  *
  * Threads: the vCPU's own.
+ * Known gaps: what KVM answers with #UD instead of giving up never gets here: up to now that is
+ * VEX-encoded instructions on device memory. An instruction that locks an access to the
+ * kernel's interrupt controllers works only where the VM can move.
  */
 #include "config.h"
 

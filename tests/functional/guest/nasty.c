@@ -640,6 +640,10 @@ int nasty_main(void)
 	bool avx, avx2;
 
 	setup();
+#ifdef TRIPLE_FAULT
+	put("NASTY: triple fault\n");
+	__asm__ volatile("lidt %0\n\tud2" : : "m"(*(char(*)[10])ram)); /* limit 0 */
+#endif
 	cpuid(1, 0, r);
 	cpuid(7, 0, s);
 	avx = (r[2] >> 28 & 1) && (r[2] >> 26 & 1);
