@@ -364,19 +364,9 @@ void kvm_arch_halt_in_kernel(struct kvm_vcpu *v)
 	(void)v;
 }
 
-/* ---- bursts: there is no translator for this architecture ---- */
-
+/* Guest page tables are the hardware's: nothing was derived from them. */
 bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s)
 {
-	(void)v;
-	(void)s;
-	return false;
-}
-
-bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
-{
-	(void)vm;
-	(void)where;
-	(void)addr;
+	(void)v, (void)s;
 	return false;
 }
