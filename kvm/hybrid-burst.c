@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hybrid-burst.c - KVM gives up on an instruction: the state is pulled, the translator runs
- * that instruction (and a few more while failures cluster: 1 to 64), the state is pushed back.
- * Each instruction of a burst is translated afresh, so no stale code can run, and
- * the other vCPUs go on in KVM. Failures in crowds make a stay (hybrid-move.c).
+ * hybrid-burst.c - KVM gives up on an instruction: the state is pulled, the translator
+ * runs that instruction (and a few more while failures cluster: 1 to 64), the state is
+ * pushed back. Each instruction of a burst is translated afresh, so no stale code can
+ * run, and the other vCPUs go on in KVM. Failures in crowds make a stay
+ * (hybrid-move.c).
  *
  * With the kernel's interrupt controllers a burst ends before an instruction that uses
  * them, and before the second one that reaches beyond RAM.
  *
- * KVM does not see what a burst writes. Where it shadows guest page tables it is made to
- * forget its shadow pages if a burst changed what may be a page-table entry.
+ * KVM does not see what a burst writes. Where it shadows guest page tables it is made
+ * to forget its shadow pages if a burst changed what may be a page-table entry.
  *
  * Threads: the vCPU's own.
+ * Known gaps: what KVM answers with #UD instead of giving up never gets here: up to now
+ * that is VEX-encoded instructions on device memory. An instruction that locks an
+ * access to the kernel's interrupt controllers works only where the VM can move.
  */
 #include "config.h"
 
@@ -25,7 +29,7 @@
 enum {
 	BURST_MAX = 64,
 	BURST_CROWD = 40, /* failures in one window that make a stay */
-	BURST_FEW = 4,	  /* the same when most of the window went by in bursts */
+	BURST_FEW = 4,    /* the same when most of the window went by in bursts */
 };
 #define BURST_WINDOW (50 * NS_PER_MS)
 
@@ -46,8 +50,10 @@ static void burst_say(struct kvm_vcpu *v, uint64_t n)
 		return;
 	}
 	kvm_fail_insn(v, insn, sizeof(insn));
-	log_info("KVM cannot execute '%s' at 0x%llx: done by the translator (%llu so far)", insn,
-		 (unsigned long long)v->c->vm->arch->pc(v->c), (unsigned long long)n);
+	log_info("KVM cannot execute '%s' at 0x%llx: done by the translator (%llu so "
+	         "far)",
+	         insn, (unsigned long long)v->c->vm->arch->pc(v->c),
+	         (unsigned long long)n);
 }
 
 /* The next burst's length: it grows while failures cluster. */
@@ -66,7 +72,8 @@ static unsigned burst_length(struct kvm_vcpu *v, uint64_t now)
 	return MAX(v->burst, 1u);
 }
 
-/* A crowd of failures makes a stay: many in a window, or a window that is mostly bursts. */
+/* A crowd of failures makes a stay: many in a window, or a window that is mostly
+ * bursts. */
 static void burst_count(struct kvm_vcpu *v, uint64_t now)
 {
 	uint64_t in_bursts = v->burst_ns - v->fail_ns;
@@ -122,13 +129,16 @@ static int burst_leave(struct kvm_vcpu *v, const struct hv_burst_log *l, struct 
 	return r;
 }
 
-/* The instruction needs the interrupt controllers that KVM has: it works when they are with
- * the translator. Until the control thread has moved them, KVM is asked again. */
+/* The instruction needs the interrupt controllers that KVM has: it works when they are
+ * with the translator. Until the control thread has moved them, KVM is asked again. */
 static bool burst_refused(struct kvm_vcpu *v)
 {
-	if (v->k->pinned || !kvm_move_ask(v->k, "it fails on its own interrupt controllers")) {
-		log_error("vCPU %u: KVM cannot execute an instruction on its own interrupt "
-			  "controllers", v->c->index);
+	if (v->k->pinned ||
+	    !kvm_move_ask(v->k, "it fails on its own interrupt controllers")) {
+		log_error("vCPU %u: KVM cannot execute an instruction on its own "
+		          "interrupt "
+		          "controllers",
+		          v->c->index);
 		return false;
 	}
 	usleep(1000);
@@ -155,7 +165,8 @@ bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
 	l = hv_fallback->burst.log(v->c);
 	v->n_burst_insns += l->done;
 	if (burst_leave(v, l, &e) < 0) {
-		log_error("vCPU %u: between KVM and the translator: %s", v->c->index, e.text);
+		log_error("vCPU %u: between KVM and the translator: %s", v->c->index,
+		          e.text);
 		*why = VCPU_EXIT_ERROR;
 	} else if (*why == VCPU_EXIT_HALT && atomic_load(&v->c->vm->chips_in_hv)) {
 		kvm_arch_halt_in_kernel(v);

@@ -141,6 +141,12 @@ struct virtio_dev {
 	gpa_t doorbell_addr; /* where the accelerator rings for us; UINT64_MAX: nowhere */
 	unsigned n_doorbells, doorbell_off, doorbell_step; /* step 0: one register for all */
 	const struct mr *doorbell_mr;
+	struct virtio_vec { /* MSI-X vectors by eventfd, once they are busy: virtio-pci.c */
+		int fd;
+		_Atomic unsigned fired;
+		_Atomic bool bound;
+	} vec[VIRTIO_MAX_QUEUES + 1];
+	unsigned n_vec;
 	char *iothread;
 	bool prop_legacy_off, prop_ats, prop_ioeventfd, prop_modern_off, prop_packed;
 	bool prop_event_idx, prop_indirect, prop_iommu, prop_page_per_vq;

@@ -66,6 +66,9 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 	struct tcg_rt *rt = v->rt;
 
 	rt_go_out(v);
+	if (v->burst) { /* the others are somebody else's; who waits here holds nothing */
+		vm_exclusive_enter(v->c->vm);
+	}
 	pthread_mutex_lock(&rt->excl);
 	atomic_store(&rt->excl_wanted, 1);
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
@@ -76,9 +79,6 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 			sched_yield();
 		}
 	}
-	if (v->burst) { /* the others are somebody else's */
-		vm_exclusive_enter(v->c->vm);
-	}
 	atomic_store(&v->state, RT_IN);
 	rt_mail_drain(v);
 	v->excl_held = true;
@@ -87,11 +87,11 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 void rt_exclusive_end(struct rt_vcpu *v)
 {
 	v->excl_held = false;
+	atomic_store(&v->rt->excl_wanted, 0);
+	pthread_mutex_unlock(&v->rt->excl);
 	if (v->burst) {
 		vm_exclusive_leave(v->c->vm);
 	}
-	atomic_store(&v->rt->excl_wanted, 0);
-	pthread_mutex_unlock(&v->rt->excl);
 }
 
 /* ---- raises ---- */

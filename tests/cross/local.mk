@@ -2,7 +2,7 @@
 # make check; make check-cross runs it by itself.
 CROSS_TESTS = %D%/aarch64 %D%/riscv64
 TESTS += $(CROSS_TESTS)
-EXTRA_DIST += $(CROSS_TESTS) %D%/run %D%/check.h
+EXTRA_DIST += $(CROSS_TESTS) %D%/run %D%/check.h %D%/probe.c
 check-cross:
 	@for t in $(CROSS_TESTS); do \
 		sh $(srcdir)/$$t || test $$? = 77 || exit 1; \

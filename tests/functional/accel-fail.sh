@@ -53,4 +53,22 @@ qmp query-status
 case $reply in *'"internal-error"'*) ;; *) fail "status after the reset is $reply" ;; esac
 vm_quit
 [ "$rc" = 0 ] || fail "exit status $rc"
+
+# A triple fault is a reset, or the end with -no-reboot; under whatever executes the guest.
+nasty "$tmp/triple" -DTRIPLE_FAULT
+for args in "-accel tcg" "-accel kvm" "-accel kvm,fallback=off" "-accel kvm,kernel-irqchip=on"; do
+	rm -f "$tmp/serial"
+	# shellcheck disable=SC2086
+	vm_start -S $args -machine q35 -cpu max -m 64M -nodefaults -display none -no-reboot \
+		-serial "file:$tmp/serial" -kernel "$tmp/triple"
+	case $args in *on) qmp x-lodge-set-accel '{"accel":"kvm"}' ;; esac
+	qmp cont
+	wait_for 30 "$tmp/qmp" '"SHUTDOWN".*"guest-reset"' || {
+		vm_show
+		fail "$args: a triple fault is no shutdown"
+	}
+	vm_wait
+	[ "$rc" = 0 ] || fail "$args: exit status $rc after a triple fault"
+	[ "$(grep -c 'triple fault' "$tmp/serial")" = 1 ] || fail "$args: it went on"
+done
 echo "PASS"

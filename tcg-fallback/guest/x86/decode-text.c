@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tcg-fallback/guest/x86/decode.h"
 
@@ -200,6 +201,12 @@ static void xd_simd(struct xd_text *t, const struct x86_insn *i)
 	}
 }
 
+/* One row of the tables has two names. */
+static const char *xd_name(const struct x86_insn *i)
+{
+	return (i->rex & 8) && !strcmp(i->d->name, "cmpxchg8b") ? "cmpxchg16b" : i->d->name;
+}
+
 void x86_disas(const struct x86_insn *i, uint64_t pc, char *buf, unsigned size)
 {
 	struct xd_text t = { .buf = buf, .size = size };
@@ -213,7 +220,7 @@ void x86_disas(const struct x86_insn *i, uint64_t pc, char *buf, unsigned size)
 		return;
 	}
 	xd_put(&t, "%s%s%s", i->lock ? "lock " : "", i->rep ? "rep " : i->repne ? "repne " : "",
-	       i->d->name);
+	       xd_name(i));
 	for (unsigned n = 0; n < 3 && i->d->op[n]; n++) {
 		xd_put(&t, "%s", n ? ", " : " ");
 		xd_operand(&t, i, n, pc);
