@@ -419,6 +419,7 @@ static void *vcpu_thread(void *arg)
 	int ret;
 
 	vcpu_this = c;
+	log_thread_never_blocks();
 	gmem_thread_register();
 	ret = hv->vcpu.init ? hv->vcpu.init(c, s->e) : 0;
 	s->ret = ret;

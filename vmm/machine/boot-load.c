@@ -127,13 +127,14 @@ void boot_load_ahead(struct boot_plan *p, struct aspace *as)
 	p->ahead = l;
 }
 
-/* Waits for the threads; false: nothing was read, or not all. */
+/* Takes part in what is left and waits for the threads; false: not all was read. */
 static bool load_ahead_done(struct boot_load *l)
 {
+	(void)load_thread(l);
 	for (unsigned i = 0; i < l->n_thread; i++) {
 		role_thread_join(&l->thread[i]);
 	}
-	return l->n_thread && !atomic_load(&l->failed);
+	return !atomic_load(&l->failed);
 }
 
 /* ---- chunks ---- */
