@@ -31,6 +31,7 @@ while kill -0 "$vm" 2>/dev/null && ! grep -q 'LODGE: bad' "$tmp/serial" 2>/dev/n
 	done
 done
 vm_wait
+! grep -q 'test_load: not found' "$tmp/serial" || skip "the guest is old: run ./quickstart guest"
 [ "$rc" = 0 ] && grep -q 'LODGE: bad 0' "$tmp/serial" || {
 	vm_show
 	fail "status $rc after $n moves"
