@@ -235,11 +235,13 @@ bool kvm_move_ask(struct kvm *k, const char *why)
 static void move_reset(void *opaque)
 {
 	struct kvm *k = opaque;
+	struct err e = ERR_INIT;
 
 	if (!k->no_hardware || atomic_load(&k->moved) || k->want_kvm) {
 		return;
 	}
-	if (k->kernel_chip) {
+	/* The controllers have just been reset, in user space: they stay there. */
+	if (move_chips(k, false, &e) < 0) {
 		(void)kvm_move_ask(k, "there is no hardware behind it");
 		return;
 	}

@@ -333,7 +333,7 @@ void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off)
 		       (int32_t)(atomic_load(&o->mail_done) - slot) <= 0) {
 			rt_kick_one(o);
 			for (int spin = 0; spin < 200; spin++) {
-				__builtin_ia32_pause();
+				cpu_relax();
 			}
 		}
 	}

@@ -140,8 +140,10 @@ static void fake_pit_irq_enable(struct vm *vm, bool on)
 	fake.pit_on = on;
 }
 
-static const struct msi_ops fake_msi_ops = { fake_msi_send, fake_route_add, fake_route_update,
-					     fake_route_del };
+static const struct msi_ops fake_msi_ops = {
+	.send = fake_msi_send, .route_add = fake_route_add, .route_update = fake_route_update,
+	.route_del = fake_route_del,
+};
 static const struct hv_chips fake_full = {
 	.has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC | X86_CHIP_PIT,
 	.set = fake_set, .get = fake_get, .pit_irq_enable = fake_pit_irq_enable,
