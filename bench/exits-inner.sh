@@ -22,7 +22,7 @@ vmm()
 	common="-machine $2 -accel kvm -cpu max -smp $3 -m ${4}M -nodefaults -display none -serial stdio -no-reboot $dev"
 	case $1 in
 	lodge) program="$LODGE $common" ;;
-	qemu) program="$QEMU $QEMU_DATA $common -no-user-config" ;;
+	qemu) program="$QEMU $QEMU_DATA $common -no-user-config -global virtio-mmio.force-legacy=false" ;;
 	kvmtool)
 		dev=
 		[ "$8" != rng ] || dev=--rng
@@ -60,10 +60,10 @@ exits()
 	run="$TOOL run -t $LIMIT -k EXITS-END --"
 	vmm "$1" "$2" 2 64 "$DIR/exits.bin" "" "$WORDS" rng
 	grep -q EXITS-END "$tmp/out" || { echo "INCOMPLETE exits $1 $2"; tail -n 3 "$tmp/out" "$tmp/err"; }
-	tr -d '\r' <"$tmp/out" | awk -v b="$2" -v v="$1" '/^EXITS [a-z]/ { print "BENCH", b "/" $2, "cycles", v, $3 }'
+	tr -d '\r' <"$tmp/out" | awk -v b="$2" -v v="$1" '/^EXITS [a-z]/ { print "BENCH", b "/" $2, "cycles", v, $4 }'
 }
 
-seconds_to_ms() { awk -v m="$1" '$1 == "TIME" && $2 == m { printf "%.2f", $3 * 1000 }' "$tmp/notes"; }
+seconds_to_ms() { awk -v m="$1" '$1 == "TIME" && $2 == m { printf "%.2f", $3 * 1000; exit }' "$tmp/notes"; }
 
 start()
 {

@@ -1,4 +1,3 @@
 EXTRA_DIST += bench/run bench/work.sh bench/nbody.c bench/matmul.c \
 	bench/exits bench/exits-inner.sh bench/guest/build.sh bench/guest/exits.c \
-	bench/guest/exits.ld bench/guest/first.S bench/guest/head.S \
-	tests/lab/guest-init tests/lab/labtool.c tests/lab/lib.sh
+	bench/guest/exits.ld bench/guest/first.S bench/guest/head.S

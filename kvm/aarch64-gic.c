@@ -43,6 +43,29 @@ int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, boo
 	return kvm_routes_irqfd(k, eventfd, resamplefd, gsi, add);
 }
 
+static bool gic_in(uint64_t addr, uint64_t base, uint64_t size)
+{
+	return base && addr - base < size;
+}
+
+/* The CPU interface of GICv3 is system registers. */
+bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
+{
+	const struct kvm_arch_vm *a = ((struct kvm *)vm->hv_priv)->arch;
+	bool v3 = a->gic_version == 3;
+
+	switch (where) {
+	case HV_PLACE_MEM:
+		return gic_in(addr, a->chip.dist, v3 ? 0x10000 : 0x1000) ||
+		       (v3 && gic_in(addr, a->chip.redist, 0x20000 * (uint64_t)vm->n_vcpus)) ||
+		       (v3 && gic_in(addr, a->chip.its, 0x20000)) ||
+		       (!v3 && gic_in(addr, a->chip.cpu, 0x2000));
+	case HV_PLACE_CPU: return v3;
+	case HV_PLACE_PORT: break;
+	}
+	return false;
+}
+
 /* ---- making the devices ---- */
 
 static int gic_addr(struct kvm *k, int fd, uint64_t type, uint64_t addr, const char *what,

@@ -9,7 +9,8 @@
 #include "kvm/routes.h"
 
 struct kvm_arch_vm {
-	struct kvm_vcpu_init target; /* what KVM_ARM_PREFERRED_TARGET says, and features */
+	uint32_t target; /* what KVM_ARM_PREFERRED_TARGET says */
+	uint32_t features; /* BIT(KVM_ARM_VCPU_...) */
 	bool sve, pmu, mp_state, events, inject_dabt;
 	unsigned ipa_bits;
 

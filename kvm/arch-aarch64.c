@@ -94,30 +94,26 @@ static int arch_enable(struct kvm *k, unsigned cap)
 	return kvm_cap(k, cap) > 0 ? kvm_ioctl(k->vm_fd, KVM_ENABLE_CAP, &c) : -ENOTSUP;
 }
 
-static void arch_feature(struct kvm_arch_vm *a, unsigned f)
-{
-	a->target.features[f / 32] |= BIT(f % 32);
-}
-
 static int arch_target(struct kvm *k, struct err *e)
 {
 	struct kvm_arch_vm *a = k->arch;
-	int r = kvm_ioctl(k->vm_fd, KVM_ARM_PREFERRED_TARGET, &a->target);
+	struct kvm_vcpu_init init;
+	int r = kvm_ioctl(k->vm_fd, KVM_ARM_PREFERRED_TARGET, &init);
 
 	if (r < 0) {
 		return err_set_errno(e, r, "KVM does not know this processor");
 	}
-	memset(a->target.features, 0, sizeof(a->target.features));
-	arch_feature(a, KVM_ARM_VCPU_PSCI_0_2);
+	a->target = init.target;
+	a->features = BIT(KVM_ARM_VCPU_PSCI_0_2);
 	a->sve = kvm_cap(k, KVM_CAP_ARM_SVE) > 0;
 	if (a->sve) {
-		arch_feature(a, KVM_ARM_VCPU_SVE);
+		a->features |= BIT(KVM_ARM_VCPU_SVE);
 	}
 	/* The kernel wants both kinds of pointer authentication or none. */
 	if (kvm_cap(k, KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0 &&
 	    kvm_cap(k, KVM_CAP_ARM_PTRAUTH_GENERIC) > 0) {
-		arch_feature(a, KVM_ARM_VCPU_PTRAUTH_ADDRESS);
-		arch_feature(a, KVM_ARM_VCPU_PTRAUTH_GENERIC);
+		a->features |= BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) |
+			       BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
 	}
 	a->pmu = kvm_cap(k, KVM_CAP_ARM_PMU_V3) > 0;
 	return 0;
@@ -184,7 +180,8 @@ unsigned long kvm_arch_vcpu_id(struct vcpu *c)
 
 static int arch_vcpu_reset(struct kvm_vcpu *v, struct err *e)
 {
-	struct kvm_vcpu_init init = v->k->arch->target;
+	struct kvm_vcpu_init init = { .target = v->k->arch->target,
+				      .features[0] = v->k->arch->features };
 	const struct arm64_irqchip *chip = v->k->vm->irqchip;
 	int r;
 
@@ -445,11 +442,9 @@ void kvm_arch_halt_in_kernel(struct kvm_vcpu *v)
 	(void)v;
 }
 
-/* Capstone's numbers; its header and ours have names in common. */
-int kvm_arch_disas(const struct vcpu *vc, int *cs_arch, int *cs_mode)
+/* Guest page tables are the hardware's: nothing was derived from them. */
+bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s)
 {
-	(void)vc;
-	*cs_arch = 1; /* CS_ARCH_ARM64 */
-	*cs_mode = 0; /* CS_MODE_ARM */
-	return 0;
+	(void)v, (void)s;
+	return false;
 }

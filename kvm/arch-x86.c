@@ -238,6 +238,9 @@ static bool arch_init_sipi(struct kvm_vcpu *v, uint32_t req, enum vcpu_exit *why
 	if (kvm_arch_push(v, true, &e) < 0) {
 		goto broken;
 	}
+	if (v->k->kernel_chip) { /* the push has made the kernel wait for STARTUP */
+		return true;
+	}
 	*why = c->wait_sipi ? VCPU_EXIT_HALT : VCPU_EXIT_KICK;
 	return !c->wait_sipi;
 broken:
@@ -443,15 +446,4 @@ bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s)
 	}
 	aspace_leave(&v->c->vm->mem);
 	return table;
-}
-
-/* Capstone's numbers; its header and ours have names in common. */
-int kvm_arch_disas(const struct vcpu *vc, int *cs_arch, int *cs_mode)
-{
-	const struct x86_cpu *c = vc->arch;
-	unsigned bits = x86_code64(c) ? 64 : c->seg[X86_CS].attr & X86_SEG_DB ? 32 : 16;
-
-	*cs_arch = 3; /* CS_ARCH_X86 */
-	*cs_mode = (int)(bits / 8); /* CS_MODE_16, _32, _64 */
-	return 0;
 }

@@ -9,16 +9,13 @@
 
 #include "kvm/kvm.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "core/cpu/arch.h"
-
-#ifdef HAVE_CAPSTONE
-#include <capstone/capstone.h>
-#endif
 
 enum { FAIL_INSN = 15 };
 
@@ -36,48 +33,30 @@ static unsigned fail_bytes(struct vcpu *c, uint8_t *buf)
 	return n;
 }
 
-static bool fail_disas(struct vcpu *c, const uint8_t *buf, unsigned n, char *text, size_t size)
-{
-#ifdef HAVE_CAPSTONE
-	uint64_t pc = c->vm->arch->pc(c);
-	int arch, mode;
-	cs_insn *in;
-	size_t got;
-	csh h;
-
-	if (kvm_arch_disas(c, &arch, &mode) < 0 ||
-	    cs_open((cs_arch)arch, (cs_mode)mode, &h) != CS_ERR_OK) {
-		return false;
-	}
-	got = cs_disasm(h, buf, n, pc, 1, &in);
-	if (got) {
-		snprintf(text, size, "%s %s", in[0].mnemonic, in[0].op_str);
-		cs_free(in, got);
-	}
-	cs_close(&h);
-	return got > 0;
-#else
-	(void)c, (void)buf, (void)n, (void)text, (void)size;
-	return false;
-#endif
-}
-
+/* "cmpxchg16b [rdi] (f0 48 0f c7 0f)": the translator names it by its tables. */
 void kvm_fail_insn(struct kvm_vcpu *v, char *text, size_t size)
 {
 	uint8_t buf[FAIL_INSN];
 	unsigned n = fail_bytes(v->c, buf);
-	size_t used;
+	size_t used = 0;
+	int len = -ENOTSUP;
 
 	if (!n) {
 		snprintf(text, size, "(code is not readable)");
 		return;
 	}
-	if (fail_disas(v->c, buf, n, text, size)) {
-		return;
+	if (hv_fallback && hv_fallback->burst.disas) {
+		text[0] = 0;
+		len = hv_fallback->burst.disas(v->c, buf, n, text, (unsigned)size);
+		used = len > 0 ? strlen(text) : 0;
 	}
-	used = (size_t)snprintf(text, size, "bytes");
-	for (unsigned i = 0; i < n && used + 4 < size; i++) {
-		used += (size_t)snprintf(text + used, size - used, " %02x", buf[i]);
+	n = len > 0 ? MIN(n, (unsigned)len) : n;
+	used += (size_t)snprintf(text + used, size - used, len > 0 ? " (" : "(bytes ");
+	for (unsigned i = 0; i < n && used + 5 < size; i++) {
+		used += (size_t)snprintf(text + used, size - used, "%s%02x", i ? " " : "", buf[i]);
+	}
+	if (used + 2 < size) {
+		snprintf(text + used, size - used, ")");
 	}
 }
 

@@ -1,17 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * hybrid-burst.c - KVM gives up on an instruction: the state is pulled, the translator runs
- * that instruction (and a few more while failures cluster: 1 to 64), the state is pushed back.
- * Each instruction of a burst is translated afresh, so no stale code can run, and
- * the other vCPUs go on in KVM. Failures in crowds make a stay (hybrid-move.c).
+ * hybrid-burst.c - KVM gives up on an instruction: the state is pulled, the translator
+ * runs that instruction (and a few more while failures cluster: 1 to 64), the state is
+ * pushed back. Each instruction of a burst is translated afresh, so no stale code can
+ * run, and the other vCPUs go on in KVM. Failures in crowds make a stay
+ * (hybrid-move.c).
  *
  * With the kernel's interrupt controllers a burst ends before an instruction that uses
  * them, and before the second one that reaches beyond RAM.
  *
- * KVM does not see what a burst writes. Where it shadows guest page tables it is made to
- * forget its shadow pages if a burst changed what may be a page-table entry.
+ * KVM does not see what a burst writes. Where it shadows guest page tables it is made
+ * to forget its shadow pages if a burst changed what may be a page-table entry.
  *
  * Threads: the vCPU's own.
+ * Known gaps: what KVM answers with #UD instead of giving up never gets here: up to now
+ * that is VEX-encoded instructions on device memory. An instruction that locks an
+ * access to the kernel's interrupt controllers works only where the VM can move.
  */
 #include "config.h"
 
@@ -25,6 +29,7 @@
 enum {
 	BURST_MAX = 64,
 	BURST_CROWD = 40, /* failures in one window that make a stay */
+	BURST_FEW = 4,    /* the same when most of the window went by in bursts */
 };
 #define BURST_WINDOW (50 * NS_PER_MS)
 
@@ -45,26 +50,39 @@ static void burst_say(struct kvm_vcpu *v, uint64_t n)
 		return;
 	}
 	kvm_fail_insn(v, insn, sizeof(insn));
-	log_info("KVM cannot execute '%s' at 0x%llx: done by the translator (%llu so far)", insn,
-		 (unsigned long long)v->c->vm->arch->pc(v->c), (unsigned long long)n);
+	log_info("KVM cannot execute '%s' at 0x%llx: done by the translator (%llu so "
+	         "far)",
+	         insn, (unsigned long long)v->c->vm->arch->pc(v->c),
+	         (unsigned long long)n);
 }
 
-/* The next burst's length; begins a stay when it is a crowd. */
-static unsigned burst_length(struct kvm_vcpu *v)
+/* The next burst's length: it grows while failures cluster. */
+static unsigned burst_length(struct kvm_vcpu *v, uint64_t now)
 {
-	uint64_t window = clock_ns(CLOCK_RT) / BURST_WINDOW;
+	uint64_t idle = now - v->fail_since;
 
-	if (window != v->fail_window) {
-		v->burst = window > v->fail_window + 4 ? 1 : MAX(v->burst / 2, 1u);
-		v->fail_window = window;
+	if (idle >= BURST_WINDOW) {
+		v->burst = idle > 4 * BURST_WINDOW ? 1 : MAX(v->burst / 2, 1u);
+		v->fail_since = now;
 		v->fail_count = 0;
+		v->fail_ns = v->burst_ns;
 	} else {
 		v->burst = MIN(v->burst * 2, (unsigned)BURST_MAX);
 	}
-	if (++v->fail_count == BURST_CROWD) {
+	return MAX(v->burst, 1u);
+}
+
+/* A crowd of failures makes a stay: many in a window, or a window that is mostly
+ * bursts. */
+static void burst_count(struct kvm_vcpu *v, uint64_t now)
+{
+	uint64_t in_bursts = v->burst_ns - v->fail_ns;
+
+	if (++v->fail_count == BURST_CROWD ||
+	    (v->fail_count >= BURST_FEW && in_bursts > BURST_WINDOW / 2 &&
+	     in_bursts > (now - v->fail_since) / 2)) {
 		(void)kvm_move_ask(v->k, "it fails on too many instructions");
 	}
-	return MAX(v->burst, 1u);
 }
 
 static int burst_enter(struct kvm_vcpu *v, struct err *e)
@@ -111,13 +129,16 @@ static int burst_leave(struct kvm_vcpu *v, const struct hv_burst_log *l, struct 
 	return r;
 }
 
-/* The instruction needs the interrupt controllers that KVM has: it works when they are with
- * the translator. Until the control thread has moved them, KVM is asked again. */
+/* The instruction needs the interrupt controllers that KVM has: it works when they are
+ * with the translator. Until the control thread has moved them, KVM is asked again. */
 static bool burst_refused(struct kvm_vcpu *v)
 {
-	if (v->k->pinned || !kvm_move_ask(v->k, "it fails on its own interrupt controllers")) {
-		log_error("vCPU %u: KVM cannot execute an instruction on its own interrupt "
-			  "controllers", v->c->index);
+	if (v->k->pinned ||
+	    !kvm_move_ask(v->k, "it fails on its own interrupt controllers")) {
+		log_error("vCPU %u: KVM cannot execute an instruction on its own "
+		          "interrupt "
+		          "controllers",
+		          v->c->index);
 		return false;
 	}
 	usleep(1000);
@@ -126,7 +147,7 @@ static bool burst_refused(struct kvm_vcpu *v)
 
 bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
-	uint64_t since = clock_ns(CLOCK_RT);
+	uint64_t since = clock_ns(CLOCK_RT), now;
 	const struct hv_burst_log *l;
 	struct err e = ERR_INIT;
 
@@ -140,16 +161,19 @@ bool kvm_burst_failed(struct kvm_vcpu *v, enum vcpu_exit *why)
 	v->n_fail++;
 	burst_say(v, atomic_fetch_add(&v->k->n_fail, 1) + 1);
 	v->n_bursts++;
-	*why = hv_fallback->burst.run(v->c, burst_length(v));
+	*why = hv_fallback->burst.run(v->c, burst_length(v, since));
 	l = hv_fallback->burst.log(v->c);
 	v->n_burst_insns += l->done;
 	if (burst_leave(v, l, &e) < 0) {
-		log_error("vCPU %u: between KVM and the translator: %s", v->c->index, e.text);
+		log_error("vCPU %u: between KVM and the translator: %s", v->c->index,
+		          e.text);
 		*why = VCPU_EXIT_ERROR;
 	} else if (*why == VCPU_EXIT_HALT && atomic_load(&v->c->vm->chips_in_hv)) {
 		kvm_arch_halt_in_kernel(v);
 		*why = VCPU_EXIT_KICK;
 	}
-	v->burst_ns += clock_ns(CLOCK_RT) - since;
+	now = clock_ns(CLOCK_RT);
+	v->burst_ns += now - since;
+	burst_count(v, now);
 	return !l->refused || burst_refused(v);
 }

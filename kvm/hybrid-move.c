@@ -2,22 +2,23 @@
 /*
  * hybrid-move.c - the whole VM moves between KVM and the translator.
  *
- * A move holds every vCPU out of guest code; then, on its own thread, each gives its state
- * to the architectural struct; the interrupt controllers move; `moved` changes; each
- * vCPU's new side takes the struct over. No vCPU is ever in the translator while another is in
- * KVM (but for bursts), so that neither runs code or page tables that the other one changed
- * unseen: translated code is forgotten on the way in, KVM's shadow pages on the way out.
+ * A move holds every vCPU out of guest code; then, on its own thread, each gives its
+ * state to the architectural struct; the interrupt controllers move; `moved` changes;
+ * each vCPU's new side takes the struct over. No vCPU is ever in the translator while
+ * another is in KVM (but for bursts), so that neither runs code or page tables that the
+ * other one changed unseen: translated code is forgotten on the way in, KVM's shadow
+ * pages on the way out.
  *
  * Who asks:
  *   an operator (x-lodge-set-accel): "tcg" holds until he says "kvm"
- *   a stay: KVM is no help at the moment (hybrid.c says when). A timer ends it; a stay that
- *     follows upon a stay is twice as long, up to MOVE_STAY_MAX
- *   a reset, where KVM has no hardware behind it: it executes kernels by emulation only,
- *     and not always right. The translator keeps the VM unless an operator says "kvm"
+ *   a stay: KVM is no help at the moment (hybrid.c says when). A timer ends it; a stay
+ * that follows upon a stay is twice as long, up to MOVE_STAY_MAX a reset, where KVM has
+ * no hardware behind it: it executes kernels by emulation only, and not always right.
+ * The translator keeps the VM unless an operator says "kvm"
  *
- * Threads: moves on control, where QMP, stop and reset are, so that they never meet in the
- * middle. kvm_move_ask() any thread. A vCPU that asked goes on in KVM, with bursts, until it
- * is held.
+ * Threads: moves on control, where QMP, stop and reset are, so that they never meet in
+ * the middle. kvm_move_ask() any thread. A vCPU that asked goes on in KVM, with bursts,
+ * until it is held.
  */
 #include "config.h"
 
@@ -85,7 +86,8 @@ static void move_in(struct vcpu *c, void *opaque)
 	atomic_store(&v->in_fallback, j->ret < 0);
 }
 
-static void move_all(struct kvm *k, void (*fn)(struct vcpu *, void *), struct move_job *j)
+static void move_all(struct kvm *k, void (*fn)(struct vcpu *, void *),
+                     struct move_job *j)
 {
 	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
 		vcpu_run_on_sync(k->vm->vcpus[i], fn, j);
@@ -100,8 +102,9 @@ static int move_chips(struct kvm *k, bool to_hv, struct err *e)
 		return 0;
 	}
 	if (!k->vm->chips_move) {
-		return err_set(e, -ENOTSUP, "not supported: moving this board's interrupt "
-			       "controllers: start with -accel kvm,kernel-irqchip=off");
+		return err_set(e, -ENOTSUP,
+		               "not supported: moving this board's interrupt "
+		               "controllers: start with -accel kvm,kernel-irqchip=off");
 	}
 	return k->vm->chips_move(k->vm, to_hv, e);
 }
@@ -152,8 +155,8 @@ static int move_vm(struct kvm *k, bool to_tcg, const char *why, struct err *e)
 		vm_release_vcpus(k->vm);
 		k->n_moves += r >= 0;
 		k->last_move_ns = clock_ns(CLOCK_RT) - since;
-		trace("kvm_move", "to %s (%s): %d, %llu us", to_tcg ? "tcg" : "kvm", why, r,
-		      (unsigned long long)(k->last_move_ns / 1000));
+		trace("kvm_move", "to %s (%s): %d, %llu us", to_tcg ? "tcg" : "kvm",
+		      why, r, (unsigned long long)(k->last_move_ns / 1000));
 	}
 	if (r >= 0) {
 		k->why = why;
@@ -187,7 +190,8 @@ static void move_set_end(struct kvm *k, uint64_t len)
 		timer_mod(k->stay_timer, clock_ns(CLOCK_RT) + len);
 	}
 	if (k->n_stays++ == 0) {
-		log_info("KVM is no help here (%s): the translator takes over for now", k->why);
+		log_info("KVM is no help here (%s): the translator takes over for now",
+		         k->why);
 	}
 }
 
@@ -196,13 +200,16 @@ static void move_stay_begin(void *opaque)
 	struct kvm *k = opaque;
 	uint64_t len = atomic_load(&k->stay_ns);
 	struct err e = ERR_INIT;
+	int r;
 
 	if (!k->pinned && !atomic_load(&k->moved)) {
-		if (move_vm(k, true, atomic_load(&k->stay_why), &e) >= 0) {
-			move_set_end(k, len ? MIN(len * 2, MOVE_STAY_MAX) : MOVE_STAY_MIN);
+		r = move_vm(k, true, atomic_load(&k->stay_why), &e);
+		if (r >= 0) {
+			move_set_end(k,
+			             len ? MIN(len * 2, MOVE_STAY_MAX) : MOVE_STAY_MIN);
 		} else {
-			log_info("%s; KVM goes on", e.text);
-			atomic_store(&k->no_stays, true);
+			log_guest("%s; KVM goes on", e.text);
+			atomic_store(&k->no_stays, r != -EBUSY); /* that one passes */
 		}
 	}
 	atomic_store(&k->stay_asked, false);
@@ -228,11 +235,13 @@ bool kvm_move_ask(struct kvm *k, const char *why)
 static void move_reset(void *opaque)
 {
 	struct kvm *k = opaque;
+	struct err e = ERR_INIT;
 
 	if (!k->no_hardware || atomic_load(&k->moved) || k->want_kvm) {
 		return;
 	}
-	if (k->kernel_chip) {
+	/* The controllers have just been reset, in user space: they stay there. */
+	if (move_chips(k, false, &e) < 0) {
 		(void)kvm_move_ask(k, "there is no hardware behind it");
 		return;
 	}
@@ -240,7 +249,7 @@ static void move_reset(void *opaque)
 	k->why = "there is no hardware behind KVM";
 	k->n_stays++;
 	log_info("KVM is no help here (there is no hardware behind it): the translator "
-		 "executes the guest");
+	         "executes the guest");
 }
 
 bool kvm_move_after_reset(struct kvm_vcpu *v)
@@ -264,13 +273,14 @@ static int move_may(const struct kvm *k, struct err *e)
 	case RUN_FINISH_MIGRATE:
 	case RUN_SAVE_VM:
 	case RUN_RESTORE_VM:
-		return err_set(e, -EBUSY, "the machine can't change its accelerator while it is "
-			       "in state '%s'", run_state_name(k->vm->state));
+		return err_set(e, -EBUSY,
+		               "the machine can't change its accelerator while it is "
+		               "in state '%s'",
+		               run_state_name(k->vm->state));
 	case RUN_SHUTDOWN:
 	case RUN_INTERNAL_ERROR:
 		return err_set(e, -EPERM, "Resetting the Virtual Machine is required");
-	default:
-		return 0;
+	default: return 0;
 	}
 }
 
@@ -281,11 +291,15 @@ int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
 	int r;
 
 	if (!to_tcg && strcmp(accel, "kvm") != 0) {
-		return err_set(e, -EINVAL, "accelerator '%s' is neither tcg nor kvm", accel);
+		return err_set(e, -EINVAL, "accelerator '%s' is neither tcg nor kvm",
+		               accel);
 	}
 	if (!k->fallback) {
-		return to_tcg ? err_set(e, -ENOTSUP, "the translator is not there: with fallback=off "
-					"the guest was offered what only KVM executes") : 0;
+		return to_tcg ? err_set(e, -ENOTSUP,
+		                        "the translator is not there: with "
+		                        "fallback=off "
+		                        "the guest was offered what only KVM executes")
+		              : 0;
 	}
 	r = move_may(k, e);
 	if (r >= 0) {
@@ -334,7 +348,8 @@ struct opt *kvm_move_query(struct vm *vm)
 	opt_put_str(o, "chips", atomic_load(&vm->chips_in_hv) ? "kvm" : "user");
 	opt_put_int(o, "moves", (int64_t)k->n_moves);
 	opt_put_int(o, "gates", (int64_t)atomic_load(&k->n_gates));
-	opt_put_str(o, "dirty-log", k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
+	opt_put_str(o, "dirty-log",
+	            k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)k->n_stays);
 	opt_put_int(o, "last-move-ns", (int64_t)k->last_move_ns);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {

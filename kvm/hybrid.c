@@ -3,11 +3,10 @@
  * hybrid.c - what KVM drops, the translator catches: set-up, and how KVM does.
  *
  *   burst  (hybrid-burst.c)  KVM gives up on an instruction of one vCPU
- *   stay   (hybrid-move.c)   KVM is no help at the moment: failures come in crowds, or KVM
- *                            executes the guest by emulating its instructions (its own counter
- *                            says so; hosts that offer a virtual KVM without hardware behind
- *                            it do)
- *   move   (hybrid-move.c)   an operator wants the other one
+ *   stay   (hybrid-move.c)   KVM is no help at the moment: failures come in crowds, or
+ * KVM executes the guest by emulating its instructions (its own counter says so; hosts
+ * that offer a virtual KVM without hardware behind it do) move   (hybrid-move.c)   an
+ * operator wants the other one
  *
  * Guest memory is the same for both.
  *
@@ -17,9 +16,9 @@
 
 #include "kvm/kvm.h"
 
+#include <errno.h>
 #include <linux/kvm.h>
 #include <signal.h>
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,9 +26,9 @@
 
 enum {
 	HYBRID_TICK_MS = 50,
-	HYBRID_STRINGS = 20,	 /* emulations in a tick that make a stay where all kernel code
-				    is emulated, without exits */
-	HYBRID_EMULATED = 5000,	 /* the same elsewhere */
+	HYBRID_STRINGS = 20, /* emulations in a tick that make a stay where all kernel
+	                        code is emulated, without exits */
+	HYBRID_EMULATED = 5000, /* the same elsewhere */
 };
 
 /* ---- how does KVM do? ---- */
@@ -64,10 +63,10 @@ void kvm_hybrid_tick(struct kvm_vcpu *v)
 		v->ran_kvm = false;
 		return;
 	}
-	log_d(LOG_UNIMP, "kvm %u: %llu instructions emulated, %llu exits\n", v->c->index,
-	      (unsigned long long)did, (unsigned long long)exits);
-	/* Each access to a device is an emulated instruction too. A string instruction counts
-	 * as one for each thousand of its steps. */
+	log_d(LOG_UNIMP, "kvm %u: %llu instructions emulated, %llu exits\n",
+	      v->c->index, (unsigned long long)did, (unsigned long long)exits);
+	/* Each access to a device is an emulated instruction too. A string instruction
+	 * counts as one for each thousand of its steps. */
 	if ((did > HYBRID_EMULATED && did > 8 * exits) ||
 	    (k->no_hardware && did > HYBRID_STRINGS && !exits)) {
 		(void)kvm_move_ask(k, "it emulates the guest's instructions");
@@ -98,7 +97,8 @@ static void hybrid_find_stat(struct kvm_vcpu *v)
 	for (uint32_t i = 0; i < h.num_desc; i++) {
 		size_t len = sizeof(*d) + h.name_size;
 
-		if (pread(fd, buf, len, (off_t)(h.desc_offset + i * len)) != (ssize_t)len) {
+		if (pread(fd, buf, len, (off_t)(h.desc_offset + i * len)) !=
+		    (ssize_t)len) {
 			break;
 		}
 		buf[len - 1] = 0;
@@ -113,13 +113,15 @@ static void hybrid_find_stat(struct kvm_vcpu *v)
 
 static void hybrid_start_timer(struct kvm_vcpu *v)
 {
-	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID, .sigev_signo = SIG_KICK };
+	struct sigevent ev = { .sigev_notify = SIGEV_THREAD_ID,
+		               .sigev_signo = SIG_KICK };
 	struct itimerspec every = { .it_interval.tv_nsec = HYBRID_TICK_MS * 1000000,
-				    .it_value.tv_nsec = HYBRID_TICK_MS * 1000000 };
+		                    .it_value.tv_nsec = HYBRID_TICK_MS * 1000000 };
 
 	ev._sigev_un._tid = atomic_load(&v->tid);
 	if (timer_create(CLOCK_THREAD_CPUTIME_ID, &ev, &v->timer) < 0) {
-		log_warn("vCPU %u: no profiling timer: %s", v->c->index, strerror(errno));
+		log_warn("vCPU %u: no profiling timer: %s", v->c->index,
+		         strerror(errno));
 		return;
 	}
 	v->has_timer = true;
@@ -164,8 +166,9 @@ int kvm_hybrid_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	r = hv_fallback->vcpu.init(v->c, e);
 	if (r >= 0) {
 		v->has_fallback = true;
-		atomic_store(&v->in_fallback, atomic_load(&v->k->moved)); /* plugged in late */
-		if (!v->k->kernel_chip) {
+		atomic_store(&v->in_fallback,
+		             atomic_load(&v->k->moved)); /* plugged in late */
+		if (!v->k->kernel_chip || !v->k->nested_paging) {
 			hybrid_find_stat(v);
 			hybrid_start_timer(v);
 		}

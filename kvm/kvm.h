@@ -117,7 +117,7 @@ struct kvm_vcpu {
 	bool has_timer, has_fallback;
 	int stats_fd;
 	uint64_t stats_off, stats_last, exits_last;
-	uint64_t fail_window, fail_count; /* failures in the last window */
+	uint64_t fail_since, fail_count, fail_ns; /* the present window; burst_ns at its start */
 	unsigned burst;			  /* instructions the next burst runs */
 	/* counters: own thread; others read them a little late */
 	uint64_t n_exits, n_fail, n_bursts, n_burst_insns, n_zaps, kvm_ns, tcg_ns, burst_ns;
@@ -267,6 +267,5 @@ void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level);
 int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
 /* The translator executed a HLT of a vCPU whose interrupts are the kernel's. */
 void kvm_arch_halt_in_kernel(struct kvm_vcpu *v);
-int kvm_arch_disas(const struct vcpu *c, int *cs_arch, int *cs_mode);
 
 #endif

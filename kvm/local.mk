@@ -22,4 +22,4 @@ if HOST_RISCV64
 libkvm_a_SOURCES += $(KVM_COMMON) $(KVM_ONE_REG) $(KVM_RISCV64)
 endif
 endif
-libkvm_a_CPPFLAGS = $(INC_VMM) $(INC_TOP) $(CAPSTONE_CFLAGS)
+libkvm_a_CPPFLAGS = $(INC_VMM) $(INC_TOP)

@@ -56,6 +56,24 @@ int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, boo
 	return kvm_routes_irqfd(k, eventfd, resamplefd, gsi, add);
 }
 
+/* Of the AIA, iselect and its window are the processor's registers. */
+bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
+{
+	const struct kvm_arch_vm *a = ((struct kvm *)vm->hv_priv)->arch;
+
+	if (a->aia_fd < 0) {
+		return false;
+	}
+	switch (where) {
+	case HV_PLACE_MEM:
+		return addr - a->chip.aplic < 0x4000 ||
+		       addr - a->chip.imsic < 4096 * (uint64_t)vm->n_vcpus;
+	case HV_PLACE_CPU: return true;
+	case HV_PLACE_PORT: break;
+	}
+	return false;
+}
+
 /* ---- life ---- */
 
 /* Control thread; no vCPU runs. */

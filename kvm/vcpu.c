@@ -155,14 +155,16 @@ static enum kvm_next kvm_vcpu_broken(struct kvm_vcpu *v, const char *what,
 	return KVM_LEAVE;
 }
 
-static enum kvm_next kvm_vcpu_internal(struct kvm_vcpu *v, enum vcpu_exit *why)
+/* KVM gave up, but the guest's state is sound: the translator gets past it, or nobody. */
+static enum kvm_next kvm_vcpu_dropped(struct kvm_vcpu *v, enum vcpu_exit *why,
+				      void (*say)(const struct kvm_run *, char *, size_t))
 {
 	char what[160];
 
 	if (kvm_burst_failed(v, why)) {
 		return *why == VCPU_EXIT_KICK ? KVM_GO_ON : KVM_LEAVE;
 	}
-	kvm_say_internal(v->run, what, sizeof(what));
+	say(v->run, what, sizeof(what));
 	return kvm_vcpu_broken(v, what, why);
 }
 
@@ -196,7 +198,13 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 		*why = VCPU_EXIT_DEBUG;
 		return KVM_LEAVE;
 	case KVM_EXIT_INTERNAL_ERROR:
-		return kvm_vcpu_internal(v, why);
+		return kvm_vcpu_dropped(v, why, kvm_say_internal);
+	case KVM_EXIT_UNKNOWN: /* the processor has left the guest for a reason that KVM
+				* does not know */
+		return kvm_vcpu_dropped(v, why, kvm_say_exit);
+	case KVM_EXIT_NMI:
+	case KVM_EXIT_X86_BUS_LOCK: /* a mere report */
+		return KVM_GO_ON;
 	case KVM_EXIT_FAIL_ENTRY:
 		kvm_say_entry_failure(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86-pv.c - KVM's paravirtual interface while the translator runs a guest that KVM has offered
- * it to: clock pages, stolen time, EOI flags, hypercalls.
+ * x86-pv.c - KVM's paravirtual interface while the translator runs a guest that KVM has
+ * offered it to: clock pages, stolen time, EOI flags, hypercalls.
  *
  * Spec: Linux Documentation/virt/kvm/x86/{cpuid,msr,hypercalls}.rst.
  *
- *   clock      KVM's last page stays right: the translator shows the same TSC. A page that
- *              the guest registers meanwhile is written here.
- *   steal time a vCPU in the translator never looks preempted: other vCPUs would leave TLB
- *              flushes to KVM, which does not run it. What they left is done on
- *              entry (the TLB is empty then).
- *   EOI        KVM takes the flag back on each exit and the translator never sets it.
- *   hypercalls KICK_CPU, SEND_IPI, SCHED_YIELD; others do not exist.
+ *   clock      KVM's last page stays right: the translator shows the same TSC. A page
+ * that the guest registers meanwhile is written here. steal time a vCPU in the
+ * translator never looks preempted: other vCPUs would leave TLB flushes to KVM, which
+ * does not run it. What they left is done on entry (the TLB is empty then). EOI KVM
+ * takes the flag back on each exit and the translator never sets it. hypercalls
+ * KICK_CPU, SEND_IPI, SCHED_YIELD; others do not exist.
  *
  * Threads: the vCPU's own.
- * Known gaps: a clock that KVM does not call stable drifts from the page while the translator
- * runs (it is written again when KVM goes on); stolen time stands still there.
+ * Known gaps: a clock that KVM does not call stable drifts from the page while the
+ * translator runs (it is written again when KVM goes on); stolen time stands still
+ * there.
  */
 #include "config.h"
 
@@ -28,14 +28,14 @@
 
 #define PV_WALL_CLOCK_OLD  0x11u
 #define PV_SYSTEM_TIME_OLD 0x12u
-#define PV_WALL_CLOCK	   0x4b564d00u
-#define PV_SYSTEM_TIME	   0x4b564d01u
-#define PV_STEAL_TIME	   0x4b564d03u
-#define PV_EOI		   0x4b564d04u
+#define PV_WALL_CLOCK      0x4b564d00u
+#define PV_SYSTEM_TIME     0x4b564d01u
+#define PV_STEAL_TIME      0x4b564d03u
+#define PV_EOI             0x4b564d04u
 
 enum {
 	PV_ENABLE = 1,
-	PV_TSC_STABLE = 1,	 /* of the clock page's flags */
+	PV_TSC_STABLE = 1,       /* of the clock page's flags */
 	PV_STEAL_PREEMPTED = 16, /* place in the page */
 	HC_VAPIC_POLL_IRQ = 1,
 	HC_KICK_CPU = 5,
@@ -134,17 +134,12 @@ static uint64_t *pv_slot(struct x86_cpu *c, uint32_t msr)
 {
 	switch (msr) {
 	case PV_WALL_CLOCK_OLD:
-	case PV_WALL_CLOCK:
-		return &c->wall_clock_msr;
+	case PV_WALL_CLOCK: return &c->wall_clock_msr;
 	case PV_SYSTEM_TIME_OLD:
-	case PV_SYSTEM_TIME:
-		return &c->system_time_msr;
-	case PV_STEAL_TIME:
-		return &c->steal_time_msr;
-	case PV_EOI:
-		return &c->pv_eoi_msr;
-	default:
-		return NULL;
+	case PV_SYSTEM_TIME: return &c->system_time_msr;
+	case PV_STEAL_TIME: return &c->steal_time_msr;
+	case PV_EOI: return &c->pv_eoi_msr;
+	default: return NULL;
 	}
 }
 
@@ -184,7 +179,8 @@ static int pv_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t val)
 
 static void pv_ipi(struct x86_cpu *c, uint64_t dest, uint32_t icr)
 {
-	struct msi_msg m = { .addr = 0xfee00000u | (dest & 0xff) << 12, .data = icr & 0x7ff };
+	struct msi_msg m = { .addr = 0xfee00000u | (dest & 0xff) << 12,
+		             .data = icr & 0x7ff };
 
 	if (c->apic_ops->x2apic_write(c->apic, PV_X2APIC_ICR, dest << 32 | icr) < 0 &&
 	    dest <= 0xff) {
@@ -193,7 +189,7 @@ static void pv_ipi(struct x86_cpu *c, uint64_t dest, uint32_t icr)
 }
 
 static int64_t pv_send_ipi(struct x86_cpu *c, const uint64_t map[2], unsigned bits,
-			   uint64_t min, uint64_t icr)
+                           uint64_t min, uint64_t icr)
 {
 	int64_t n = 0;
 
@@ -232,19 +228,15 @@ static int64_t pv_hypercall(struct x86_cpu *c, uint64_t nr, const uint64_t arg[4
 	}
 	switch (nr & mask) {
 	case HC_VAPIC_POLL_IRQ:
-	case HC_SCHED_YIELD:
-		return 0;
-	case HC_KICK_CPU:
-		pv_kick(c, arg[1] & mask);
-		return 0;
+	case HC_SCHED_YIELD: return 0;
+	case HC_KICK_CPU: pv_kick(c, arg[1] & mask); return 0;
 	case HC_SEND_IPI:
 		if (!c->apic_ops || !c->apic) {
 			return -HC_ENOSYS;
 		}
-		return pv_send_ipi(c, (uint64_t[2]){ arg[0] & mask, arg[1] & mask }, bits,
-				   arg[2] & mask, arg[3] & mask);
-	default:
-		return -HC_ENOSYS;
+		return pv_send_ipi(c, (uint64_t[2]){ arg[0] & mask, arg[1] & mask },
+		                   bits, arg[2] & mask, arg[3] & mask);
+	default: return -HC_ENOSYS;
 	}
 }
 
@@ -256,7 +248,8 @@ static const struct x86_pv_ops pv_ops = {
 
 /* ---- between KVM and the struct ---- */
 
-static const uint32_t pv_msrs[] = { PV_WALL_CLOCK, PV_SYSTEM_TIME, PV_STEAL_TIME, PV_EOI };
+static const uint32_t pv_msrs[] = { PV_WALL_CLOCK, PV_SYSTEM_TIME, PV_STEAL_TIME,
+	                            PV_EOI };
 _Static_assert(ARRAY_LEN(pv_msrs) == KVM_X86_PV_MSRS, "pv[]");
 
 static int pv_msr_io(struct kvm_vcpu *v, unsigned long req, uint32_t msr, uint64_t *val)
@@ -284,8 +277,8 @@ void kvm_x86_pv_pull(struct kvm_vcpu *v)
 	}
 }
 
-/* Only what has changed: writing the wall clock's place makes KVM write there, and the guest
- * may have made something else of it. */
+/* Only what has changed: writing the wall clock's place makes KVM write there, and the
+ * guest may have made something else of it. */
 void kvm_x86_pv_push(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
@@ -293,23 +286,25 @@ void kvm_x86_pv_push(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < ARRAY_LEN(pv_msrs) && c->pv_ops; i++) {
 		uint64_t val = *pv_slot(c, pv_msrs[i]);
 
-		if (val != v->arch->pv[i] && pv_msr_io(v, KVM_SET_MSRS, pv_msrs[i], &val) >= 0) {
+		if (val != v->arch->pv[i] &&
+		    pv_msr_io(v, KVM_SET_MSRS, pv_msrs[i], &val) >= 0) {
 			v->arch->pv[i] = val;
 		}
 	}
 	/* A wake-up that came before the halt. */
 	if (atomic_load(&v->c->requests) & X86_REQ_UNHALT) {
-		struct kvm_msi m = { .address_lo = 0xfee00000u | (c->apic_id & 0xff) << 12,
-				     .address_hi = c->apic_id & ~0xffu,
-				     .data = PV_REMOTE_READ };
+		struct kvm_msi m = { .address_lo = 0xfee00000u | (c->apic_id & 0xff)
+			                                                 << 12,
+			             .address_hi = c->apic_id & ~0xffu,
+			             .data = PV_REMOTE_READ };
 
 		vcpu_clear_request(v->c, X86_REQ_UNHALT);
 		(void)kvm_ioctl(v->k->vm_fd, KVM_SIGNAL_MSI, &m);
 	}
 }
 
-/* The translator takes over; after the last ioctl on this vCPU, since each of them may mark
- * it preempted. The TLB is flushed after this. */
+/* The translator takes over; after the last ioctl on this vCPU, since each of them may
+ * mark it preempted. The TLB is flushed after this. */
 void kvm_x86_pv_enter(struct kvm_vcpu *v)
 {
 	const struct x86_cpu *c = v->c->arch;
@@ -321,7 +316,8 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v)
 	}
 	r = flat_find(aspace_enter(&v->c->vm->mem), gpa);
 	if (r && r->host && !r->readonly) {
-		(void)__atomic_exchange_n(r->host + (gpa - r->start), 0, __ATOMIC_SEQ_CST);
+		(void)__atomic_exchange_n(r->host + (gpa - r->start), 0,
+		                          __ATOMIC_SEQ_CST);
 		dma_mark_written(&v->c->vm->mem, gpa, 1);
 	}
 	aspace_leave(&v->c->vm->mem);

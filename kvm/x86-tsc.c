@@ -63,34 +63,49 @@ static int tsc_probe_run(int vcpu, uint64_t *tsc)
 	return g.rip == PROBE_GPA ? -EIO : 0;
 }
 
-bool kvm_x86_tsc_probe(bool ask_guest, int *khz)
+/* The answer is kept. So is the VM that was asked: closing it takes milliseconds (the kernel
+ * waits for its readers), and the end of the program does it anyway. */
+static struct {
+	int vm, vcpu;
+	bool asked, works;
+} tsc_probe = { .vm = -1, .vcpu = -1 };
+
+static void tsc_ask_guest(void)
 {
-	AUTO_FD int vm = kvm_ioctl_n(kvm_sys_fd(), KVM_CREATE_VM, 0);
-	AUTO_FD int vcpu = vm >= 0 ? kvm_ioctl_n(vm, KVM_CREATE_VCPU, 0) : -1;
 	uint8_t *page = mmap(NULL, PROBE_PAGE, PROT_READ | PROT_WRITE,
 			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t tsc = 0;
-	bool works = true;
 
-	*khz = vcpu >= 0 ? kvm_ioctl_n(vcpu, KVM_GET_TSC_KHZ, 0) : 0;
-	if (ask_guest && vcpu >= 0 && page != MAP_FAILED && tsc_probe_setup(vm, vcpu, page) >= 0 &&
-	    tsc_probe_run(vcpu, &tsc) >= 0) {
+	tsc_probe.asked = true;
+	tsc_probe.works = true;
+	if (tsc_probe.vcpu >= 0 && page != MAP_FAILED &&
+	    tsc_probe_setup(tsc_probe.vm, tsc_probe.vcpu, page) >= 0 &&
+	    tsc_probe_run(tsc_probe.vcpu, &tsc) >= 0) {
 		/* A guest that was set to 0 a moment ago is far behind the host. */
-		works = tsc < __builtin_ia32_rdtsc() / 2;
+		tsc_probe.works = tsc < __builtin_ia32_rdtsc() / 2;
 	}
 	if (page != MAP_FAILED) {
 		munmap(page, PROBE_PAGE);
 	}
-	return works;
+}
+
+bool kvm_x86_tsc_probe(bool ask_guest, int *khz)
+{
+	if (tsc_probe.vm < 0) {
+		tsc_probe.vm = kvm_ioctl_n(kvm_sys_fd(), KVM_CREATE_VM, 0);
+		tsc_probe.vcpu = tsc_probe.vm < 0 ? -1 :
+				 kvm_ioctl_n(tsc_probe.vm, KVM_CREATE_VCPU, 0);
+	}
+	*khz = tsc_probe.vcpu >= 0 ? kvm_ioctl_n(tsc_probe.vcpu, KVM_GET_TSC_KHZ, 0) : 0;
+	if (ask_guest && !tsc_probe.asked) {
+		tsc_ask_guest();
+	}
+	return !tsc_probe.asked || tsc_probe.works;
 }
 
 bool kvm_arch_has_hardware(void)
 {
-	static int known; /* 1 yes, 2 no */
 	int khz;
 
-	if (!known) {
-		known = kvm_x86_tsc_probe(true, &khz) ? 1 : 2;
-	}
-	return known == 1;
+	return kvm_x86_tsc_probe(true, &khz);
 }

@@ -35,6 +35,7 @@ if !FUZZING
 FUZZ_MAIN = tests/fuzz/main.c
 endif
 
+include tests/lab/local.mk
 include tests/unit/base.mk
 include tests/unit/core.mk
 include tests/unit/state.mk
@@ -53,8 +54,11 @@ include tests/unit/rt.mk
 include tests/unit/x86guest.mk
 include tests/unit/x86sys.mk
 include tests/unit/simd.mk
+include tests/unit/arch64.mk
 include tests/unit/kvm.mk
+include tests/unit/chips.mk
 include tests/unit/seccomp.mk
+include tests/cross/local.mk
 include tests/functional/local.mk
 include tests/qtest/local.mk
 include tests/lint/local.mk

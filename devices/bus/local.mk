@@ -24,6 +24,7 @@ libdevices_a_SOURCES += \
 libdevices_a_SOURCES += \
 	%D%/virtio.c \
 	%D%/virtio.h \
+	%D%/virtio-doorbell.c \
 	%D%/virtio-mmio.c \
 	%D%/virtio-mmio.h \
 	%D%/virtio-pci.c \

@@ -275,6 +275,7 @@ int virtio_mmio_realize(struct virtio_dev *v, struct err *e)
 	v->tp = &virtio_mmio_transport;
 	s->v = v;
 	s->mr.lock = &v->dev.lk;
+	virtio_doorbells_init(v, &s->mr, VM_QUEUE_NOTIFY, 0);
 	return 0;
 }
 

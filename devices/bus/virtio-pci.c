@@ -5,12 +5,15 @@
  *
  * Threads: registers under dev.lk; doorbells without a lock; interrupts from
  * the device's loop. Known gaps: the legacy and transitional interface
- * (disable-legacy=off is accepted and ignored), doorbells by I/O port, ATS.
+ * (disable-legacy=off is accepted and ignored), doorbells by I/O port, ATS. An interrupt
+ * that waits in the eventfd of a masked vector is not in the pending bits, nor saved.
  */
 #include "config.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -28,6 +31,7 @@ enum {
 	VPCI_NOTIFY_MULT = 4,
 	VPCI_ISR_QUEUE = 1,
 	VPCI_ISR_CONFIG = 2,
+	VPCI_FD_AFTER = 64, /* interrupts by message before a vector gets its eventfd */
 };
 
 /* Capability types (4.1.4). */
@@ -62,11 +66,60 @@ static void virtio_pci_intx(struct virtio_dev *v, uint8_t bit)
 	pci_intx_set(&v->pci, true);
 }
 
+/* A busy vector gets an eventfd, which a hypervisor with the interrupt controllers turns into
+ * the interrupt: no lock of ours on the way. Not from the start: each change of a route
+ * stops the hypervisor's interrupt paths for a while, and kernels change vectors often while
+ * they boot. A vector masked right now counts in the eventfd and fires when unmasked. */
+static void virtio_pci_vector_fire(struct virtio_dev *v, uint16_t vector)
+{
+	const struct msi_sink *s = &v->dev.vm->msi;
+	const uint64_t one = 1;
+
+	if (vector < v->n_vec && s->ops && s->ops->route_direct && s->ops->route_direct(s->arg)) {
+		struct virtio_vec *x = &v->vec[vector];
+
+		if (atomic_load_explicit(&x->bound, memory_order_acquire)) {
+			if (write(x->fd, &one, sizeof(one)) == sizeof(one)) {
+				return;
+			}
+		} else if (atomic_fetch_add(&x->fired, 1) == VPCI_FD_AFTER &&
+			   pci_msix_bind_fd(&v->pci, vector, x->fd) == 0) {
+			atomic_store_explicit(&x->bound, true, memory_order_release);
+		}
+	}
+	pci_msix_notify(&v->pci, vector);
+}
+
+static void virtio_pci_vectors_init(struct virtio_dev *v)
+{
+	const struct hv_ops *hv = v->dev.vm->hv;
+
+	while (hv && hv->irq.irqfd && v->n_vec < MIN((unsigned)v->pci.msix_vectors,
+						     (unsigned)ARRAY_LEN(v->vec))) {
+		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+
+		if (fd < 0) {
+			break;
+		}
+		v->vec[v->n_vec++].fd = fd;
+	}
+}
+
+static void virtio_pci_vectors_fini(struct virtio_dev *v)
+{
+	while (v->n_vec > 0) {
+		struct virtio_vec *x = &v->vec[--v->n_vec];
+
+		pci_msix_unbind_fd(&v->pci, v->n_vec);
+		close(x->fd);
+	}
+}
+
 static void virtio_pci_queue_irq(struct virtio_dev *v, uint16_t vector)
 {
 	if (pci_msix_enabled(&v->pci)) {
 		if (vector != VIRTIO_NO_VECTOR) {
-			pci_msix_notify(&v->pci, vector);
+			virtio_pci_vector_fire(v, vector);
 		}
 	} else {
 		virtio_pci_intx(v, VPCI_ISR_QUEUE);
@@ -313,89 +366,6 @@ static const struct mr_ops virtio_pci_notify_ops = {
 	.max = 4,
 };
 
-/* ---- doorbells by eventfd: the accelerator rings without leaving the guest's thread ---- */
-
-static void virtio_pci_doorbells_off(struct virtio_dev *v)
-{
-	struct vm *vm = v->dev.vm;
-
-	for (unsigned i = 0; i < v->n_doorbells; i++) {
-		vm->hv->irq.ioeventfd(vm, event_fd(v->queues[i].ev),
-				      v->doorbell_addr + (gpa_t)i * VPCI_NOTIFY_MULT, 2, false,
-				      0, false, false);
-	}
-	v->n_doorbells = 0;
-	v->doorbell_addr = UINT64_MAX;
-}
-
-/* A doorbell that can't be had (too many, say) still works by its register. */
-static void virtio_pci_doorbells_on(struct virtio_dev *v, gpa_t addr)
-{
-	struct vm *vm = v->dev.vm;
-
-	v->doorbell_addr = addr;
-	while (v->n_doorbells < v->n_queues) {
-		unsigned i = v->n_doorbells;
-
-		if (vm->hv->irq.ioeventfd(vm, event_fd(v->queues[i].ev),
-					  addr + (gpa_t)i * VPCI_NOTIFY_MULT, 2, false, 0, false,
-					  true) < 0) {
-			break;
-		}
-		v->n_doorbells++;
-	}
-}
-
-static void virtio_pci_map_changed(struct aspace_listener *l, const struct flat *was __unused,
-				   const struct flat *now)
-{
-	struct virtio_dev *v = container_of(l, struct virtio_dev, doorbell_listener);
-	gpa_t addr = UINT64_MAX;
-
-	for (unsigned i = 0; i < now->n; i++) {
-		if (now->r[i].mr == &v->notify_mr && now->r[i].off == 0) {
-			addr = now->r[i].start;
-			break;
-		}
-	}
-	if (addr != v->doorbell_addr) {
-		virtio_pci_doorbells_off(v);
-		if (addr != UINT64_MAX) {
-			virtio_pci_doorbells_on(v, addr);
-		}
-	}
-}
-
-/* An event's descriptor is made on its loop, so before the map first changes. */
-static void virtio_pci_doorbells_fds(void *opaque)
-{
-	struct virtio_dev *v = opaque;
-
-	for (unsigned i = 0; i < v->n_queues; i++) {
-		(void)event_fd(v->queues[i].ev);
-	}
-}
-
-static void virtio_pci_doorbells_init(struct virtio_dev *v)
-{
-	v->doorbell_addr = UINT64_MAX;
-	if (v->prop_ioeventfd && v->dev.vm->hv && v->dev.vm->hv->irq.ioeventfd) {
-		loop_call(v->io, virtio_pci_doorbells_fds, v);
-		v->doorbell_listener.changed = virtio_pci_map_changed;
-		aspace_add_listener(v->as, &v->doorbell_listener);
-	}
-}
-
-/* Before the queues' events go. */
-void virtio_pci_doorbells_fini(struct virtio_dev *v)
-{
-	if (v->doorbell_listener.changed) {
-		aspace_del_listener(v->as, &v->doorbell_listener);
-		v->doorbell_listener.changed = NULL;
-		virtio_pci_doorbells_off(v);
-	}
-}
-
 /* ---- capabilities ---- */
 
 static int virtio_pci_cap(struct virtio_dev *v, uint8_t type, unsigned len, uint32_t off,
@@ -546,12 +516,14 @@ int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 		virtio_pci_unrealize(v);
 		return r;
 	}
-	virtio_pci_doorbells_init(v);
+	virtio_pci_vectors_init(v);
+	virtio_doorbells_init(v, &v->notify_mr, 0, VPCI_NOTIFY_MULT);
 	return 0;
 }
 
 void virtio_pci_unrealize(struct virtio_dev *v)
 {
+	virtio_pci_vectors_fini(v);
 	pci_dev_fini(&v->pci);
 }
 

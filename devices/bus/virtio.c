@@ -462,7 +462,7 @@ int virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, struct loop 
 
 void virtio_fini(struct virtio_dev *v)
 {
-	virtio_pci_doorbells_fini(v);
+	virtio_doorbells_fini(v);
 	if (virtio_begin_stop(v)) {
 		loop_call(v->io, virtio_plane_stop_wait, v);
 	}

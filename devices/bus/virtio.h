@@ -139,7 +139,14 @@ struct virtio_dev {
 	unsigned pci_cfg_cap;
 	struct aspace_listener doorbell_listener;
 	gpa_t doorbell_addr; /* where the accelerator rings for us; UINT64_MAX: nowhere */
-	unsigned n_doorbells;
+	unsigned n_doorbells, doorbell_off, doorbell_step; /* step 0: one register for all */
+	const struct mr *doorbell_mr;
+	struct virtio_vec { /* MSI-X vectors by eventfd, once they are busy: virtio-pci.c */
+		int fd;
+		_Atomic unsigned fired;
+		_Atomic bool bound;
+	} vec[VIRTIO_MAX_QUEUES + 1];
+	unsigned n_vec;
 	char *iothread;
 	bool prop_legacy_off, prop_ats, prop_ioeventfd, prop_modern_off, prop_packed;
 	bool prop_event_idx, prop_indirect, prop_iommu, prop_page_per_vq;
@@ -203,9 +210,13 @@ int virtio_post_load(struct device *d, struct err *e);
 
 /* ---- transports ---- */
 
+/* Doorbells by eventfd: queue i's is at off + i * step in mr, 16 bits wide; step 0: all at off, 32
+ * bits that hold i. _init when the transport's region is there, _fini before the queues' events go. */
+void virtio_doorbells_init(struct virtio_dev *v, const struct mr *mr, unsigned off, unsigned step);
+void virtio_doorbells_fini(struct virtio_dev *v);
+
 int virtio_pci_realize(struct virtio_dev *v, struct err *e) __must_check;
 void virtio_pci_unrealize(struct virtio_dev *v);
-void virtio_pci_doorbells_fini(struct virtio_dev *v);
 void virtio_pci_class_reset(struct device *d);
 extern const struct pci_class_ops virtio_pci_net_ops, virtio_pci_blk_ops,
 	virtio_pci_console_ops, virtio_pci_rng_ops;
@@ -222,6 +233,8 @@ void virtio_mmio_class_reset(struct device *d);
 			 "offer indirect descriptors"),                                  \
 		DEV_PROP("iommu_platform", PROP_BOOL, struct virtio_dev, prop_iommu, 0,  \
 			 "offer VIRTIO_F_ACCESS_PLATFORM"),                              \
+		DEV_PROP("ioeventfd", PROP_BOOL, struct virtio_dev, prop_ioeventfd, 1,   \
+			 "doorbells by eventfd where the accelerator can"),              \
 		DEV_PROP("iothread", PROP_OBJECT, struct virtio_dev, iothread, 0,        \
 			 "id of the iothread that serves the queues")
 #define VIRTIO_PCI_PROPS                                                                 \
@@ -230,8 +243,6 @@ void virtio_mmio_class_reset(struct device *d);
 			 prop_disable_legacy, 0, "the legacy interface is never there"), \
 		DEV_PROP("disable-modern", PROP_BOOL, struct virtio_dev,                 \
 			 prop_modern_off, 0, "must be off"),                             \
-		DEV_PROP("ioeventfd", PROP_BOOL, struct virtio_dev, prop_ioeventfd, 1,   \
-			 "doorbells by eventfd where the accelerator can"),              \
 		DEV_PROP("page-per-vq", PROP_BOOL, struct virtio_dev, prop_page_per_vq,  \
 			 0, "accepted; doorbells are 4 bytes apart"),                    \
 		DEV_PROP("ats", PROP_BOOL, struct virtio_dev, prop_ats, 0, "must be off"), \

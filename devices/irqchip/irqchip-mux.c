@@ -164,8 +164,16 @@ static void irqchip_send(void *arg, const struct msi_msg *m)
 	pthread_rwlock_unlock(&p->send);
 }
 
+static bool irqchip_route_direct(void *arg)
+{
+	struct irqchip_priv *p = arg;
+
+	return atomic_load_explicit(&p->set.away, memory_order_relaxed);
+}
+
 static const struct msi_ops irqchip_msi_ops = {
 	.send = irqchip_send,
+	.route_direct = irqchip_route_direct,
 	.route_add = irqchip_route_add,
 	.route_update = irqchip_route_update,
 	.route_del = irqchip_route_del,
@@ -257,9 +265,9 @@ static void irqchip_take_locked(struct irqchip_priv *p, const struct x86_chips *
 	if (s->has & X86_CHIP_PIC && c->pic) {
 		intr = pic_chip_set(c->pic, s->pic, irqchip_pic_lines(p));
 		if (p->set.n) {
-			lk_acquire(&p->set.all[0]->lk);
+			lapic_acquire(p->set.all[0]);
 			p->set.all[0]->lint0 = intr; /* no edge */
-			lk_release(&p->set.all[0]->lk);
+			lapic_release(p->set.all[0]);
 		}
 	}
 	if (s->has & X86_CHIP_IOAPIC && c->ioapic[0]) {
@@ -302,7 +310,7 @@ static void irqchip_silence_locked(struct irqchip_priv *p, unsigned has)
 	for (unsigned i = 0; i < p->set.n; i++) {
 		struct lapic *a = p->set.all[i];
 
-		LOCK_SCOPE(&a->lk);
+		LAPIC_SCOPE(a);
 		if (has & X86_CHIP_PIC) {
 			a->lint0 = false;
 		}
@@ -423,7 +431,8 @@ int irqchip_x86_move(struct irqchip_x86 *c, bool to_hv, struct err *e)
 	if (to_hv && c->vm->hv_chips && !atomic_load(&c->vm->chips_in_hv)) {
 		irqchip_startups(p);
 	}
-	r = irqchip_move(p, to_hv, e);
+	/* While the VM does not run the state stays here, where it is saved and loaded. */
+	r = to_hv && !vm_is_running(c->vm) ? 0 : irqchip_move(p, to_hv, e);
 	if (r >= 0) {
 		p->want_hv = to_hv;
 	}
@@ -490,9 +499,11 @@ static void irqchip_vm_reset(struct vm *vm, bool done)
 		}
 		return;
 	}
-	irqchip_want(p, "reset");
+	if (vm_is_running(vm)) {
+		irqchip_want(p, "reset");
+	}
 	LOCK_SCOPE(&p->lk);
-	if (p->parked) { /* it did not work out */
+	if (p->parked) { /* not yet, or it did not work out */
 		p->parked = false;
 		irqchip_fds_bind_locked(p);
 	}

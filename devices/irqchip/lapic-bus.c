@@ -148,7 +148,7 @@ void lapic_send_icr(struct lapic *a, uint32_t lo, uint32_t dest)
 		return;
 	}
 	if ((m.mode == LAPIC_FIXED || m.mode == LAPIC_LOWEST) && m.vector < 16) {
-		LOCK_SCOPE(&a->lk);
+		LAPIC_SCOPE(a);
 		lapic_error_locked(a, 5);
 		lapic_update_locked(a);
 		return;

@@ -195,7 +195,7 @@ static uint64_t lapic_mmio_read(void *opaque, uint64_t off, unsigned size)
 	if (!a || off >= 0x1000 || off & 15) {
 		return a ? 0 : UINT32_MAX;
 	}
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	if (lapic_reg_read(a, (unsigned)off >> 4, false, &v) < 0) {
 		lapic_error_locked(a, ESR_ILLEGAL_REGISTER);
 		lapic_update_locked(a);
@@ -227,14 +227,14 @@ static void lapic_mmio_write(void *opaque, uint64_t off, uint64_t val, unsigned 
 	if (reg == LAPIC_REG_ICR) {
 		uint32_t dest;
 
-		lk_acquire(&a->lk);
+		lapic_acquire(a);
 		a->icr = (uint32_t)val & LAPIC_ICR_WRITABLE;
 		dest = a->icr_dest;
-		lk_release(&a->lk);
+		lapic_release(a);
 		lapic_send_icr(a, (uint32_t)val & LAPIC_ICR_WRITABLE, dest & 0xff);
 		return;
 	}
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	if (lapic_reg_write(a, reg, false, (uint32_t)val) < 0) {
 		lapic_error_locked(a, ESR_ILLEGAL_REGISTER);
 		lapic_update_locked(a);
@@ -256,7 +256,7 @@ int lapic_msr_read(void *apic, uint32_t msr, uint64_t *v)
 	struct lapic *a = apic;
 	uint32_t r;
 
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	if (msr == MSR_TSC_DEADLINE) {
 		*v = lapic_timer_deadline_locked(a);
 		return 0;
@@ -281,7 +281,7 @@ int lapic_msr_write(void *apic, uint32_t msr, uint64_t v)
 	unsigned reg = msr - MSR_X2APIC;
 
 	if (msr == MSR_TSC_DEADLINE) {
-		LOCK_SCOPE(&a->lk);
+		LAPIC_SCOPE(a);
 		lapic_timer_set_deadline_locked(a, v);
 		return 0;
 	}
@@ -296,10 +296,10 @@ int lapic_msr_write(void *apic, uint32_t msr, uint64_t v)
 		lapic_eoi(a);
 		return 0;
 	case LAPIC_REG_ICR:
-		lk_acquire(&a->lk);
+		lapic_acquire(a);
 		a->icr = (uint32_t)v & LAPIC_ICR_WRITABLE;
 		a->icr_dest = (uint32_t)(v >> 32);
-		lk_release(&a->lk);
+		lapic_release(a);
 		lapic_send_icr(a, (uint32_t)v & LAPIC_ICR_WRITABLE, (uint32_t)(v >> 32));
 		return 0;
 	case LAPIC_REG_SELF_IPI:
@@ -317,6 +317,6 @@ int lapic_msr_write(void *apic, uint32_t msr, uint64_t v)
 	if (v >> 32) {
 		return -EINVAL;
 	}
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	return lapic_reg_write(a, reg, true, (uint32_t)v) < 0 ? -EINVAL : 0;
 }

@@ -45,7 +45,7 @@ static void lapic_state_fill(const struct lapic *a, struct x86_chip_lapic *s)
 
 void lapic_chip_get(struct lapic *a, struct x86_chip_lapic *s)
 {
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	lapic_timer_settle_locked(a);
 	lapic_state_fill(a, s);
 	lapic_timer_stop_locked(a);
@@ -63,7 +63,7 @@ static void lapic_state_map(uint32_t map[8], const uint32_t *reg)
 
 void lapic_chip_set(struct lapic *a, const struct x86_chip_lapic *s)
 {
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	a->base = IRQCHIP_LAPIC_BASE |
 		  ((uint32_t)s->base & (APICBASE_BSP | APICBASE_X2 | APICBASE_EN));
 	a->tpr = (uint8_t)s->reg[LAPIC_REG_TPR];
@@ -89,7 +89,7 @@ void lapic_chip_set(struct lapic *a, const struct x86_chip_lapic *s)
 
 void lapic_come_back(struct lapic *a)
 {
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	lapic_timer_stop_locked(a);
 	a->cpu->apic = a;
 	a->cpu->apic_ops = &lapic_cpu_ops;

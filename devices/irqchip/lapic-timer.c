@@ -116,7 +116,7 @@ static void lapic_timer_fire(void *opaque)
 	struct lapic *a = opaque;
 	uint64_t now = clock_ns(CLOCK_VM);
 
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	if (!a->tmr_expire) {
 		return;
 	}

@@ -83,6 +83,22 @@ static bool lapic_ext_ready(const struct lapic *a)
 	return !lapic_on(a) || (!(l & LVT_MASKED) && LVT_MODE(l) == LAPIC_EXTINT);
 }
 
+void lapic_acquire(struct lapic *a) NO_THREAD_SAFETY
+{
+	lk_acquire(&a->lk);
+}
+
+void lapic_release(struct lapic *a) NO_THREAD_SAFETY
+{
+	bool notify = a->notify;
+
+	a->notify = false;
+	lk_release(&a->lk);
+	if (notify) {
+		vcpu_request(a->vcpu, 0); /* the bits are there */
+	}
+}
+
 void lapic_update_locked(struct lapic *a)
 {
 	bool want, have = atomic_load(&a->vcpu->requests) & X86_REQ_HARD;
@@ -91,7 +107,8 @@ void lapic_update_locked(struct lapic *a)
 	want = atomic_load_explicit(&a->set->away, memory_order_relaxed) ?
 		       a->lint0 : lapic_ready(a) >= 0 || lapic_ext_ready(a);
 	if (want && !have) {
-		vcpu_request(a->vcpu, X86_REQ_HARD);
+		atomic_fetch_or(&a->vcpu->requests, X86_REQ_HARD);
+		a->notify = true;
 	} else if (!want && have) {
 		vcpu_clear_request(a->vcpu, X86_REQ_HARD);
 	}
@@ -131,12 +148,12 @@ void lapic_accept_mode(struct lapic *a, uint8_t mode, uint8_t vector, bool level
 	switch (mode) {
 	case LAPIC_FIXED:
 	case LAPIC_LOWEST: {
-		LOCK_SCOPE(&a->lk);
+		LAPIC_SCOPE(a);
 		lapic_accept_locked(a, vector, level);
 		break;
 	}
 	case LAPIC_EXTINT: {
-		LOCK_SCOPE(&a->lk);
+		LAPIC_SCOPE(a);
 		a->extint_latched = true;
 		lapic_update_locked(a);
 		break;
@@ -151,7 +168,7 @@ void lapic_accept_mode(struct lapic *a, uint8_t mode, uint8_t vector, bool level
 		vcpu_request(a->vcpu, X86_REQ_INIT);
 		break;
 	case LAPIC_SIPI: {
-		LOCK_SCOPE(&a->lk);
+		LAPIC_SCOPE(a);
 		a->sipi_vector = vector;
 		vcpu_request(a->vcpu, X86_REQ_SIPI);
 		break;
@@ -168,7 +185,7 @@ void lapic_lint0(void *lapic, unsigned n, int level)
 	bool rise;
 
 	(void)n;
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	rise = level && !a->lint0 && !atomic_load(&a->set->away);
 	a->lint0 = level;
 	l = a->lvt[LVT_LINT0];
@@ -186,7 +203,7 @@ void lapic_nmi_button(struct lapic *a)
 {
 	uint32_t l;
 
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	l = a->lvt[LVT_LINT1];
 	if (!lapic_on(a) || (!(l & LVT_MASKED) && LVT_MODE(l) == LAPIC_NMI)) {
 		vcpu_request(a->vcpu, X86_REQ_NMI);
@@ -202,7 +219,7 @@ static int lapic_get_vector(void *apic)
 	struct lapic *a = apic;
 	int v, (*ack)(void *) = NULL;
 
-	lk_acquire(&a->lk);
+	lapic_acquire(a);
 	v = lapic_ready(a);
 	if (v >= 0) {
 		lapic_map_put(a->irr, (unsigned)v, false);
@@ -212,7 +229,7 @@ static int lapic_get_vector(void *apic)
 		ack = a->set->ext_ack;
 	}
 	lapic_update_locked(a);
-	lk_release(&a->lk);
+	lapic_release(a);
 	/* The PIC's lock ranks below ours. It lowers or keeps INTR by lapic_lint0. */
 	return ack ? ack(a->set->ext_arg) : v;
 }
@@ -223,14 +240,14 @@ void lapic_eoi(struct lapic *a)
 	bool level = false;
 	int v;
 
-	lk_acquire(&a->lk);
+	lapic_acquire(a);
 	v = lapic_highest(a->isr);
 	if (v >= 0) {
 		lapic_map_put(a->isr, (unsigned)v, false);
 		level = lapic_map_get(a->tmr, (unsigned)v) && !(a->svr & SVR_NO_EOI_BC);
 		lapic_update_locked(a);
 	}
-	lk_release(&a->lk);
+	lapic_release(a);
 	if (level) {
 		s->eoi(s->ext_arg, (uint8_t)v);
 	}
@@ -248,7 +265,7 @@ static uint8_t lapic_get_cr8(void *apic)
 {
 	struct lapic *a = apic;
 
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	return a->tpr >> 4;
 }
 
@@ -256,7 +273,7 @@ static void lapic_set_cr8(void *apic, uint8_t cr8)
 {
 	struct lapic *a = apic;
 
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	lapic_set_tpr_locked(a, (uint8_t)((cr8 & 15) << 4));
 }
 
@@ -300,7 +317,7 @@ static int lapic_set_base(void *apic, uint64_t v)
 	if (v & 0x2ff || v >> 52) {
 		return -EINVAL;
 	}
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	was = a->base & (APICBASE_EN | APICBASE_X2);
 	if (mode == APICBASE_X2 ||
 	    (mode == (APICBASE_EN | APICBASE_X2) && !(was & APICBASE_EN)) ||
@@ -328,7 +345,7 @@ static void lapic_cpu_reset(void *apic, bool init)
 {
 	struct lapic *a = apic;
 
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	if (!init) {
 		a->base = IRQCHIP_LAPIC_BASE | APICBASE_EN |
 			  (a->vcpu->index == 0 ? APICBASE_BSP : 0);
@@ -342,7 +359,7 @@ static uint8_t lapic_sipi_vector(void *apic)
 {
 	struct lapic *a = apic;
 
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	return a->sipi_vector;
 }
 
@@ -398,7 +415,7 @@ static int lapic_post_load(struct device *d, struct err *e)
 	struct lapic *a = container_of(d, struct lapic, dev);
 
 	(void)e;
-	LOCK_SCOPE(&a->lk);
+	LAPIC_SCOPE(a);
 	lapic_timer_rearm_locked(a);
 	lapic_update_locked(a);
 	return 0;

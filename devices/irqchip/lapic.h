@@ -59,7 +59,8 @@ enum { LVT_ONE_SHOT = 0, LVT_PERIODIC = 1, LVT_DEADLINE = 2 };
 
 struct lapic {
 	struct device dev;
-	struct lk lk; /* RANK_IRQCHIP_CPU */
+	struct lk lk; /* RANK_IRQCHIP_CPU; taken by lapic_acquire() only */
+	bool notify;  /* the vCPU hears of its requests when the lock is released */
 	struct lapic_set *set;
 	struct vcpu *vcpu;
 	struct x86_cpu *cpu;
@@ -123,6 +124,23 @@ void lapic_lint0(void *lapic, unsigned n, int level); /* irq_fn */
 void lapic_nmi_button(struct lapic *a);
 uint32_t lapic_x2_ldr(uint32_t id);
 void lapic_accept_locked(struct lapic *a, uint8_t vector, bool level);
+/* Whoever holds the lock does not wake the vCPU: woken, it would wait for that very lock,
+ * and on a busy host the holder would be the one who waits for a processor. */
+void lapic_acquire(struct lapic *a);
+void lapic_release(struct lapic *a);
+static inline struct lapic *lapic_scope_begin(struct lapic *a)
+{
+	lapic_acquire(a);
+	return a;
+}
+static inline void lapic_scope_end(struct lapic **a)
+{
+	lapic_release(*a);
+}
+#define LAPIC_SCOPE(a)                                                                   \
+	struct lapic *lapic_scope_ __cleanup_with(lapic_scope_end) __unused =             \
+		lapic_scope_begin(a)
+
 void lapic_update_locked(struct lapic *a);
 void lapic_error_locked(struct lapic *a, uint32_t bit);
 void lapic_eoi(struct lapic *a);

@@ -361,8 +361,8 @@ bool pic_chip_set(struct pic *p, const struct x86_chip_pic *in, uint16_t lines)
 		p->chip[i].irr = (p->chip[i].irr & (uint8_t)~p->chip[i].elcr) |
 				 (p->chip[i].lines & p->chip[i].elcr);
 	}
-	/* The cascade is a level to us, whatever it was to the other side. */
-	m->lines &= (uint8_t)~BIT(PIC_CASCADE);
+	/* The cascade is a level to us; another side may see it as pulses. */
+	m->lines = (m->lines & (uint8_t)~BIT(PIC_CASCADE)) | (in[0].lines & BIT(PIC_CASCADE));
 	pic_chip_line(m, PIC_CASCADE, pic_pending(&p->chip[PIC_SLAVE], false) >= 0);
 	p->out = pic_pending(m, true) >= 0;
 	return p->out;

@@ -16,8 +16,9 @@ enum { ACCEL_KVM_BUILT = 1 };
 enum { ACCEL_KVM_BUILT = 0 };
 #endif
 
-int qmp_cmd_x_lodge_set_accel(struct qmp_ctx *ctx, const struct qmp_args_x_lodge_set_accel *a,
-			      struct opt **ret, struct err *e)
+int qmp_cmd_x_lodge_set_accel(struct qmp_ctx *ctx,
+                              const struct qmp_args_x_lodge_set_accel *a,
+                              struct opt **ret, struct err *e)
 {
 	const struct hv_ops *hv = ctx->vm->hv;
 	const char *want = qmp_enum_LodgeAccel[a->accel];
@@ -29,8 +30,10 @@ int qmp_cmd_x_lodge_set_accel(struct qmp_ctx *ctx, const struct qmp_args_x_lodge
 	if (!strcmp(hv->name, want)) {
 		return 0;
 	}
-	return err_set(e, -ENOTSUP, "the machine was started with -accel %s: %s can't be opened "
-		       "from within the sandbox", hv->name, want);
+	return err_set(e, -ENOTSUP,
+	               "the machine was started with -accel %s: %s can't be opened "
+	               "from within the sandbox",
+	               hv->name, want);
 }
 
 static struct opt *accel_query(struct vm *vm)

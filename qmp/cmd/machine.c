@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* machine.c - QMP: vCPUs, chardevs, device classes, object paths, translator counters. */
+/* machine.c - QMP: boards, vCPUs, chardevs, device classes, object paths, translator counters. */
 #include "config.h"
 
 #include <errno.h>
@@ -14,6 +14,7 @@
 #include "core/loop.h"
 #include "core/vm.h"
 #include "host/char/chardev.h"
+#include "machine/machine.h"
 #include "qmp/qmp-gen.h"
 #include "qmp/wire/qmp.h"
 
@@ -193,6 +194,44 @@ int qmp_cmd_qom_get(struct qmp_ctx *ctx, const struct qmp_args_qom_get *a, struc
 	}
 	*ret = opt_new_str(v);
 	free(v);
+	return 0;
+}
+
+int qmp_cmd_query_machines(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
+{
+	const char *arch = ctx->vm->arch->name;
+	const struct machine_class *m;
+
+	(void)e;
+	*ret = opt_new_list();
+	for (unsigned i = 0; (m = machine_class_at(i)) != NULL; i++) {
+		struct opt *d;
+		char cpu[96];
+
+		if (m->arch && strcmp(m->arch, arch) != 0) {
+			continue;
+		}
+		d = opt_new_dict();
+		opt_put_str(d, "name", m->versioned ? m->versioned : m->name);
+		if (m->versioned) {
+			opt_put_str(d, "alias", m->name);
+		}
+		if (m->is_default) {
+			opt_put_bool(d, "is-default", true);
+		}
+		opt_put_int(d, "cpu-max", m->max_cpus);
+		opt_put_bool(d, "hotpluggable-cpus", false);
+		opt_put_bool(d, "numa-mem-supported", false);
+		opt_put_bool(d, "deprecated", false);
+		if (m->default_cpu) {
+			snprintf(cpu, sizeof(cpu), "%s-%s-cpu", m->default_cpu, arch);
+			opt_put_str(d, "default-cpu-type", cpu);
+		}
+		if (m->ram_id) {
+			opt_put_str(d, "default-ram-id", m->ram_id);
+		}
+		opt_append_take(*ret, d);
+	}
 	return 0;
 }
 

@@ -86,7 +86,7 @@ void interp_fp_leave(struct tcg_env *env, const struct tcg_guest *g)
 
 /* ---- slots ---- */
 
-static void interp_get(struct interp *s, const struct ir_ins *in, unsigned off, union ival *r)
+static void interp_get(struct interp *s, const struct ir_ins *in, int64_t off, union ival *r)
 {
 	unsigned n = ir_type_bytes[in->type];
 
@@ -438,7 +438,7 @@ static void interp_ins(struct interp *s, const struct ir_ins *in, union ival *r)
 		interp_set(s, in);
 		break;
 	case IR_ldenv:
-		interp_get(s, in, (unsigned)in->imm, r);
+		interp_get(s, in, in->imm, r);
 		break;
 	case IR_stenv:
 		memcpy(s->arch + in->imm, &s->v[in->a], ir_type_bytes[in->type]);

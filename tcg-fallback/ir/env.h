@@ -15,13 +15,20 @@
  *
  *    window hit:  addr - win.start <= 4096 - size   (unsigned)
  *                 host address = addr + win.addend
- *    TLB hit:     e = &tlb[(addr >> 12) & tlb_mask]
+ *    TLB hit:     e = &tlb[(addr >> 12) & (TCG_TLB_N - 1)]
  *                 (addr & ~0xfff) | ctx == e->tag_r (or tag_w), and the access does not
  *                 cross the page; then host address = addr + e->addend; the window is
  *                 refilled by the stub
  *
  * ctx (12 bits) names the address space and privilege mode, so that switching page
  * tables or privilege does not flush the TLB; windows are reset then.
+ *
+ * Position-independent units. The code of a user program is one physical page at many
+ * virtual addresses (libraries, position-independent executables), and most starts of a
+ * program map it somewhere new. Units marked `pic` are found by the physical page alone. They
+ * take their pc from `vpage`, the virtual page they run at, plus a constant. It is set by
+ * whoever enters a page: the dispatcher, and the unit's own entry for jump caches (R8, the
+ * target, rounded down); jumps that are linked stay inside a page and keep it.
  *
  * Threads: the vCPU's own, but `pending` and `jc` which vcpu kick writes.
  */
@@ -99,8 +106,7 @@ struct tcg_env {
 	uint64_t local[IR_LOCALS][4]; /* local temporaries */
 	uint64_t save_gpr[16];	/* stubs' spill areas */
 	uint8_t save_vec[32][64] __aligned_to(64);
-	struct tcg_tlb_entry *tlb;
-	uint64_t tlb_mask;	/* entries - 1 */
+	struct tcg_tlb_entry *tlb; /* TCG_TLB_N entries */
 	struct tcg_win win_r[IR_WINDOWS], win_w[IR_WINDOWS];
 	/* ---- hot: within 128 bytes of the end ---- */
 	uint64_t spill[6];	/* the allocator's first spill slots */
@@ -109,6 +115,7 @@ struct tcg_env {
 	struct tcg_jc_entry *_Atomic jc; /* table in force; the empty table while pending */
 	_Atomic uint32_t pending; /* leave translated code at the next back edge */
 	uint32_t pad;
+	uint64_t vpage;		/* virtual page of the unit that runs, if that is `pic` */
 } __aligned_to(64);
 
 /* Displacement from ENV (the architectural struct) to a member of tcg_env. */

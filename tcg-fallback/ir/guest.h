@@ -26,6 +26,7 @@ struct mmu_result {
 	unsigned page_bits;	/* 12, 21, 30...: size of the guest's page */
 	bool r, w, x;		/* permissions for the asked mode; w only if dirty is set already */
 	bool global;
+	uint8_t modes;		/* modes in which the answer is the same, as bits; 0: only the asked */
 };
 
 /* Instruction bytes, already checked for execute permission. fetch() gives up to `want`
@@ -37,6 +38,9 @@ struct tcg_fetch {
 	unsigned max_insns;
 	bool single_step;
 	unsigned (*bytes)(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, unsigned want);
+	/* bytes()'s own: the page it gave bytes of last */
+	const uint8_t *host;
+	uint64_t page;
 };
 
 struct tcg_guest {
@@ -48,12 +52,15 @@ struct tcg_guest {
 	unsigned n_helpers;
 	unsigned pc_offset;		/* of the 64-bit pc in the architectural struct */
 	unsigned cc_op_offset, cc_a_offset, cc_b_offset;
+	uint8_t wider[8];		/* by mode: modes (bits) that may do all that it may */
 	uint8_t fetch_class[8];		/* by mode: equal = same code may run, same x permission */
 	unsigned fpcr_offset;		/* 32-bit host-format FP control (x86: mxcsr); 0: none */
 
 	void (*init_vcpu)(struct tcg_env *env);
 	/* Linear pc and mode bits of the next unit. */
 	void (*key)(void *arch, uint64_t *pc, uint64_t *key);
+	/* Optional: may units of this key be position-independent (ir_unit.pic)? */
+	bool (*pic)(uint64_t key);
 	/* Writes a linear pc back into the architectural struct. */
 	void (*set_pc)(void *arch, uint64_t pc);
 	/* Decodes from u->pc into u; sets guest_len and n_guest_insns. 0 or -errno (our bug). */
@@ -78,6 +85,8 @@ struct tcg_guest {
 	void (*settle)(void *arch);
 	/* Disassembles one instruction for -d in_asm; capstone arch/mode, or NULL. */
 	int (*disas_mode)(uint64_t key);
+	/* Optional: one instruction as text, by the front end's own tables; bytes it has. */
+	int (*disas)(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size);
 };
 #define MMU_MODE_SYSTEM (-1)
 

@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include "tcg-fallback/ir/env.h"
 #include "tcg-fallback/ir/ir.h"
 
 #include <stdlib.h>
@@ -41,6 +42,13 @@ const struct ir_op_info ir_ops[IR_OP_N] = {
 #undef t
 #undef n
 #undef f
+};
+
+const uint8_t ir_op_effects[IR_OP_N] = {
+	[IR_NOP] = IR_E_PURE,
+#define IR_OP(name_, args_, res_, eff_) [IR_##name_] = EFF_BITS(eff_),
+#include "tcg-fallback/ir/ops.def"
+#undef IR_OP
 };
 
 const uint8_t ir_type_bytes[IR_TYPE_N] = { 0, 1, 2, 4, 8, 16, 4, 8, 16, 32, 4 };
@@ -106,15 +114,12 @@ enum ir_type vop_width(const struct ir_unit *u, const struct ir_ins *in)
 	return cls[2] == 'v' ? u->ins[in->b].type : IR_V128;
 }
 
-unsigned ir_effects(const struct ir_unit *u, const struct ir_ins *in)
+unsigned ir_effects_of(const struct ir_unit *u, const struct ir_ins *in)
 {
 	unsigned h, e;
 
 	if (in->op == IR_vop) {
 		return IR_E_PURE | (vop_info[in->d].flags & VO_FP ? IR_E_KEEP : 0);
-	}
-	if (in->op != IR_call) {
-		return ir_ops[in->op].effects;
 	}
 	h = u->helpers[in->imm].flags;
 	if (h & IR_H_PURE) {
@@ -186,7 +191,6 @@ ir_val ir_emit(struct ir_unit *u, struct ir_ins in)
 	if (unlikely(u->n == 0)) {
 		u->ins[u->n++] = (struct ir_ins){ 0 };
 	}
-	in.use = 0;
 	u->ins[u->n] = in;
 	return u->n++;
 }
@@ -207,7 +211,15 @@ ir_val ir_const(struct ir_unit *u, enum ir_type t, int64_t v)
 
 ir_val ir_pc(struct ir_unit *u, int64_t off)
 {
-	return ir_emit(u, (struct ir_ins){ .op = IR_pc, .type = IR_I64, .imm = off });
+	ir_val page;
+
+	if (!u->pic) {
+		return ir_emit(u, (struct ir_ins){ .op = IR_pc, .type = IR_I64, .imm = off });
+	}
+	page = ir_emit(u, (struct ir_ins){ .op = IR_ldenv, .type = IR_I64,
+					   .imm = TCG_ENV_OFF(vpage) });
+	return ir_op2(u, IR_add, IR_I64, page,
+		      ir_const(u, IR_I64, (int64_t)(u->pc & (TCG_PAGE - 1)) + off));
 }
 
 ir_val ir_get(struct ir_unit *u, enum ir_type t, unsigned slot)

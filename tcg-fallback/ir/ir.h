@@ -100,20 +100,19 @@ enum ir_rmw { IR_RMW_XCHG, IR_RMW_ADD, IR_RMW_SUB, IR_RMW_AND, IR_RMW_OR, IR_RMW
  * aux   condition (setcmp, setcc, selcc, brcc, brcmp), source type (sext, zext, crc32c),
  *       enum ir_rmw (rmw), the access description `mem` (ld, st, cas; rmw has it in aux2)
  * aux2  compared type (setcmp, selnz, fshift); scale 0..3 (ld, st, cas: low 2 bits);
- *       for rmw: access description, and the scale is always 0
+ *       for rmw: access description, and the scale is always 0; exit_to: 1 if the instruction
+ *       at the target crosses into the next page, so that no direct jump may go there
  * hint  fset, flags, fshift: the bits that anybody looks at, as ir_fl_hint() codes them (0:
  *       not computed); exit_to: bits that are dead at the target, coded the same (0: none);
  *       memory: soft-MMU window 0..IR_WINDOWS-1 (which cached window to try; the front end
  *       gives accesses off the same base register the same number)
  * mode  memory: 0 = the current privilege, 1 = "system" (implicit supervisor access); fset: bits that
  *       must be right at a fault behind it, coded like hint (the flags pass notes them)
- * use   number of uses; computed by passes
  */
 typedef uint16_t ir_val;
 struct ir_ins {
 	uint8_t op, type, aux, aux2;
 	ir_val a, b, c, d;
-	uint16_t use;
 	uint8_t hint, mode;
 	int64_t imm;
 };
@@ -144,6 +143,8 @@ struct ir_unit {
 	/* identity, set by the run time */
 	uint64_t pc;	/* guest virtual pc of the first instruction */
 	uint64_t key;	/* the front end's mode bits this code is good for */
+	bool pic;	/* good at any virtual page (env.h, "vpage"): of `pc` only the place in
+			   the page counts */
 	const struct ir_slot *slots;
 	unsigned n_slots;
 	const struct ir_helper *helpers;
@@ -230,7 +231,13 @@ extern const struct ir_op_info ir_ops[IR_OP_N];
 extern const uint8_t ir_type_bytes[IR_TYPE_N];
 extern const char *const ir_type_names[IR_TYPE_N];
 /* Real effects of one instruction (looks at the helper table for call). */
-unsigned ir_effects(const struct ir_unit *u, const struct ir_ins *in);
+unsigned ir_effects_of(const struct ir_unit *u, const struct ir_ins *in);
+extern const uint8_t ir_op_effects[IR_OP_N]; /* as ir_ops[].effects, but together */
+static inline unsigned ir_effects(const struct ir_unit *u, const struct ir_ins *in)
+{
+	return in->op == IR_vop || in->op == IR_call ? ir_effects_of(u, in) :
+						       ir_op_effects[in->op];
+}
 
 /* ---- text: printer, parser, verifier ---- */
 /* IR_OP_N ORDER. How print and parse spell an op's operands; letters in ir-print.c. */

@@ -1,4 +1,4 @@
 noinst_LIBRARIES += libopt.a
-libopt_a_SOURCES = %D%/opt-flags.c %D%/opt-fold.c %D%/opt-dead.c
+libopt_a_SOURCES = %D%/opt-flags.c %D%/opt-fold.c
 libopt_a_CPPFLAGS = $(INC_VMM) $(INC_TOP)
 noinst_HEADERS += %D%/opt_passes.h

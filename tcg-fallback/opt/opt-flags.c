@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * opt-flags.c - backward, bit-wise liveness of the guest's flags over a unit.
+ * opt-flags.c - backward, bit-wise liveness of the guest's flags over a unit, and removal
+ * of what has no use and no effect, in one scan: a dead chain goes at once, and what is
+ * dead demands no flags.
  *
  * `live` is the set of flag bits of the architectural flags that something later may
  * look at; each flags value also has the set of its bits that its users demand. A label
@@ -27,6 +29,7 @@
 struct opt_fl {
 	struct ir_unit *u;
 	uint16_t demand[IR_MAX_INS + 1]; /* per value */
+	uint8_t used[IR_MAX_INS + 1];	 /* values with a use that stays */
 	uint16_t label[IR_MAX_INS + 1];	 /* live at label */
 	uint16_t xlabel[IR_MAX_INS + 1]; /* ... and at some may-fault instruction behind it */
 	unsigned xlive;			 /* live at a may-fault instruction from here to the fset */
@@ -159,16 +162,39 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 	}
 }
 
+static bool opt_fl_keeps(const struct ir_unit *u, const struct ir_ins *in)
+{
+	return ir_ops[in->op].result == 'n' ||
+	       (ir_effects(u, in) & (IR_E_SET | IR_E_MEM | IR_E_WMEM | IR_E_EXIT | IR_E_CTL |
+				     IR_E_KEEP));
+}
+
 static void opt_fl_round(struct opt_fl *s)
 {
 	unsigned live = IR_FL_ALL;
 
 	memset(s->demand, 0, s->u->n * sizeof(s->demand[0]));
+	memset(s->used, 0, s->u->n * sizeof(s->used[0]));
 	s->grew = false;
 	s->xlive = 0;
 	for (unsigned i = s->u->n; i-- > 1;) {
-		if (s->u->ins[i].op != IR_NOP) {
-			live = opt_fl_ins(s, i, live);
+		struct ir_ins *in = &s->u->ins[i];
+
+		if (in->op == IR_NOP || in->op == IR_insn) {
+			continue;
+		}
+		if (!s->used[i] && !opt_fl_keeps(s->u, in)) {
+			if (s->edit) {
+				in->op = IR_NOP;
+			}
+			continue;
+		}
+		live = opt_fl_ins(s, i, live);
+		if (in->op != IR_NOP) {
+			s->used[in->a] = s->used[in->b] = s->used[in->c] = 1;
+			if (in->op != IR_vop) {
+				s->used[in->d] = 1;
+			}
 		}
 	}
 }
@@ -226,4 +252,15 @@ void opt_flags(struct ir_unit *u)
 void opt_flags_loops(struct ir_unit *u)
 {
 	opt_fl_run(u, true);
+}
+
+void opt_run(struct ir_unit *u, int tier)
+{
+	opt_flags(u); /* flags() nobody takes would keep arithmetic from folding */
+	opt_fold(u);
+	if (tier > 1) {
+		opt_flags_loops(u);
+	} else {
+		opt_flags(u);
+	}
 }

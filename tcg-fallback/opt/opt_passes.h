@@ -5,10 +5,9 @@
  *   fold     constants, identities, copies, get-after-set and set-forwarding, per
  *	      extended basic block; rules state why the set terminates
  *   flags    backward bit-wise liveness of flags: drops fset that are overwritten,
- *	      narrows fmix/fshift, marks compares
- *   dead     use counts and dead code
+ *	      narrows fmix/fshift, marks compares; and dead code, in the same scan
  *
- * The list of tier 1: flags, dead, fold, flags, dead. Constants are evaluated by the interpreter's
+ * The list of tier 1: flags, fold, flags. Constants are evaluated by the interpreter's
  * own functions (interp/ival.h).
  *
  * Each pass leaves a unit that ir_verify accepts. Tier 1 runs the list once.
@@ -21,7 +20,6 @@
 void opt_fold(struct ir_unit *u);
 void opt_flags(struct ir_unit *u);
 void opt_flags_loops(struct ir_unit *u); /* the same, exact over backward branches (tier 2) */
-void opt_dead(struct ir_unit *u); /* computes `use`, removes what is unused (op = IR_NOP) */
 void opt_run(struct ir_unit *u, int tier);
 
 #endif

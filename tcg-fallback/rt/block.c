@@ -20,28 +20,35 @@
 #include "tcg-fallback/opt/opt_passes.h"
 #include "tcg-fallback/rt/rt-log.h"
 
-static unsigned rt_hash(uint64_t ram_off, uint64_t pc, uint64_t key)
+/* May code of this key be shared by all virtual addresses of its page? */
+static bool rt_pic(const struct tcg_rt *rt, uint64_t key)
 {
-	uint64_t h = (ram_off ^ (pc >> 12) ^ (key << 17)) * UINT64_C(0x9e3779b97f4a7c15);
+	return rt->host && rt->guest->pic && rt->guest->pic(key);
+}
+
+static unsigned rt_hash(uint64_t ram_off, uint64_t pc, uint64_t key, bool pic)
+{
+	uint64_t page = pic ? 0 : pc >> TCG_PAGE_BITS;
+	uint64_t h = (ram_off ^ page ^ (key << 17)) * UINT64_C(0x9e3779b97f4a7c15);
 
 	return (unsigned)(h >> (64 - RT_HASH_BITS));
 }
 
-static bool rt_block_second_page_ok(struct rt_vcpu *v, const struct tcg_block *b)
+static bool rt_block_second_page_ok(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc)
 {
 	uint64_t ram_off = RT_NO_RAM;
 	const uint8_t *host;
 
 	return b->ram_off2 == RT_NO_RAM ||
-	       (rt_exec_probe(v, (b->pc | (TCG_PAGE - 1)) + 1, &host, &ram_off) &&
+	       (rt_exec_probe(v, (pc | (TCG_PAGE - 1)) + 1, &host, &ram_off) &&
 		ram_off == b->ram_off2);
 }
 
 bool rt_block_is(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc, uint64_t key,
 		 uint64_t ram_off)
 {
-	return b->pc == pc && b->ram_off == ram_off && b->key == key && !b->dead &&
-	       rt_block_second_page_ok(v, b);
+	return b->ram_off == ram_off && (b->pic || b->pc == pc) && b->key == key && !b->dead &&
+	       rt_block_second_page_ok(v, b, pc);
 }
 
 struct tcg_block *rt_block_lookup(struct rt_vcpu *v, uint64_t pc, uint64_t key,
@@ -49,7 +56,7 @@ struct tcg_block *rt_block_lookup(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 {
 	struct tcg_block *b;
 
-	b = atomic_load_explicit(&v->rt->hash[rt_hash(ram_off, pc, key)],
+	b = atomic_load_explicit(&v->rt->hash[rt_hash(ram_off, pc, key, rt_pic(v->rt, key))],
 				 memory_order_acquire);
 	for (; b; b = atomic_load_explicit(&b->hash_next, memory_order_acquire)) {
 		if (rt_block_is(v, b, pc, key, ram_off)) {
@@ -70,6 +77,13 @@ void rt_block_link(struct rt_vcpu *v, struct tcg_exit *ex, struct tcg_block *to)
 	if (ex->to || !ex->jump_off || from->dead || to->dead) {
 		return;
 	}
+	if (to->pic && to->ram_off2 != RT_NO_RAM) {
+		/* What follows its page is not the same wherever that is mapped. */
+		if (ex->far_off) {
+			rt->host->link_far(rt_w_of(&rt->cache, from->x), from->x, ex);
+		}
+		return;
+	}
 	ex->to = to;
 	ex->next_in = to->in;
 	ex->pprev_in = &to->in;
@@ -77,7 +91,7 @@ void rt_block_link(struct rt_vcpu *v, struct tcg_exit *ex, struct tcg_block *to)
 		to->in->pprev_in = &ex->next_in;
 	}
 	to->in = ex;
-	rt->host->link(rt_w_of(&rt->cache, from->x), from->x, ex, to->x);
+	rt->host->link(rt_w_of(&rt->cache, from->x), from->x, ex, to->body);
 }
 
 static void rt_exit_unlink_locked(struct tcg_rt *rt, struct tcg_exit *ex)
@@ -139,7 +153,7 @@ void rt_block_kill_locked(struct tcg_rt *rt, struct tcg_block *b)
 	struct tcg_block *x;
 
 	atomic_store(&b->dead, true);
-	pp = &rt->hash[rt_hash(b->ram_off, b->pc, b->key)];
+	pp = &rt->hash[rt_hash(b->ram_off, b->pc, b->key, b->pic)];
 	for (; (x = *pp) && x != b; pp = &x->hash_next) {
 	}
 	if (x == b) {
@@ -159,7 +173,11 @@ void rt_block_kill_locked(struct tcg_rt *rt, struct tcg_block *b)
 	for (unsigned i = 0; i < b->n_exits; i++) {
 		rt_exit_unlink_locked(rt, &b->exits[i]);
 	}
-	rt_jc_forget_block(rt, b);
+	if (b->pic) {
+		rt->host->retire(rt_w_of(&rt->cache, b->x), b->x);
+	} else {
+		rt_jc_forget_block(rt, b);
+	}
 }
 
 /* The part of block b that lies in `page`, as [from, to) offsets in the page. */
@@ -250,7 +268,9 @@ void rt_forget_code(struct tcg_rt *rt)
 {
 	LOCK_SCOPE(&rt->lk);
 
-	for (unsigned i = 0; i < 1u << RT_HASH_BITS; i++) {
+	/* Beside a hypervisor most machines never translate anything: the table stays
+	 * untouched. */
+	for (unsigned i = 0; atomic_load(&rt->has_code) && i < 1u << RT_HASH_BITS; i++) {
 		struct tcg_block *b;
 
 		while ((b = atomic_load(&rt->hash[i]))) {
@@ -265,6 +285,7 @@ void rt_forget_code(struct tcg_rt *rt)
 			rt_block_kill_locked(rt, b);
 		}
 	}
+	atomic_store(&rt->has_code, false);
 }
 
 /* As rt_code_written for one small store in one page, when it mostly misses the code. */
@@ -312,7 +333,7 @@ void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off)
 		       (int32_t)(atomic_load(&o->mail_done) - slot) <= 0) {
 			rt_kick_one(o);
 			for (int spin = 0; spin < 200; spin++) {
-				__builtin_ia32_pause();
+				cpu_relax();
 			}
 		}
 	}
@@ -323,6 +344,11 @@ static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, u
 	struct rt_vcpu *v = rt_vcpu_of(f->env);
 	unsigned got = 0;
 
+	if (f->host && (pc & ~(uint64_t)(TCG_PAGE - 1)) == f->page &&
+	    (pc & (TCG_PAGE - 1)) + want <= TCG_PAGE) { /* nearly always */
+		memcpy(buf, f->host + (pc & (TCG_PAGE - 1)), want);
+		return want;
+	}
 	while (got < want) {
 		unsigned n = MIN(want - got, (unsigned)(TCG_PAGE - (pc & (TCG_PAGE - 1))));
 		const uint8_t *host;
@@ -342,6 +368,8 @@ static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, u
 		} else {
 			rt_page_mark_code(v, ram_off);
 			memcpy(buf + got, host, n);
+			f->page = pc & ~(uint64_t)(TCG_PAGE - 1);
+			f->host = host - (pc & (TCG_PAGE - 1));
 		}
 		got += n;
 		pc += n;
@@ -386,6 +414,7 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 		ir_unit_reset(u);
 		u->pc = pc;
 		u->key = key;
+		u->pic = rt_pic(rt, key);
 		u->slots = rt->guest->slots;
 		u->n_slots = rt->guest->n_slots;
 		u->helpers = rt->guest->helpers;
@@ -452,12 +481,13 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 	if (!b) {
 		return NULL;
 	}
-	*b = (struct tcg_block){ .pc = pc, .key = key, .guest_len = u->guest_len,
+	*b = (struct tcg_block){ .pc = pc, .key = key, .pic = u->pic, .guest_len = u->guest_len,
 				 .seen_lo = u->seen_lo, .seen_hi = u->seen_hi,
 				 .n_insns = u->n_guest_insns, .region = r,
 				 .ram_off = RT_NO_RAM, .ram_off2 = RT_NO_RAM };
 	if (rt->host) {
 		b->x = code.x;
+		b->body = code.x + code.body;
 		b->len = (uint32_t)code.len;
 		b->n_exits = (uint8_t)code.n_exits;
 		b->exits = exits;
@@ -564,8 +594,9 @@ struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t ke
 			} else {
 				struct tcg_block *_Atomic *head;
 
-				head = &rt->hash[rt_hash(ram_off, pc, key)];
+				head = &rt->hash[rt_hash(ram_off, pc, key, b->pic)];
 				rt_page_insert_locked(rt, b);
+				atomic_store(&rt->has_code, true);
 				atomic_store(&b->hash_next, *head);
 				atomic_store_explicit(head, b, memory_order_release);
 			}
@@ -578,8 +609,10 @@ struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t ke
 }
 
 /* Guest pc of the instruction that a return address in the block belongs to. */
-uint64_t rt_block_guest_pc(const struct tcg_block *b, uint64_t host_ra)
+uint64_t rt_block_guest_pc(const struct rt_vcpu *v, const struct tcg_block *b,
+			   uint64_t host_ra)
 {
+	uint64_t pc = b->pic ? v->env->vpage | (b->pc & (TCG_PAGE - 1)) : b->pc;
 	uint32_t off = (uint32_t)(host_ra - (uint64_t)(uintptr_t)b->x);
 	uint32_t lo = 0, hi = b->n_pcmap;
 
@@ -592,5 +625,5 @@ uint64_t rt_block_guest_pc(const struct tcg_block *b, uint64_t host_ra)
 			hi = mid;
 		}
 	}
-	return b->pc + (lo ? b->pcmap[lo - 1].pc_off : 0);
+	return pc + (lo ? b->pcmap[lo - 1].pc_off : 0);
 }

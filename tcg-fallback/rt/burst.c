@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * burst.c - a few instructions of a vCPU of another accelerator, beside its other vCPUs.
+ * burst.c - a few instructions of a vCPU of another accelerator, beside its other
+ * vCPUs.
  *
  * Each instruction is a block of its own that nobody keeps: the guest's code may change
  * unseen while the other accelerator runs other vCPUs.
  *
- * The owner is told what was stored and whether translations were flushed (hv_burst_log), so
- * that no TLB entry may be written in a burst: each store takes the slow path.
+ * The owner is told what was stored and whether translations were flushed
+ * (hv_burst_log), so that no TLB entry may be written in a burst: each store takes the
+ * slow path.
  *
- * When interrupt controllers are the owner's (vm->chips_in_hv), the burst ends before an
- * instruction that would use them, and, from the second one on, before any that reaches
- * beyond RAM: the owner is faster at those.
+ * When interrupt controllers are the owner's (vm->chips_in_hv), the burst ends before
+ * an instruction that would use them, and, from the second one on, before any that
+ * reaches beyond RAM: the owner is faster at those.
  *
  * Stopping the world (a locked access that crosses pages or meets a device) means the
  * owner's vCPUs, too.
@@ -64,7 +66,8 @@ static bool rt_burst_owned(struct rt_vcpu *v, enum hv_place where, uint64_t addr
 {
 	const struct hv_ops *hv = v->c->vm->hv;
 
-	return where == HV_PLACE_CPU || !hv->irq.owns || hv->irq.owns(v->c->vm, where, addr);
+	return where == HV_PLACE_CPU || !hv->irq.owns ||
+	       hv->irq.owns(v->c->vm, where, addr);
 }
 
 void rt_burst_outside(struct rt_vcpu *v, enum hv_place where, uint64_t addr)
@@ -89,7 +92,8 @@ void tcg_outside(struct tcg_env *env, enum tcg_place where, uint64_t addr)
 	}
 }
 _Static_assert((int)TCG_PLACE_PORT == (int)HV_PLACE_PORT &&
-	       (int)TCG_PLACE_CPU == (int)HV_PLACE_CPU, "the same places");
+                       (int)TCG_PLACE_CPU == (int)HV_PLACE_CPU,
+               "the same places");
 
 /* ---- the group of hv_ops ---- */
 
@@ -106,7 +110,8 @@ void rt_burst_enter(struct vcpu *c, bool forget)
 	v->burst_log.done = v->burst_log.n_stores = 0;
 	v->burst_log.refused = v->burst_log.lost = v->burst_log.flushed = false;
 	/* An event whose delivery the other one began is still to be delivered. */
-	v->raise_pending = v->rt->guest->event_pending && v->rt->guest->event_pending(v->arch);
+	v->raise_pending =
+		v->rt->guest->event_pending && v->rt->guest->event_pending(v->arch);
 }
 
 void rt_burst_settle(struct vcpu *c)
@@ -116,7 +121,8 @@ void rt_burst_settle(struct vcpu *c)
 	if (v->rt->guest->settle) {
 		v->rt->guest->settle(v->arch);
 	}
-	/* An event that was raised and not delivered is in the struct: the next one's. */
+	/* An event that was raised and not delivered is in the struct: the next one's.
+	 */
 	v->raise_pending = false;
 }
 

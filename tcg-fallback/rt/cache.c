@@ -148,6 +148,7 @@ static void rt_region_retire(struct tcg_rt *rt, struct rt_region *r)
 			rt_block_kill_locked(rt, r->blocks[i]);
 		}
 	}
+	rt_jc_forget_region(rt, r);
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
 		r->retired_epoch[i] = rt->vcpus[i] ? atomic_load(&rt->vcpus[i]->epoch) : 0;
 		if (rt->vcpus[i]) {

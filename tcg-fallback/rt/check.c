@@ -149,11 +149,15 @@ static struct rt_check *rt_check_get(struct rt_vcpu *v)
 
 static bool rt_check_dry(struct rt_vcpu *v, const struct tcg_block *b)
 {
+	struct ir_unit unit;
+
 	if (_setjmp(v->check->abandon) || _setjmp(v->env->out)) {
 		return false;
 	}
-	v->env->pc_now = b->pc;
-	v->check->res = interp_run(v->env, v->rt->guest, b->unit);
+	unit = *b->unit;
+	unit.pc = b->pic ? v->env->vpage | (b->pc & (TCG_PAGE - 1)) : b->pc;
+	v->env->pc_now = unit.pc;
+	v->check->res = interp_run(v->env, v->rt->guest, &unit);
 	return true;
 }
 

@@ -22,7 +22,7 @@ static void rt_dirty_wait(struct rt_vcpu *v, uint32_t slot)
 		rt_kick_one(v);
 		if (n < 50) {
 			for (int spin = 0; spin < 200; spin++) {
-				__builtin_ia32_pause();
+				cpu_relax();
 			}
 		} else {
 			usleep(50); /* a register handler that takes its time */

@@ -19,6 +19,10 @@
  * Entries on global pages are the same in every address space: a table that has no others
  * (the kernel's, mostly) serves all of them and is never copied.
  *
+ * A pic block (env.h) may be in any number of entries: when it dies its first instruction
+ * becomes a jump to the miss stub, and the entries are looked for only when its region of the
+ * code cache is used again.
+ *
  * Threads: entries are written by the vCPU's own thread, but a block that dies is taken
  * out by any thread, under rt->lk: whoever makes entries from what is in a table holds it.
  */
@@ -35,6 +39,7 @@ enum {
 	JC_PER_PAGE = (TCG_PAGE << TCG_JC_SHIFT) / sizeof(struct tcg_jc_entry),
 	JC_TAB_SIZE = sizeof(struct tcg_jc_entry) * TCG_JC_N,
 	JC_BLK_SIZE = sizeof(struct tcg_block *) * TCG_JC_N,
+	JC_NOTE_SIZE = sizeof(struct rt_jc_note) * TCG_JC_N,
 };
 
 static unsigned rt_jc_index(uint64_t pc)
@@ -126,24 +131,37 @@ static void *rt_jc_map(size_t size)
 	return p == MAP_FAILED ? NULL : p;
 }
 
+/* The table that misses always, for all vCPUs; their threads begin at the same time. */
+static int rt_jc_init_empty(struct tcg_rt *rt)
+{
+	LOCK_SCOPE(&rt->lk);
+
+	if (rt->jc_empty) {
+		return 0;
+	}
+	rt->jc_empty = rt_jc_map(JC_TAB_SIZE);
+	if (!rt->jc_empty) {
+		return -ENOMEM;
+	}
+	for (unsigned i = 0; i < TCG_JC_N; i++) {
+		rt->jc_empty[i].pc = TCG_JC_EMPTY;
+		atomic_store(&rt->jc_empty[i].host, rt->miss_stub);
+	}
+	return 0;
+}
+
 int rt_jc_init(struct rt_vcpu *v)
 {
 	struct tcg_rt *rt = v->rt;
 
-	if (!rt->jc_empty) {
-		rt->jc_empty = rt_jc_map(JC_TAB_SIZE);
-		if (!rt->jc_empty) {
-			return -ENOMEM;
-		}
-		for (unsigned i = 0; i < TCG_JC_N; i++) {
-			rt->jc_empty[i].pc = TCG_JC_EMPTY;
-			atomic_store(&rt->jc_empty[i].host, rt->miss_stub);
-		}
+	if (rt_jc_init_empty(rt) < 0) {
+		return -ENOMEM;
 	}
 	for (int t = 0; t < RT_JC_TABLES; t++) {
 		v->jc[t].tab = rt_jc_map(JC_TAB_SIZE);
 		v->jc[t].blk = rt_jc_map(JC_BLK_SIZE);
-		if (!v->jc[t].tab || !v->jc[t].blk) {
+		v->jc[t].note = rt_jc_map(JC_NOTE_SIZE);
+		if (!v->jc[t].tab || !v->jc[t].blk || !v->jc[t].note) {
 			return -ENOMEM;
 		}
 	}
@@ -159,6 +177,9 @@ void rt_jc_fini(struct rt_vcpu *v)
 		}
 		if (v->jc[t].blk) {
 			munmap(v->jc[t].blk, JC_BLK_SIZE);
+		}
+		if (v->jc[t].note) {
+			munmap(v->jc[t].note, JC_NOTE_SIZE);
 		}
 	}
 }
@@ -210,6 +231,7 @@ static void rt_jc_copy(struct rt_vcpu *v, struct rt_jc_slot *s, const struct rt_
 			}
 			s->tab[i].pc = from->tab[i].pc;
 			atomic_store_explicit(&s->blk[i], b, memory_order_relaxed);
+			s->note[i] = from->note[i];
 			s->fill[w] |= BIT64(i % 64);
 			if (rt_bit(from->global, i)) {
 				rt_jc_mark(s, i, true);
@@ -285,12 +307,15 @@ struct tcg_block *rt_jc_block(struct rt_vcpu *v, uint64_t pc)
 const void *rt_jc_code(struct rt_vcpu *v, uint64_t pc)
 {
 	int i = rt_jc_at(v->jc_cur, pc);
-	const void *x = i < 0 ? v->rt->miss_stub : atomic_load(&v->jc_cur->tab[i].host);
+	const struct tcg_block *b = i < 0 ? NULL : atomic_load(&v->jc_cur->blk[i]);
+	const void *x = b && !b->dead ? atomic_load(&v->jc_cur->tab[i].host) : NULL;
 
 	return x == v->rt->miss_stub ? NULL : x;
 }
 
-/* The void entries of pc's page, which turned out to be at `ram_page`. */
+/* The void entries of pc's page, which turned out to be at `ram_page`. Looks at no block:
+ * most are out of the host's caches. (A pic block that died in the meantime leads to the miss
+ * stub by itself.) */
 static void rt_jc_revive(struct rt_vcpu *v, uint64_t pc, uint64_t ram_page, bool global)
 {
 	struct rt_jc_slot *s = v->jc_cur;
@@ -307,10 +332,10 @@ static void rt_jc_revive(struct rt_vcpu *v, uint64_t pc, uint64_t ram_page, bool
 			if (s->tab[i].pc >> TCG_PAGE_BITS != page) {
 				continue;
 			}
-			if (!b || b->ram_off >> TCG_PAGE_BITS != ram_page) {
+			if (!b || (s->note[i].rpage != RT_NO_PAGE && s->note[i].rpage != ram_page)) {
 				rt_jc_empty_entry(v->rt, s, i);
-			} else if (b->ram_off2 == RT_NO_RAM) {
-				rt_jc_set_host(s, i, b->x);
+			} else if (s->note[i].rpage != RT_NO_PAGE) {
+				rt_jc_set_host(s, i, v->rt->cache.x + s->note[i].xoff);
 				rt_jc_mark(s, i, global);
 			}
 		}
@@ -333,6 +358,7 @@ static void rt_jc_move(struct rt_vcpu *v, struct rt_jc_slot *s, unsigned i)
 		s->tab[to].pc = s->tab[i].pc;
 		rt_jc_set_host(s, to, s->tab[i].host);
 		atomic_store_explicit(&s->blk[to], b, memory_order_relaxed);
+		s->note[to] = s->note[i];
 		s->fill[to / 64] |= BIT64(to % 64);
 		if (rt_bit(s->global, i) || rt_bit(s->local, i)) {
 			rt_jc_mark(s, to, rt_bit(s->global, i));
@@ -358,6 +384,10 @@ void rt_jc_put(struct rt_vcpu *v, uint64_t pc, struct tcg_block *blk)
 		rt_jc_move(v, s, i);
 	}
 	atomic_store(&s->blk[i], blk);
+	s->note[i].xoff = (uint32_t)(blk->x - v->rt->cache.x);
+	s->note[i].rpage = blk->ram_off2 != RT_NO_RAM ?
+				   RT_NO_PAGE :
+				   (uint32_t)(blk->ram_off >> TCG_PAGE_BITS);
 	atomic_store(&s->tab[i].host, (void *)(uintptr_t)blk->x);
 	s->tab[i].pc = pc;
 	s->bloom[b / 64] |= BIT64(b % 64);
@@ -390,6 +420,22 @@ void rt_jc_forget_block(struct tcg_rt *rt, struct tcg_block *b)
 		for (int t = 0; v && t < RT_JC_TABLES; t++) {
 			for (unsigned k = 0; k < TCG_JC_WAYS; k++) {
 				rt_jc_forget_at(rt, &v->jc[t], at ^ k, b);
+			}
+		}
+	}
+}
+
+void rt_jc_forget_region(struct tcg_rt *rt, const struct rt_region *r)
+{
+	for (unsigned n = 0; n < rt->n_vcpus; n++) {
+		struct rt_vcpu *v = rt->vcpus[n];
+
+		for (unsigned k = 0; v && k < RT_JC_TABLES * TCG_JC_N; k++) {
+			struct rt_jc_slot *s = &v->jc[k / TCG_JC_N];
+			struct tcg_block *b = atomic_load(&s->blk[k % TCG_JC_N]);
+
+			if (b && b->region == r) {
+				rt_jc_forget_at(rt, s, k % TCG_JC_N, b);
 			}
 		}
 	}

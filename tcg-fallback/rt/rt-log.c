@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* rt-log.c - see rt-log.h. Disassembly needs capstone (optional at configure time). */
+/*
+ * rt-log.c - see rt-log.h. Disassembly needs capstone (optional at configure time). Its
+ * library has a hundred thousand relocations, which cost more time than the rest of our
+ * start together: it is loaded when a log asks for it, before the sandbox closes.
+ */
 #include "config.h"
 
 #include "tcg-fallback/rt/rt-log.h"
@@ -11,6 +15,7 @@
 
 #ifdef HAVE_CAPSTONE
 #include <capstone/capstone.h>
+#include <dlfcn.h>
 #endif
 
 #include "base/log.h"
@@ -35,7 +40,47 @@ void rt_log_ir(const struct ir_unit *u, const char *title)
 	free(text);
 }
 
+static void rt_log_bytes(const char *what, const uint8_t *p, size_t len, uint64_t at)
+{
+	log_cat_printf("%s (no disassembler):", what);
+	for (size_t i = 0; i < len; i++) {
+		log_cat_printf(" %02x", p[i]);
+	}
+	log_cat_printf("  at %016llx\n", (unsigned long long)at);
+}
+
 #ifdef HAVE_CAPSTONE
+#define RT_STR_(x) #x
+#define RT_STR(x)  RT_STR_(x)
+#define RT_CAPSTONE "libcapstone.so." RT_STR(CS_API_MAJOR)
+
+static struct {
+	cs_err (*open)(cs_arch, cs_mode, csh *);
+	size_t (*disasm)(csh, const uint8_t *, size_t, uint64_t, size_t, cs_insn **);
+	void (*free)(cs_insn *, size_t);
+	cs_err (*close)(csh *);
+} rt_cs;
+
+void rt_log_init(void)
+{
+	void *so;
+
+	if (!(log_on(LOG_IN_ASM) || log_on(LOG_OUT_ASM)) || rt_cs.close) {
+		return;
+	}
+	so = dlopen(RT_CAPSTONE, RTLD_NOW | RTLD_LOCAL);
+	if (!so) {
+		log_warn("-d in_asm,out_asm show bytes only: %s", dlerror());
+		return;
+	}
+	rt_cs.open = (__typeof__(rt_cs.open))dlsym(so, "cs_open");
+	rt_cs.disasm = (__typeof__(rt_cs.disasm))dlsym(so, "cs_disasm");
+	rt_cs.free = (__typeof__(rt_cs.free))dlsym(so, "cs_free");
+	rt_cs.close = rt_cs.open && rt_cs.disasm && rt_cs.free ?
+			      (__typeof__(rt_cs.close))dlsym(so, "cs_close") :
+			      NULL;
+}
+
 static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t len,
 			 uint64_t at)
 {
@@ -43,19 +88,20 @@ static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t le
 	cs_insn *ins;
 	size_t n, off = 0;
 
-	if (cs_open(CS_ARCH_X86, (cs_mode)mode, &h) != CS_ERR_OK) {
+	if (!rt_cs.close || rt_cs.open(CS_ARCH_X86, (cs_mode)mode, &h) != CS_ERR_OK) {
+		rt_log_bytes(what, p, len, at);
 		return;
 	}
 	log_cat_printf("%s:\n", what);
 	while (off < len) {
-		n = cs_disasm(h, p + off, len - off, at + off, 0, &ins);
+		n = rt_cs.disasm(h, p + off, len - off, at + off, 0, &ins);
 		for (size_t i = 0; i < n; i++) {
 			log_cat_printf("  %016llx: %s %s\n", (unsigned long long)ins[i].address,
 				       ins[i].mnemonic, ins[i].op_str);
 			off += ins[i].size;
 		}
 		if (n) {
-			cs_free(ins, n);
+			rt_cs.free(ins, n);
 		}
 		if (off < len) {
 			log_cat_printf("  %016llx: .byte 0x%02x\n",
@@ -63,18 +109,18 @@ static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t le
 			off++;
 		}
 	}
-	cs_close(&h);
+	rt_cs.close(&h);
 }
 #else
+void rt_log_init(void)
+{
+}
+
 static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t len,
 			 uint64_t at)
 {
 	(void)mode;
-	log_cat_printf("%s (no disassembler in this build):", what);
-	for (size_t i = 0; i < len; i++) {
-		log_cat_printf(" %02x", p[i]);
-	}
-	log_cat_printf("  at %016llx\n", (unsigned long long)at);
+	rt_log_bytes(what, p, len, at);
 }
 #endif
 

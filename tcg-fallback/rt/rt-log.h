@@ -10,6 +10,8 @@ struct rt_vcpu;
 struct tcg_block;
 struct tcg_rt;
 
+/* Loads the disassembler when the log asks for it: before the sandbox closes. */
+void rt_log_init(void);
 void rt_log_ir(const struct ir_unit *u, const char *title);
 void rt_log_code(struct rt_vcpu *v, const struct tcg_block *b, const struct ir_unit *u);
 /* /tmp/perf-PID.map, where `perf report` looks. */

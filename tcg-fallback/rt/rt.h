@@ -43,10 +43,13 @@ enum {
 /* ---- blocks ---- */
 
 struct tcg_block {
-	uint64_t pc, key;
+	uint64_t pc, key;  /* pic: the pc it was translated at, of which only the place in the
+			      page counts */
+	bool pic;
 	uint64_t ram_off;  /* of the first byte; page key of the hash */
 	uint64_t ram_off2; /* of the second page, or RT_NO_RAM */
-	const uint8_t *x;  /* entry; NULL under the interpreter */
+	const uint8_t *x;  /* entry for jump caches; NULL under the interpreter */
+	const uint8_t *body; /* entry for the dispatcher and linked jumps: vpage is right */
 	uint32_t len, guest_len, n_insns;
 	int32_t seen_lo, seen_hi; /* of ir_unit */
 	_Atomic bool dead;
@@ -120,6 +123,13 @@ struct rt_page {
 struct rt_tlb_ext {
 	uint64_t ram_off;   /* page's place in RAM, RT_NO_RAM for devices */
 	bool w_ok, global;
+	uint8_t modes;	    /* of mmu_result; 0: an entry of a system access, too */
+};
+
+/* Of the block of an entry, kept beside it so that looking does not touch the block. */
+struct rt_jc_note {
+	uint32_t rpage; /* RAM page; RT_NO_PAGE: it crosses into another */
+	uint32_t xoff;	/* of its code in the cache */
 };
 
 /* A jump cache and what the dispatcher knows of its entries (jc.c). */
@@ -129,6 +139,7 @@ struct rt_jc_slot {
 	uint64_t used; /* when; 0: never, memory is not initialised */
 	struct tcg_jc_entry *tab;
 	struct tcg_block *_Atomic *blk; /* of each entry; NULL: it died */
+	struct rt_jc_note *note;
 	uint64_t fill[TCG_JC_N / 64];	/* entries that are not empty */
 	uint64_t global[TCG_JC_N / 64]; /* live ones on global pages: right in every space */
 	uint64_t local[TCG_JC_N / 64];	/* live ones on other pages */
@@ -199,6 +210,7 @@ struct tcg_rt {
 	const struct tcg_guest *guest;
 	const struct tcg_host *host; /* NULL: interpreter */
 	struct rt_cache cache;
+	_Atomic bool has_code; /* a block has been in the hash */
 	struct tcg_block *_Atomic *hash;
 	struct rt_page *pages;
 	uint64_t n_pages;
@@ -243,7 +255,8 @@ void rt_code_written_beside(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
 void rt_forget_code(struct tcg_rt *rt);
 bool rt_code_overlaps(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
 void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off);
-uint64_t rt_block_guest_pc(const struct tcg_block *b, uint64_t host_ra);
+uint64_t rt_block_guest_pc(const struct rt_vcpu *v, const struct tcg_block *b,
+			   uint64_t host_ra);
 
 /* jc.c */
 void rt_jc_select(struct rt_vcpu *v, uint64_t key);
@@ -252,6 +265,8 @@ void rt_jc_put(struct rt_vcpu *v, uint64_t pc, struct tcg_block *blk);
 struct tcg_block *rt_jc_block(struct rt_vcpu *v, uint64_t pc);
 const void *rt_jc_code(struct rt_vcpu *v, uint64_t pc); /* live entry's, or NULL */
 void rt_jc_forget_block(struct tcg_rt *rt, struct tcg_block *b);
+/* Its pic blocks' entries; the others are gone when they die. */
+void rt_jc_forget_region(struct tcg_rt *rt, const struct rt_region *r);
 void rt_jc_flush_page(struct rt_vcpu *v, uint64_t va);
 void rt_jc_flush_pages(struct rt_vcpu *v, uint64_t va, uint64_t n);
 void rt_jc_flush_all(struct rt_vcpu *v);

@@ -66,6 +66,9 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 	struct tcg_rt *rt = v->rt;
 
 	rt_go_out(v);
+	if (v->burst) { /* the others are somebody else's; who waits here holds nothing */
+		vm_exclusive_enter(v->c->vm);
+	}
 	pthread_mutex_lock(&rt->excl);
 	atomic_store(&rt->excl_wanted, 1);
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
@@ -76,9 +79,6 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 			sched_yield();
 		}
 	}
-	if (v->burst) { /* the others are somebody else's */
-		vm_exclusive_enter(v->c->vm);
-	}
 	atomic_store(&v->state, RT_IN);
 	rt_mail_drain(v);
 	v->excl_held = true;
@@ -87,11 +87,11 @@ void rt_exclusive_begin(struct rt_vcpu *v)
 void rt_exclusive_end(struct rt_vcpu *v)
 {
 	v->excl_held = false;
+	atomic_store(&v->rt->excl_wanted, 0);
+	pthread_mutex_unlock(&v->rt->excl);
 	if (v->burst) {
 		vm_exclusive_leave(v->c->vm);
 	}
-	atomic_store(&v->rt->excl_wanted, 0);
-	pthread_mutex_unlock(&v->rt->excl);
 }
 
 /* ---- raises ---- */
@@ -105,7 +105,7 @@ void tcg_restore_pc(struct tcg_env *env)
 		struct tcg_block *b = rt_block_by_host(v->rt, env->host_ra);
 
 		if (b) {
-			pc = rt_block_guest_pc(b, env->host_ra);
+			pc = rt_block_guest_pc(v, b, env->host_ra);
 		} else {
 			log_error("translator: no block at host address 0x%llx",
 				  (unsigned long long)env->host_ra);
@@ -186,7 +186,7 @@ static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
 	if ((*blk)->ram_off != RT_NO_RAM && rt->host && rt_check_done(rt, *blk)) {
 		rt_jc_put(v, pc, *blk);
 	}
-	return (*blk)->x;
+	return (*blk)->body;
 }
 
 static int rt_run_interp(struct rt_vcpu *v, struct tcg_block *blk)
@@ -279,6 +279,7 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		v->st_loops++;
 		rt->guest->key(v->arch, &pc, &key);
 		v->env->pc_now = pc;
+		v->env->vpage = pc & ~(uint64_t)(TCG_PAGE - 1);
 		rt_jc_select(v, key);
 		if (unlikely(v->burst)) {
 			v->one_insn = true;
@@ -496,6 +497,16 @@ static int rt_options(struct tcg_rt *rt, struct opt *o, uint64_t *cache, struct 
 	return perf ? rt_perf_map_open(rt, e) : 0;
 }
 
+static const struct tcg_guest *rt_guest_of(const struct vm *vm)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(rt_guests); i++) {
+		if (rt_guests[i]->arch == vm->arch) {
+			return rt_guests[i];
+		}
+	}
+	return NULL;
+}
+
 static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 {
 	struct tcg_rt *rt = calloc(1, sizeof(*rt));
@@ -505,11 +516,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	if (!rt) {
 		return err_set(e, -ENOMEM, "translator: out of memory");
 	}
-	for (unsigned i = 0; i < ARRAY_LEN(rt_guests); i++) {
-		if (rt_guests[i]->arch == vm->arch) {
-			rt->guest = rt_guests[i];
-		}
-	}
+	rt->guest = rt_guest_of(vm);
 	if (!rt->guest) {
 		free(rt);
 		return err_set(e, -ENOTSUP, "translator: not supported: guest architecture %s",
@@ -521,6 +528,7 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 		free(rt);
 		return ret;
 	}
+	rt_log_init();
 	lk_init(&rt->lk, RANK_JIT_CACHE, "jit");
 	pthread_mutex_init(&rt->excl, NULL);
 	rt->n_pages = RT_MAX_RAM >> TCG_PAGE_BITS;
@@ -617,6 +625,13 @@ static struct opt *rt_query_stats(struct vm *vm)
 	return o;
 }
 
+static int rt_burst_disas(struct vcpu *c, const uint8_t *p, unsigned n, char *text, unsigned size)
+{
+	const struct tcg_guest *g = rt_guest_of(c->vm);
+
+	return g && g->disas ? g->disas(c->arch, p, n, text, size) : -ENOTSUP;
+}
+
 const struct hv_ops tcg_hv_ops = {
 	.name = "tcg",
 	.probe = rt_probe_hv,
@@ -633,6 +648,6 @@ const struct hv_ops tcg_hv_ops = {
 		 .dirty_stop = rt_dirty_stop,
 		 .dirty_collect = rt_dirty_collect },
 	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle,
-		   .log = rt_burst_log },
+		   .log = rt_burst_log, .disas = rt_burst_disas },
 	.query_stats = rt_query_stats,
 };

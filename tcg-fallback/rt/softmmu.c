@@ -46,7 +46,6 @@ int rt_mmu_init(struct rt_vcpu *v, struct err *e)
 	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED || v->wpage == MAP_FAILED) {
 		return err_set(e, -ENOMEM, "translator: no memory for the TLB");
 	}
-	v->env->tlb_mask = TCG_TLB_N - 1;
 	v->next_space_id = 1;
 	tcg_set_ctx(v->env, 0, 0);
 	tcg_flush_all(v->env);
@@ -136,6 +135,7 @@ static void rt_tlb_wipe(struct rt_vcpu *v)
 							  TCG_TLB_NONE, 0 };
 		v->ext[i].ram_off = RT_NO_RAM;
 		v->ext[i].global = false;
+		v->ext[i].modes = 0;
 	}
 	memset(v->large_2m, 0, sizeof(v->large_2m));
 	memset(v->large_1g, 0, sizeof(v->large_1g));
@@ -181,6 +181,7 @@ void tcg_set_ctx(struct tcg_env *env, uint64_t space, unsigned mode)
 	struct rt_vcpu *v = rt_vcpu_of(env);
 	struct rt_space *s = v->cur_space;
 	uint64_t ctx;
+	bool wider;
 
 	if (!s || !s->valid || s->space != space) {
 		s = rt_space_get(v, space);
@@ -204,8 +205,12 @@ void tcg_set_ctx(struct tcg_env *env, uint64_t space, unsigned mode)
 		if ((ctx ^ env->ctx) >> RT_MODE_BITS || class[ctx & 7] != class[env->ctx & 7]) {
 			atomic_store(&env->jc, v->rt->jc_empty);
 		}
+		wider = !((ctx ^ env->ctx) >> RT_MODE_BITS) &&
+			(v->rt->guest->wider[env->ctx & 7] >> (ctx & 7) & 1);
 		env->ctx = ctx;
-		rt_win_reset_v(v);
+		if (!wider) { /* else what the windows allow is allowed still */
+			rt_win_reset_v(v);
+		}
 	}
 }
 
@@ -283,6 +288,7 @@ static void rt_flush_range(struct rt_vcpu *v, uint64_t va, unsigned bits)
 						      TCG_TLB_NONE, 0 };
 			v->ext[i].ram_off = RT_NO_RAM;
 			v->ext[i].global = false;
+			v->ext[i].modes = 0;
 		}
 	}
 	for (unsigned i = 0; i < IR_WINDOWS; i++) {
@@ -387,6 +393,7 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, b
 	v->ext[i].ram_off = w->ram_off;
 	v->ext[i].w_ok = writable;
 	v->ext[i].global = w->r.global;
+	v->ext[i].modes = mode ? 0 : w->r.modes;
 	en->addend = (uint64_t)(uintptr_t)w->host - page;
 	en->tag_r = w->r.r ? (page | ctx) : TCG_TLB_NONE;
 	en->tag_x = w->r.x ? (page | ctx) : TCG_TLB_NONE;
@@ -415,17 +422,24 @@ static uint64_t rt_retag(uint64_t tag, uint64_t want)
 	return tag == TCG_TLB_NONE ? tag : want;
 }
 
-/* The entry that addr may be in. A global page that another address space left there, in
- * the same privilege mode, becomes ours: no walk. */
+/* The entry that addr may be in. What another address space (a global page) or another mode
+ * with the same rights left there becomes ours: no walk. */
 static struct tcg_tlb_entry *rt_probe(struct rt_vcpu *v, uint64_t addr)
 {
 	unsigned i = (addr >> TCG_PAGE_BITS) & (TCG_TLB_N - 1);
 	struct tcg_tlb_entry *en = &v->env->tlb[i];
-	uint64_t tag, want = (addr & ~(uint64_t)(TCG_PAGE - 1)) | v->env->ctx;
+	const struct rt_tlb_ext *x = &v->ext[i];
+	uint64_t tag, want = (addr & ~(uint64_t)(TCG_PAGE - 1)) | v->env->ctx, differ = 0;
 
-	if (v->ext[i].global) {
+	if (x->global) {
+		differ |= 0xff8;
+	}
+	if (x->modes >> v->mode & 1) {
+		differ |= 7;
+	}
+	if (differ) {
 		tag = en->tag_r != TCG_TLB_NONE ? en->tag_r : en->tag_x;
-		if (tag != want && !((tag ^ want) & ~UINT64_C(0xff8))) {
+		if (tag != want && !((tag ^ want) & ~differ)) {
 			en->tag_r = rt_retag(en->tag_r, want);
 			en->tag_w = rt_retag(en->tag_w, want);
 			en->tag_x = rt_retag(en->tag_x, want);

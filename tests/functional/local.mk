@@ -1,6 +1,9 @@
 # Tests of this folder: guests and the program as people use it. They skip, with the
 # reason, when the guest's files are missing (./quickstart guest makes them).
 FUNCTIONAL_TESTS = \
+	%D%/accel-fail.sh \
+	%D%/accel-move.sh \
+	%D%/accel-nasty.sh \
 	%D%/acpi.sh \
 	%D%/badinput.sh \
 	%D%/badkvm.sh \
@@ -13,6 +16,7 @@ FUNCTIONAL_TESTS = \
 	%D%/cli.sh \
 	%D%/debian.sh \
 	%D%/formats.sh \
+	%D%/ide.sh \
 	%D%/reboot.sh
 TESTS += $(FUNCTIONAL_TESTS)
-EXTRA_DIST += $(FUNCTIONAL_TESTS) %D%/boot.sh %D%/init %D%/lib.sh
+EXTRA_DIST += $(FUNCTIONAL_TESTS) %D%/guest/cflags %D%/guest/nasty.c %D%/guest/nasty.S %D%/guest/nasty.ld %D%/lib-qmp.sh %D%/boot.sh %D%/init %D%/lib.sh

@@ -31,8 +31,9 @@ static struct {
 	struct tcg_code tc;
 	struct tcg_exit exits[TCG_MAX_EXITS];
 	struct tcg_pcmap pcmap[EMU_PCMAP];
+	bool pic; /* position-independent units, where they may be */
 	struct tcg_jc_entry jc[TCG_JC_N] __aligned_to(64);
-	struct tcg_tlb_entry tlb[4];
+	struct tcg_tlb_entry tlb[TCG_TLB_N];
 } emu;
 
 static const struct tcg_guest emu_guest = {
@@ -199,7 +200,6 @@ static void emu_init_host(void)
 
 	memset(emu.tlb, 0xff, sizeof(emu.tlb));
 	emu.env->tlb = emu.tlb;
-	emu.env->tlb_mask = ARRAY_LEN(emu.tlb) - 1;
 	emu.code = mmap(NULL, EMU_CODE, PROT_READ | PROT_WRITE | PROT_EXEC,
 			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (emu.code == MAP_FAILED ||
@@ -291,6 +291,7 @@ static void emu_translate(uint64_t pc, unsigned max, bool opt)
 	ir_unit_reset(&emu.u);
 	emu.u.pc = pc;
 	emu.u.key = emu.c->key;
+	emu.u.pic = emu.pic && XH_CODE(emu.c->key) == XH_CODE64;
 	emu.u.slots = x86_slots;
 	emu.u.n_slots = XS_N;
 	emu.u.helpers = x86_helpers;
@@ -313,7 +314,10 @@ static void emu_translate(uint64_t pc, unsigned max, bool opt)
 /* One unit by the interpreter: the next pc. */
 static uint64_t emu_step_interp(void)
 {
-	struct interp_result r = interp_run(emu.env, &emu_guest, &emu.u);
+	struct interp_result r;
+
+	emu.env->vpage = emu.u.pc & ~(uint64_t)(TCG_PAGE - 1);
+	r = interp_run(emu.env, &emu_guest, &emu.u);
 
 	return r.has_pc ? r.pc : emu.cpu->rip;
 }
@@ -335,6 +339,8 @@ static uint64_t emu_step_host(void)
 		x86_tcg_host.unlink(emu.tc.w, emu.tc.x, &emu.exits[k]);
 	}
 	emu.env->host_ra = 0;
+	emu.env->vpage = 1; /* the unit's own entry sets it */
+	emu.env->pc_now = emu.u.pc;
 	x86_tcg_host.run(emu.env, emu.tc.x);
 	return emu.cpu->rip;
 }
@@ -377,6 +383,7 @@ static void emu_go(const struct it_case *c, struct it_state *out, bool opt, bool
 void emu_run(const struct it_case *c, struct it_state *out, enum it_engine e)
 {
 	emu.c = c;
+	emu.pic = c->len & 1;
 	emu_load(&c->in);
 	emu_go(c, out, e == IT_INTERP_OPT || e == IT_HOST_OPT, e >= IT_HOST);
 }

@@ -4,6 +4,10 @@
 LAB_QEMU=${LAB_QEMU:-qemu-system-x86_64}
 BUSYBOX=${BUSYBOX:-$(command -v busybox || true)}
 
+# What the outer machine loads, and the guest; with what they depend on.
+LAB_OUTER_MODULES="irqbypass kvm kvm-amd tun"
+LAB_GUEST_MODULES="virtio_pci virtio_mmio virtio_blk virtio_net af_packet"
+
 lab_skip()
 {
 	echo "SKIP: $*"
@@ -41,14 +45,37 @@ lab_modules()
 }
 lab_module()
 {
-	file=$(find "$LAB_KERNEL/lib/modules" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko" |
-		head -n 1)
+	file=$(find "$LAB_KERNEL/lib/modules" -name "$(echo "$1" | sed 's/[-_]/[-_]/g').ko*" |
+		grep -e '\.ko$' -e '\.ko\.xz$' | head -n 1)
 	[ -n "$file" ] || return 0 # built into the kernel
-	grep -qx "$(basename "$file")" "$lab_dest/order" && return 0
-	for dep in $(tr '\0' '\n' <"$file" | sed -n 's/^depends=//p' | head -n 1 | tr , ' '); do
+	ko=$(basename "$file" .xz)
+	grep -qx "$ko" "$lab_dest/order" && return 0
+	case $file in
+	*.xz) xz -dc "$file" >"$lab_dest/$ko" ;;
+	*) cp "$file" "$lab_dest/$ko" ;;
+	esac
+	for dep in $(tr '\0' '\n' <"$lab_dest/$ko" | sed -n 's/^depends=//p' | head -n 1 | tr , ' '); do
 		(lab_module "$dep")
 	done
-	cp "$file" "$lab_dest/" && basename "$file" >>"$lab_dest/order"
+	echo "$ko" >>"$lab_dest/order"
+}
+
+# lab_keep DEST: of the kernel package in LAB_KERNEL, what the lab needs.
+lab_keep()
+{
+	rm -rf "$1" "$1.new"
+	mkdir -p "$1.new/boot"
+	# shellcheck disable=SC2086
+	lab_modules "$1.new/lib/modules" $LAB_OUTER_MODULES $LAB_GUEST_MODULES
+	cp "$LAB_KERNEL"/boot/vmlinuz-* "$1.new/boot/"
+	echo "$LAB_OUTER_MODULES $LAB_GUEST_MODULES" >"$1.new/holds"
+	mv "$1.new" "$1"
+}
+
+# lab_kept DEST: whether lab_keep of this version made it
+lab_kept()
+{
+	[ "$(cat "$1/holds" 2>/dev/null)" = "$LAB_OUTER_MODULES $LAB_GUEST_MODULES" ]
 }
 
 # lab_initramfs DIR FILE
@@ -62,7 +89,8 @@ lab_guest()
 {
 	mkdir -p "$1/bin"
 	cp "$BUSYBOX" "$1/bin/busybox"
-	lab_modules "$1/m" virtio_pci virtio_mmio virtio_blk virtio_net af_packet
+	# shellcheck disable=SC2086
+	lab_modules "$1/m" $LAB_GUEST_MODULES
 	cp "$src/tests/lab/guest-init" "$1/init"
 	chmod 755 "$1/init"
 }
@@ -85,7 +113,8 @@ lab_outer()
 {
 	mkdir -p "$1/bin" "$1/lab" "$1/tmp" "$1/root"
 	cp "$BUSYBOX" "$1/bin/busybox"
-	lab_modules "$1/m" irqbypass kvm kvm-amd tun
+	# shellcheck disable=SC2086
+	lab_modules "$1/m" $LAB_OUTER_MODULES
 	cat >"$1/init" <<-'END'
 	#!/bin/busybox sh
 	B=/bin/busybox

@@ -3,7 +3,9 @@
 #include "config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/err.h"
@@ -136,9 +138,38 @@ START_TEST(test_log_mask)
 }
 END_TEST
 
+/* Nobody reads stderr: a thread that must not block goes on, and tells the loss later. */
+START_TEST(test_log_blocked)
+{
+	static char text[1 << 17];
+	int p[2];
+	ssize_t n, got = 0;
+
+	ck_assert_int_eq(pipe(p), 0);
+	ck_assert_int_ge(dup2(p[1], STDERR_FILENO), 0);
+	log_thread_never_blocks();
+	for (int i = 0; i < 3000; i++) {
+		log_warn("a line that is not very short, number %d", i);
+	}
+	ck_assert_int_eq(fcntl(p[0], F_SETFL, O_NONBLOCK), 0);
+	while ((n = read(p[0], text + got, sizeof(text) - 1 - (size_t)got)) > 0) {
+		got += n;
+	}
+	ck_assert_ptr_nonnull(strstr(text, "number 0\n"));
+	ck_assert_ptr_null(strstr(text, "number 2999\n"));
+	log_warn("and on");
+	n = read(p[0], text, sizeof(text) - 1);
+	ck_assert_int_gt(n, 0);
+	text[n] = 0;
+	ck_assert_ptr_nonnull(strstr(text, "lines were lost\n"));
+	ck_assert_ptr_nonnull(strstr(text, "and on\n"));
+}
+END_TEST
+
 int main(void)
 {
-	const TTest *const tests[] = { test_bytes, test_list, test_list_nth, test_iov, test_err, test_log_mask };
+	const TTest *const tests[] = { test_bytes, test_list, test_list_nth, test_iov, test_err, test_log_mask,
+				       test_log_blocked };
 
 	return unit_main(unit_suite("base", tests, ARRAY_LEN(tests)));
 }

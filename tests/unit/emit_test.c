@@ -31,7 +31,7 @@ static uint8_t *emit_code;
 static struct tcg_jc_entry emit_jc[TCG_JC_N] __aligned_to(64);
 static struct tcg_exit emit_exits[TCG_MAX_EXITS];
 static struct tcg_pcmap emit_pcmap[PCMAP];
-static struct tcg_tlb_entry emit_tlb[4];
+static struct tcg_tlb_entry emit_tlb[TCG_TLB_N];
 static struct tcg_code emit_c;
 
 static bool emit_ready(void)
@@ -144,7 +144,6 @@ static struct emit_result emit_native(struct fakert *f, const struct ir_unit *u)
 
 	f->env.jc = emit_jc;
 	f->env.tlb = emit_tlb;
-	f->env.tlb_mask = ARRAY_LEN(emit_tlb) - 1;
 	f->env.ctx = 5;
 	r.jump = setjmp(f->env.out);
 	if (r.jump == 0) {
@@ -193,7 +192,7 @@ static void emit_fill_tlb(struct fakert *h, bool fill)
 	memset(emit_tlb, 0xff, sizeof(emit_tlb));
 	for (unsigned k = 0; fill && k < FAKERT_MEM / TCG_PAGE; k++) {
 		uint64_t page = FAKERT_BASE + (uint64_t)k * TCG_PAGE;
-		struct tcg_tlb_entry *t = &emit_tlb[(page >> TCG_PAGE_BITS) & 3];
+		struct tcg_tlb_entry *t = &emit_tlb[(page >> TCG_PAGE_BITS) & (TCG_TLB_N - 1)];
 
 		t->tag_r = t->tag_w = page | 5;
 		t->addend = (uint64_t)(uintptr_t)h->mem - FAKERT_BASE;

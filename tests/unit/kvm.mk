@@ -6,7 +6,7 @@ TESTS += tests/unit/kvm
 tests_unit_kvm_SOURCES = tests/unit/kvm_test.c
 tests_unit_kvm_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_kvm_LDADD = $(GROUP_START) libkvm.a libcpu.a libcore.a libbase.a $(GROUP_END) \
-	$(CAPSTONE_LIBS) $(TEST_LIBS)
+	$(TEST_LIBS)
 # open() and ioctl() are the fake's
 check_PROGRAMS += tests/unit/kvmbad
 TESTS += tests/unit/kvmbad

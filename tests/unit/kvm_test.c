@@ -135,10 +135,48 @@ START_TEST(test_xsave_round_trip)
 }
 END_TEST
 
+/* What a burst wrote: a page-table entry in use, or data? */
+START_TEST(test_tables_and_data)
+{
+	static uint64_t page[512] __aligned_to(4096);
+	struct x86_cpu *cpu = aligned_alloc(64, ALIGN_UP(sizeof(*cpu), (size_t)64));
+	struct flat *f = flat_of(1);
+	struct vm vm = { .n_vcpus = 0 };
+	struct vcpu c = { .vm = &vm, .arch = cpu };
+	struct kvm_vcpu v = { .c = &c };
+	struct hv_burst_store s = { (const uint8_t *)&page[7], 0x5067 };
+
+	ck_assert_ptr_nonnull(cpu);
+	memset(cpu, 0, sizeof(*cpu));
+	f->r[0] = (struct flat_range){ .start = 0, .size = 0x100000 };
+	atomic_store(&vm.mem.flat, f);
+	ck_assert(!kvm_arch_was_table(&v, &s)); /* no paging */
+	cpu->cr0 = X86_CR0_PG | X86_CR0_PE;
+	ck_assert(kvm_arch_was_table(&v, &s)); /* two levels: not looked at closely */
+	cpu->cr4 = X86_CR4_PAE;
+	page[6] = 0x6067;
+	ck_assert(kvm_arch_was_table(&v, &s)); /* gone */
+	page[7] = 0x5063;
+	ck_assert(kvm_arch_was_table(&v, &s)); /* not for users any more */
+	page[7] = 0x5067 & ~UINT64_C(0x60);
+	ck_assert(!kvm_arch_was_table(&v, &s)); /* accessed, dirty: KVM does without */
+	page[7] = 0;
+	s.old = 0x5066;
+	ck_assert(!kvm_arch_was_table(&v, &s)); /* was not present: not in a shadow page */
+	s.old = 0xffff888000005067;
+	ck_assert(!kvm_arch_was_table(&v, &s)); /* points nowhere */
+	s.old = 0x5067;
+	page[100] = 0xffff888000123457; /* a page with an entry that points nowhere: data */
+	ck_assert(!kvm_arch_was_table(&v, &s));
+	free(f);
+	free(cpu);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { test_plan_joins_and_skips, test_segments_round_trip,
-				       test_xsave_round_trip };
+				       test_xsave_round_trip, test_tables_and_data };
 
 	return unit_main(unit_suite("kvm", tests, ARRAY_LEN(tests)));
 }

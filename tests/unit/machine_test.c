@@ -494,6 +494,62 @@ START_TEST(test_boot_unknown)
 }
 END_TEST
 
+/* Files read ahead of the first reset, at any alignment; a reset reads them again. */
+START_TEST(test_boot_load)
+{
+	enum { SKIP = 4096 + 512, LEN = 5 << 20 };
+	static uint8_t data[SKIP + LEN], back[LEN + 4096];
+	char path[] = "/tmp/lodge-boot-XXXXXX";
+	int fd = mkstemp(path);
+	struct ram_config cfg = { .size = 64 * MB };
+	struct err e = ERR_INIT;
+	struct boot_in in = { .low_ram = 64 * MB };
+	struct boot_plan p = { .in = &in };
+	struct mr root, ram;
+	struct aspace as;
+
+	for (unsigned i = 0; i < sizeof(data); i++) {
+		data[i] = (uint8_t)(i * 7 + i / 4096);
+	}
+	ck_assert_int_ge(fd, 0);
+	ck_assert_int_eq(write(fd, data, sizeof(data)), sizeof(data));
+	ck_assert_int_eq(boot_src_open(&in.kernel, path, "kernel", &e), 0);
+	mr_init_container(&root, "root", UINT64_MAX);
+	mr_init_ram(&ram, "ram", ram_block_new("ram", &cfg, &e));
+	mr_add(&root, 0, &ram, 0);
+	aspace_init(&as, "memory", &root);
+	ck_assert_int_eq(boot_add_file(&p, 16 * MB, &in.kernel, 4096, LEN + 512, 8192, "a", &e), 0);
+	ck_assert_int_eq(boot_add_file(&p, 33 * MB - 5, &in.kernel, SKIP, LEN, 0, "b", &e), 0);
+	ck_assert_int_eq(boot_add_data(&p, 0x1000, "data", 4, "c", &e), 0);
+	boot_load_ahead(&p, &as);
+	ck_assert_msg(boot_apply(&p, &as, &e) == 0, "%s", e.text);
+	ck_assert_int_eq(dma_read(&as, 16 * MB, back, LEN + 512), 0);
+	ck_assert_mem_eq(back, data + 4096, LEN + 512);
+	ck_assert_int_eq(dma_read(&as, 33 * MB - 5, back, LEN), 0);
+	ck_assert_mem_eq(back, data + SKIP, LEN);
+	/* Too short now: a reset says so. */
+	ck_assert_int_eq(ftruncate(fd, 4096), 0);
+	ck_assert_int_lt(boot_apply(&p, &as, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.text, "became shorter"));
+	/* And so does the first one. */
+	p.applied = false;
+	boot_load_ahead(&p, &as);
+	e.text[0] = 0;
+	ck_assert_int_lt(boot_apply(&p, &as, &e), 0);
+	ck_assert_ptr_nonnull(strstr(e.text, "became shorter"));
+	ck_assert_int_eq(pwrite(fd, data, sizeof(data), 0), sizeof(data));
+	ck_assert_int_eq(dma_write(&as, 16 * MB + LEN + 512, "used", 4), 0);
+	p.applied = true;
+	ck_assert_msg(boot_apply(&p, &as, &e) == 0, "%s", e.text);
+	ck_assert_int_eq(dma_read(&as, 16 * MB, back, LEN + 1024), 0);
+	ck_assert_mem_eq(back, data + 4096, LEN + 512);
+	ck_assert_uint_eq(back[LEN + 512] | back[LEN + 515], 0);
+	unlink(path);
+	close(fd);
+	boot_src_close(&in.kernel);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("machine");
@@ -515,6 +571,7 @@ int main(void)
 	tcase_add_test(b, test_boot_multiboot);
 	tcase_add_test(b, test_boot_modules_text);
 	tcase_add_test(b, test_boot_unknown);
+	tcase_add_test(b, test_boot_load);
 	suite_add_tcase(s, t);
 	suite_add_tcase(s, b);
 	r = srunner_create(s);

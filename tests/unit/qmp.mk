@@ -1,4 +1,4 @@
-QMP_TEST_LIBS = $(GROUP_START) libqmp.a libdevices.a libblock.a libhost.a libstate.a libcpu.a \
+QMP_TEST_LIBS = $(GROUP_START) libqmp.a libmachine.a libdevices.a libblock.a libhost.a libstate.a libcpu.a \
 	libcore.a libbase.a $(GROUP_END) $(JSONC_LIBS) $(SLIRP_LIBS)
 if HAVE_CHECK
 check_PROGRAMS += tests/unit/qmp

@@ -219,6 +219,56 @@ START_TEST(test_run_stop)
 }
 END_TEST
 
+static void hold_count(struct vcpu *c, void *opaque)
+{
+	ck_assert_ptr_eq(vcpu_self(), c);
+	++*(unsigned *)opaque;
+}
+
+/* Held vCPUs are out of guest code, work on them is done, and nobody sees a stop. */
+START_TEST(test_hold)
+{
+	struct heard h;
+	struct vm *vm = make(2, &h);
+	struct mock_cpu *m0 = mock(vm->vcpus[0]), *m1 = mock(vm->vcpus[1]);
+	unsigned n = 0;
+	uint64_t ran;
+
+	vm_cont(vm);
+	h.text[0] = 0;
+	for (int i = 0; i < 200; i++) {
+		wait_for(&m0->ran, m0->ran + 1);
+		vm_hold_vcpus(vm);
+		ck_assert(!m0->inside && !m1->inside);
+		ran = m0->ran;
+		vcpu_run_on_sync(vm->vcpus[0], hold_count, &n);
+		vcpu_run_on_sync(vm->vcpus[1], hold_count, &n);
+		ck_assert_uint_eq(m0->ran, ran);
+		vm_release_vcpus(vm);
+	}
+	ck_assert_uint_eq(n, 400);
+	ck_assert_str_eq(h.text, "");
+	/* A vCPU that stopped by itself stays so. */
+	m0->mode = MOCK_DEBUG;
+	for (int i = 0; i < 10000 && !(vm->vcpus[0]->stop && vm->vcpus[0]->stopped); i++) {
+		usleep(500);
+	}
+	ran = m0->ran;
+	vm_hold_vcpus(vm);
+	vm_release_vcpus(vm);
+	wait_for(&m1->ran, m1->ran + 1000);
+	ck_assert_uint_eq(m0->ran, ran);
+	/* And a stopped machine stays stopped. */
+	vm_stop(vm, RUN_PAUSED);
+	ran = m1->ran;
+	vm_hold_vcpus(vm);
+	vm_release_vcpus(vm);
+	usleep(5000);
+	ck_assert_uint_eq(m1->ran, ran);
+	unmake(vm);
+}
+END_TEST
+
 static void *devil(void *opaque)
 {
 	struct vcpu *c = opaque;
@@ -505,7 +555,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_run_stop,   test_no_lost_wakeup, test_masked_request,
+		test_run_stop, test_hold,   test_no_lost_wakeup, test_masked_request,
 		test_work,       test_exclusive,      test_exit,
 		test_shutdown,   test_triple_fault,   test_error_and_debug,
 		test_init_fails,

@@ -71,6 +71,13 @@ void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned 
 	}
 }
 
+void tcg_outside(struct tcg_env *env, enum tcg_place where, uint64_t addr)
+{
+	(void)env;
+	(void)where;
+	(void)addr;
+}
+
 uint64_t tcg_ld(struct tcg_env *env, uint64_t addr, unsigned size, int mode)
 {
 	uint8_t b[8];

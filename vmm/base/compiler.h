@@ -55,6 +55,8 @@
 #define cpu_relax() __builtin_ia32_pause()
 #elif defined(__aarch64__)
 #define cpu_relax() __asm__ volatile("yield" ::: "memory")
+#elif defined(__riscv) /* PAUSE (Zihintpause): elsewhere a fence that orders nothing */
+#define cpu_relax() __asm__ volatile(".4byte 0x0100000f" ::: "memory")
 #else
 #define cpu_relax() __asm__ volatile("" ::: "memory")
 #endif

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +37,22 @@ static const char *const log_cat_names[] = {
 };
 _Static_assert(ARRAY_LEN(log_cat_names) == LOG_CAT_N, "a name for each category");
 
+static __thread bool log_may_drop;
+static _Atomic unsigned log_dropped;
+
+void log_thread_never_blocks(void)
+{
+	log_may_drop = true;
+}
+
+/* A pipe that is writable has room for a line (POSIX: PIPE_BUF bytes). */
+static bool log_room(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return poll(&p, 1, 0) != 0;
+}
+
 static void log_write(int fd, const char *buf, size_t len)
 {
 	while (len) {
@@ -56,9 +73,21 @@ static void log_line(const char *kind, const char *fmt, va_list ap)
 {
 	char buf[LOG_LINE_MAX];
 	int head = snprintf(buf, sizeof(buf), "%s: %s", log_program, kind);
+	unsigned lost;
 	int n;
 	size_t len;
 
+	if (log_may_drop && !log_room()) {
+		atomic_fetch_add(&log_dropped, 1);
+		return;
+	}
+	lost = atomic_exchange(&log_dropped, 0);
+	if (unlikely(lost)) {
+		char note[64];
+		int k = snprintf(note, sizeof(note), "%s: %u lines were lost\n", log_program, lost);
+
+		log_write(STDERR_FILENO, note, MIN((size_t)MAX(k, 0), sizeof(note) - 1));
+	}
 	if (head < 0 || (size_t)head >= sizeof(buf) - 2) {
 		head = 0;
 	}

@@ -5,7 +5,8 @@
  * Messages go to stderr as "lodge: text" (or "lodge: warning: text"), or to the
  * -D file for the -d categories. A line that a guest can cause is written with
  * log_guest(), which is rate-limited for each call site. Any thread; never
- * blocks on anything but the write itself; async-signal-unsafe.
+ * blocks on anything but the write itself, a vCPU's thread not on that either;
+ * async-signal-unsafe.
  */
 #ifndef LODGE_BASE_LOG_H
 #define LODGE_BASE_LOG_H
@@ -21,6 +22,10 @@ void log_set_program(const char *name);
 void log_error(const char *fmt, ...) __printf(1, 2);
 void log_warn(const char *fmt, ...) __printf(1, 2);
 void log_info(const char *fmt, ...) __printf(1, 2);
+
+/* The calling thread must not wait for whoever reads stderr: lines that do not fit into the
+ * pipe are dropped, and the next line that does says how many. */
+void log_thread_never_blocks(void);
 
 struct log_limit {
 	_Atomic uint64_t window_ns;

@@ -537,7 +537,7 @@ struct co_waiter {
 static void co_mutex_guard(struct co_mutex *m)
 {
 	while (atomic_exchange_explicit(&m->guard, true, memory_order_acquire)) {
-		/* held for a few instructions */
+		cpu_relax(); /* held for a few instructions */
 	}
 }
 

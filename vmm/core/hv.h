@@ -120,6 +120,10 @@ struct hv_ops {
 		enum vcpu_exit (*run)(struct vcpu *c, unsigned max_insns);
 		/* Lazily kept state becomes plain, for state_push of the owner. */
 		void (*settle)(struct vcpu *c);
+		/* The instruction in p[0..n) as text, in the vCPU's mode (its struct is
+		 * current); its length or -errno. Needs no set-up. */
+		int (*disas)(struct vcpu *c, const uint8_t *p, unsigned n, char *text,
+			     unsigned size);
 		/* Of the last run, until the next enter. */
 		const struct hv_burst_log *(*log)(struct vcpu *c);
 	} burst;

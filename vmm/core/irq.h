@@ -10,6 +10,7 @@
 #ifndef LODGE_CORE_IRQ_H
 #define LODGE_CORE_IRQ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -54,6 +55,8 @@ struct msi_ops {
 	int (*route_add)(void *arg, const struct msi_msg *m, int eventfd);
 	void (*route_update)(void *arg, int route, const struct msi_msg *m);
 	void (*route_del)(void *arg, int route);
+	/* Optional: whether a route's eventfd is read by the hypervisor itself now. */
+	bool (*route_direct)(void *arg);
 };
 
 struct msi_sink {

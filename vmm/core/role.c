@@ -32,6 +32,7 @@ static struct lk role_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
 	                     .name = "role list" };
 static struct list role_threads = LIST_INIT(role_threads);
 static _Atomic(role_seal_fn) role_seal;
+static _Atomic uint32_t role_seals; /* futex: threads that have sealed themselves */
 static struct role_thread role_main = { .role = ROLE_CONTROL, .name = "main" };
 static __thread struct role_thread *role_self;
 
@@ -109,6 +110,8 @@ int role_seal_self(struct err *e)
 		return err_prefix(e, ret, "sandbox of thread '%s'", t->name);
 	}
 	atomic_store(&t->sealed, true);
+	atomic_fetch_add(&role_seals, 1);
+	futex_wake_all(&role_seals);
 	return 0;
 }
 
@@ -136,14 +139,19 @@ int role_seal_all(struct err *e)
 {
 	char name[16] = "";
 
-	for (int ms = 0; role_wake_unsealed(name); ms++) {
-		if (ms == ROLE_SEAL_WAIT_MS) {
+	/* Each turn ends when a thread has sealed itself, or after a millisecond. */
+	for (int turns = 0;; turns++) {
+		uint32_t seals = atomic_load(&role_seals);
+
+		if (!role_wake_unsealed(name)) {
+			return role_seal_self(e);
+		}
+		if (turns == ROLE_SEAL_WAIT_MS) {
 			return err_set(e, -ETIMEDOUT,
 			               "thread '%s' does not enter the sandbox", name);
 		}
-		usleep(1000);
+		futex_wait(&role_seals, seals, 1000000);
 	}
-	return role_seal_self(e);
 }
 
 /* ---- starting ---- */
@@ -201,6 +209,8 @@ static void *role_entry(void *arg)
 	list_del(&t->link);
 	lk_release(&role_lk);
 	role_self = NULL;
+	atomic_fetch_add(&role_seals, 1); /* one less to wait for */
+	futex_wake_all(&role_seals);
 	return ret;
 }
 

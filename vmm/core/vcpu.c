@@ -401,10 +401,13 @@ static void vcpu_kick_opaque(void *opaque)
 	vcpu_kick(opaque);
 }
 
+enum { VCPU_START_MAX = 8 };
+
 struct vcpu_start {
 	struct vcpu *c;
 	struct err *e;
 	int ret;
+	int no_thread; /* -errno: it could not even be started */
 	_Atomic uint32_t done;
 };
 
@@ -416,6 +419,7 @@ static void *vcpu_thread(void *arg)
 	int ret;
 
 	vcpu_this = c;
+	log_thread_never_blocks();
 	gmem_thread_register();
 	ret = hv->vcpu.init ? hv->vcpu.init(c, s->e) : 0;
 	s->ret = ret;
@@ -474,41 +478,69 @@ int vm_add_vcpu(struct vm *vm, struct vcpu **out, struct err *e)
 	return 0;
 }
 
-static int vcpu_start(struct vcpu *c, struct err *e)
+static int vcpu_start(struct vcpu *c, struct vcpu_start *s)
 {
-	struct vcpu_start s = { .c = c, .e = e };
 	char name[16];
-	int ret;
 
+	s->c = c;
 	snprintf(name, sizeof(name), "CPU %u/%.4s", c->index % 10000, c->vm->hv->name);
-	ret = role_thread_start(&c->thread, ROLE_VCPU, name, vcpu_thread, &s, e);
-	if (ret) {
-		return ret;
+	return role_thread_start(&c->thread, ROLE_VCPU, name, vcpu_thread, s, s->e);
+}
+
+/* 0, or what went wrong; the thread has ended then. */
+static int vcpu_start_done(struct vcpu_start *s)
+{
+	while (!atomic_load(&s->done)) {
+		futex_wait(&s->done, 0, 0);
 	}
-	while (!atomic_load(&s.done)) {
-		futex_wait(&s.done, 0, 0);
+	if (s->ret) {
+		role_thread_join(&s->c->thread);
 	}
-	if (s.ret) {
-		role_thread_join(&c->thread);
-		return s.ret;
+	return s->ret;
+}
+
+/* vCPUs [from, to) at the same time: an accelerator takes its time to make one. The error is
+ * that of the first that failed; the others stay. */
+static int vcpu_start_some(struct vm *vm, unsigned from, unsigned to, struct err *e)
+{
+	struct vcpu_start s[VCPU_START_MAX];
+	struct err errs[VCPU_START_MAX];
+	int ret = 0;
+
+	memset(s, 0, sizeof(s));
+	for (unsigned i = from; i < to; i++) {
+		struct vcpu_start *one = &s[i - from];
+
+		errs[i - from] = (struct err)ERR_INIT;
+		one->e = &errs[i - from];
+		if (atomic_load(&vm->vcpus[i]->online)) {
+			atomic_store(&one->done, 1);
+			continue;
+		}
+		one->no_thread = vcpu_start(vm->vcpus[i], one);
 	}
-	return 0;
+	for (unsigned i = from; i < to; i++) {
+		struct vcpu_start *one = &s[i - from];
+		int r = one->no_thread ? one->no_thread : vcpu_start_done(one);
+
+		if (r && !ret) {
+			*e = *one->e;
+			ret = err_prefix(e, r, "vCPU %u", i);
+		}
+	}
+	return ret;
 }
 
 int vm_start_vcpus(struct vm *vm, struct err *e)
 {
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		int ret;
+	int ret = 0;
 
-		if (atomic_load(&vm->vcpus[i]->online)) {
-			continue;
-		}
-		ret = vcpu_start(vm->vcpus[i], e);
-		if (ret) {
-			return err_prefix(e, ret, "vCPU %u", i);
-		}
+	/* The first one alone: what it finds out concerns all. */
+	for (unsigned from = 0, n = 1; !ret && from < vm->n_vcpus; from += n) {
+		n = from ? MIN(vm->n_vcpus - from, (unsigned)VCPU_START_MAX) : 1;
+		ret = vcpu_start_some(vm, from, from + n, e);
 	}
-	return 0;
+	return ret;
 }
 
 void vm_end_vcpus(struct vm *vm)

@@ -129,7 +129,9 @@ struct vm {
 	 * pull a vCPU's state after or before, but before anyone runs it. To the
 	 * accelerator: while the structs hold the vCPUs' state, push afterwards: pending
 	 * INIT and STARTUP requests are carried out on the structs.
-	 * A reset leaves them where the last chips_move (or creation) wanted them.
+	 * While the VM is stopped the state is in the user-space models (to save it, load it):
+	 * a move to the accelerator then happens on RESUME, after the vCPUs' states were
+	 * pushed. A reset leaves them where the last chips_move (or creation) wanted them.
 	 */
 	int (*chips_move)(struct vm *vm, bool to_hv, struct err *e);
 	void (*chips_reset)(struct vm *vm, bool done); /* vm_reset: before, and after */

@@ -2,7 +2,7 @@
 /*
  * boot.c - plans of direct kernel boot: files, chunks, descriptor and page tables,
  * the first processor's registers. See boot.h. Formats: boot-linux.c, boot-elf.c,
- * boot-multiboot.c.
+ * boot-multiboot.c; into memory: boot-load.c.
  */
 #include "config.h"
 
@@ -13,7 +13,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -330,72 +329,6 @@ void boot_plan_fini(struct boot_plan *p)
 		free(p->chunk[i].data);
 	}
 	memset(p, 0, sizeof(*p));
-}
-
-/* From the file straight into guest RAM, span by span. */
-static int boot_copy_file(const struct boot_chunk *c, struct aspace *as, struct err *e)
-{
-	uint64_t done = 0;
-
-	while (done < c->len) {
-		struct iovec iov[16];
-		uint64_t n = MIN(c->len - done, UINT64_C(64) << 20);
-		int k = dma_map(as, c->addr + done, n, true, iov, ARRAY_LEN(iov)), r;
-		uint64_t off = c->src_off + done;
-
-		if (k < 0) {
-			return err_set_errno(e, k, "cannot write %s into guest memory", c->what);
-		}
-		for (int i = 0; i < k; i++) {
-			r = boot_src_read(c->src, off, iov[i].iov_base, iov[i].iov_len, e);
-			if (r < 0) {
-				return r;
-			}
-			off += iov[i].iov_len;
-		}
-		dma_mark_written(as, c->addr + done, n);
-		done += n;
-	}
-	return 0;
-}
-
-static int boot_zero(const struct boot_chunk *c, struct aspace *as, struct err *e)
-{
-	static const uint8_t zero[65536];
-	uint64_t done = 0;
-
-	while (done < c->zero) {
-		uint64_t n = MIN(c->zero - done, (uint64_t)sizeof(zero));
-		int r = dma_write(as, c->addr + c->len + done, zero, n);
-
-		if (r < 0) {
-			return err_set_errno(e, r, "cannot clear guest memory for %s", c->what);
-		}
-		done += n;
-	}
-	return 0;
-}
-
-int boot_apply(const struct boot_plan *p, struct aspace *as, struct err *e)
-{
-	for (unsigned i = 0; i < p->n_chunk; i++) {
-		const struct boot_chunk *c = &p->chunk[i];
-		int r = 0;
-
-		if (c->src) {
-			r = boot_copy_file(c, as, e);
-		} else if (dma_write(as, c->addr, c->data, c->len) < 0) {
-			r = err_set(e, -EFAULT, "cannot write %s at 0x%llx", c->what,
-				    (unsigned long long)c->addr);
-		}
-		if (r >= 0) {
-			r = boot_zero(c, as, e);
-		}
-		if (r < 0) {
-			return r;
-		}
-	}
-	return 0;
 }
 
 /* ---- registers ---- */

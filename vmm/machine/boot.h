@@ -95,12 +95,18 @@ struct boot_plan {
 	struct boot_chunk chunk[BOOT_CHUNKS_MAX];
 	unsigned n_chunk;
 	struct boot_in *in;
+	bool applied;	/* memory has been used since */
+	struct boot_load *ahead; /* reading, since boot_load_ahead() */
 };
 
 /* `in` must live as long as the plan (its files are read at each apply). */
 int boot_plan_x86(struct boot_plan *p, struct boot_in *in, struct err *e) __must_check;
 void boot_plan_fini(struct boot_plan *p);
-int boot_apply(const struct boot_plan *p, struct aspace *as, struct err *e) __must_check;
+/* Begins to read large files into guest memory that is as it was made; the next
+ * boot_apply() waits for it. The plan and the memory's place must not change. */
+void boot_load_ahead(struct boot_plan *p, struct aspace *as);
+/* The first time guest memory must be as it was made: all zero but for firmware. */
+int boot_apply(struct boot_plan *p, struct aspace *as, struct err *e) __must_check;
 /* After the CPU's own reset. */
 void boot_set_cpu(const struct boot_plan *p, struct x86_cpu *c);
 

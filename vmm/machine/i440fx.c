@@ -160,6 +160,7 @@ const struct machine_class machine_pc = {
 	.name = "pc",
 	.description = "Standard PC (i440FX + PIIX, 1996)",
 	.aliases = i440fx_aliases,
+	.versioned = "pc-i440fx-7.2",
 	.arch = "x86_64",
 	.ram_id = "pc.ram",
 	.default_cpu = "max",

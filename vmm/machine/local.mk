@@ -6,6 +6,7 @@ libmachine_a_SOURCES = \
 	%D%/boot.c %D%/boot.h \
 	%D%/boot-elf.c \
 	%D%/boot-linux.c \
+	%D%/boot-load.c \
 	%D%/boot-multiboot.c \
 	%D%/machine.c %D%/machine.h \
 	%D%/i440fx.c \

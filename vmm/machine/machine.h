@@ -46,6 +46,7 @@ struct machine_cfg {
 struct machine_class {
 	const char *name, *description;
 	const char *const *aliases; /* NULL at the end; "pc-q35-*" matches by prefix */
+	const char *versioned;	    /* the name management asks by ("pc-q35-7.2"), or NULL */
 	const char *arch;	    /* guest_arch name */
 	const char *ram_id;	    /* default id of the RAM backend */
 	const char *default_cpu;

@@ -276,6 +276,7 @@ static int pc_plan(struct machine *m, const struct boot_mem *extra, unsigned n_e
 		return r;
 	}
 	m->have_plan = true;
+	boot_load_ahead(&m->plan, &m->vm->mem);
 	trace("boot_plan", "%s: %s, entry 0x%llx", m->cfg.kernel, m->plan.format,
 	      (unsigned long long)m->plan.rip);
 	return 0;

@@ -202,6 +202,7 @@ const struct machine_class machine_q35 = {
 	.name = "q35",
 	.description = "Standard PC (Q35 + ICH9)",
 	.aliases = q35_aliases,
+	.versioned = "pc-q35-7.2",
 	.arch = "x86_64",
 	.ram_id = "pc.ram",
 	.default_cpu = "max",

@@ -7,7 +7,7 @@ LODGE_LIBS = \
 	$(GROUP_END)
 LODGE_SYSLIBS = \
 	$(LIBURING_LIBS) $(SECCOMP_LIBS) $(CAPNG_LIBS) $(JSONC_LIBS) $(FDT_LIBS) \
-	$(SLIRP_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(GNUTLS_LIBS) $(CAPSTONE_LIBS) -lpthread -lm
+	$(SLIRP_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) $(GNUTLS_LIBS) -lpthread -lm
 
 bin_PROGRAMS += lodge
 lodge_SOURCES = %D%/accel.c %D%/accel-qtest.c %D%/build.c %D%/build.h %D%/main.c

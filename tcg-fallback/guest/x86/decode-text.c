@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
  * decode-text.c - a decoded instruction as text, in Intel syntax, from the same
- * tables. For logs and test reports: SIMD forms only show their opcode.
+ * tables. For logs and test reports: of SIMD forms the moves have names (they are what
+ * meets device memory), the others only show their opcode.
  *
  * Pure functions; any thread.
  */
@@ -10,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "tcg-fallback/guest/x86/decode.h"
 
@@ -153,21 +155,72 @@ static void xd_operand(struct xd_text *t, const struct x86_insn *i, unsigned n, 
 	}
 }
 
-void x86_disas(const struct x86_insn *i, uint64_t pc, char *buf, unsigned size)
+/* Moves of map 0F by mandatory prefix: none, 66, F3, F2. */
+static const struct {
+	uint8_t opcode;
+	const char *name[4];
+} xd_moves[] = {
+	{ 0x10, { "movups", "movupd", "movss", "movsd" } },
+	{ 0x11, { "movups", "movupd", "movss", "movsd" } },
+	{ 0x12, { "movlps", "movlpd", "movsldup", "movddup" } },
+	{ 0x13, { "movlps", "movlpd" } },
+	{ 0x16, { "movhps", "movhpd", "movshdup" } },
+	{ 0x17, { "movhps", "movhpd" } },
+	{ 0x28, { "movaps", "movapd" } },
+	{ 0x29, { "movaps", "movapd" } },
+	{ 0x2b, { "movntps", "movntpd" } },
+	{ 0x6e, { "movd", "movd" } },
+	{ 0x6f, { "movq", "movdqa", "movdqu" } },
+	{ 0x7e, { "movd", "movd", "movq" } },
+	{ 0x7f, { "movq", "movdqa", "movdqu" } },
+	{ 0xd6, { NULL, "movq", "movq2dq", "movdq2q" } },
+	{ 0xe7, { "movntq", "movntdq" } },
+	{ 0xef, { "pxor", "pxor" } },
+	{ 0xf0, { NULL, NULL, NULL, "lddqu" } },
+};
+
+static void xd_simd(struct xd_text *t, const struct x86_insn *i)
 {
 	static const char *const map[] = { "", "0f ", "0f38 ", "0f3a " };
+	const char *name = NULL;
+
+	for (unsigned k = 0; i->map == 1 && k < ARRAY_LEN(xd_moves); k++) {
+		if (xd_moves[k].opcode == i->opcode) {
+			name = xd_moves[k].name[i->pp & 3];
+		}
+	}
+	if (!name) {
+		xd_put(t, "%s %s%s%02x pp=%u", i->d->name, i->vex ? "vex " : "", map[i->map & 3],
+		       i->opcode, i->pp);
+		return;
+	}
+	xd_put(t, "%s%s", i->vex ? "v" : "", name);
+	if (i->is_mem) {
+		xd_put(t, " ");
+		xd_mem(t, i, 0);
+	}
+}
+
+/* One row of the tables has two names. */
+static const char *xd_name(const struct x86_insn *i)
+{
+	return (i->rex & 8) && !strcmp(i->d->name, "cmpxchg8b") ? "cmpxchg16b" : i->d->name;
+}
+
+void x86_disas(const struct x86_insn *i, uint64_t pc, char *buf, unsigned size)
+{
 	struct xd_text t = { .buf = buf, .size = size };
 
 	if (!i->d) {
 		xd_put(&t, "(bad)");
 		return;
 	}
-	xd_put(&t, "%s%s%s", i->lock ? "lock " : "", i->rep ? "rep " : i->repne ? "repne " : "",
-	       i->d->name);
 	if (i->d->fl & FL_SIMD) {
-		xd_put(&t, " %s%s%02x pp=%u", i->vex ? "vex " : "", map[i->map & 3], i->opcode,
-		       i->pp);
+		xd_simd(&t, i);
+		return;
 	}
+	xd_put(&t, "%s%s%s", i->lock ? "lock " : "", i->rep ? "rep " : i->repne ? "repne " : "",
+	       xd_name(i));
 	for (unsigned n = 0; n < 3 && i->d->op[n]; n++) {
 		xd_put(&t, "%s", n ? ", " : " ");
 		xd_operand(&t, i, n, pc);

@@ -468,7 +468,7 @@ static int xd_end(const struct xd_in *in, struct x86_insn *o, int r)
 	return in->bad == -100 ? XD_MORE : in->bad ? in->bad : r;
 }
 
-int x86_decode(const uint8_t *p, unsigned n, uint64_t key, struct x86_insn *o)
+static int xd_decode(const uint8_t *p, unsigned n, uint64_t key, struct x86_insn *o)
 {
 	struct xd_in in = { .p = p, .n = n };
 	unsigned code = XH_CODE(key);
@@ -499,4 +499,46 @@ int x86_decode(const uint8_t *p, unsigned n, uint64_t key, struct x86_insn *o)
 		return xd_end(&in, o, XD_UD);
 	}
 	return xd_end(&in, o, (int)in.at);
+}
+
+/*
+ * Each branch target is decoded three times or more: when units that jump there look ahead
+ * for flags (flags-ahead.c), and when it is translated. So what was decoded lately is kept,
+ * found by its bytes, and good wherever and whenever the same bytes turn up again.
+ */
+struct xd_memo {
+	uint8_t bytes[16]; /* 15 of code, and the length */
+	uint64_t mode;
+	struct x86_insn insn;
+};
+enum { XD_MEMO_BITS = 8 };
+static _Thread_local struct xd_memo xd_memos[1 << XD_MEMO_BITS];
+
+int x86_decode(const uint8_t *p, unsigned n, uint64_t key, struct x86_insn *o)
+{
+	struct xd_memo *m;
+	uint8_t bytes[16];
+	uint64_t h;
+	int len;
+
+	if (n != 15) {
+		return xd_decode(p, n, key, o);
+	}
+	memcpy(bytes, p, 15);
+	memcpy(&h, p, sizeof(h));
+	h *= UINT64_C(0x9e3779b97f4a7c15);
+	m = &xd_memos[h >> (64 - XD_MEMO_BITS)];
+	bytes[15] = m->bytes[15];
+	if (!memcmp(m->bytes, bytes, 16) && bytes[15] && m->mode == key) {
+		*o = m->insn;
+		return bytes[15];
+	}
+	len = xd_decode(p, n, key, o);
+	if (len > 0) {
+		memcpy(m->bytes, bytes, 15);
+		m->bytes[15] = (uint8_t)len;
+		m->mode = key;
+		m->insn = *o;
+	}
+	return len;
 }

@@ -72,6 +72,28 @@ static int guest_disas_mode(uint64_t key)
 
 	return modes[XH_CODE(key)];
 }
+/* Programs; the kernel stays where it is. */
+static bool guest_pic(uint64_t key)
+{
+	return XH_CODE(key) == XH_CODE64 && XH_CPL(key) == 3 && !(key & (XH_TF | XH_SHADOW));
+}
+
+static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size)
+{
+	struct x86_cpu *c = arch;
+	uint32_t was = c->hflags;
+	struct x86_insn i;
+	int len;
+
+	/* The struct alone: the translator may not be set up for this vCPU. */
+	x86_update_hflags(c);
+	len = x86_decode(p, n, c->hflags, &i);
+	c->hflags = was;
+	if (len > 0) {
+		x86_disas(&i, c->rip, text, size);
+	}
+	return len;
+}
 
 const struct tcg_guest x86_tcg_guest = {
 	.name = "x86",
@@ -84,10 +106,12 @@ const struct tcg_guest x86_tcg_guest = {
 	.cc_op_offset = offsetof(struct x86_cpu, cc_op),
 	.cc_a_offset = offsetof(struct x86_cpu, cc_a),
 	.cc_b_offset = offsetof(struct x86_cpu, cc_b),
+	.wider = { [X86_MMU_SUP_SMAP] = BIT(X86_MMU_SUP) }, /* STAC */
 	.fetch_class = { [X86_MMU_USER] = 1 },
 	.fpcr_offset = offsetof(struct x86_cpu, mxcsr),
 	.init_vcpu = guest_init_vcpu,
 	.key = guest_key,
+	.pic = guest_pic,
 	.set_pc = guest_set_pc,
 	.translate = x86_translate,
 	.walk = x86_walk,
@@ -98,4 +122,5 @@ const struct tcg_guest x86_tcg_guest = {
 	.event_pending = guest_event_pending,
 	.settle = guest_settle,
 	.disas_mode = guest_disas_mode,
+	.disas = guest_disas,
 };

@@ -143,7 +143,7 @@ uint64_t helper_pause(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t cc,
 {
 	(void)env, (void)a, (void)b, (void)cc, (void)d;
 #if defined(__x86_64__)
-	__builtin_ia32_pause();
+	cpu_relax();
 #endif
 	return 0;
 }

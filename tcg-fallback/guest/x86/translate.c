@@ -7,7 +7,7 @@
  * the fall-through side while the taken side becomes a side exit, so that values
  * and flags live on. It ends at unconditional transfers, backward branches, changes of
  * the block key, and the end of the page (only its last instruction may reach into the
- * next one).
+ * next one; in a position-independent unit that one is also the first).
  *
  * Known gaps: the 16-bit wrap of a relative branch in code with a CS base is decided by
  * the CS base at translation time; code fetch is not checked against CS.limit.
@@ -100,6 +100,7 @@ void xt_goto(struct xt *x, int64_t off)
 		ir_exit_to(x->u, off);
 		if (!x->u->overflow) {
 			x->u->ins[x->u->n - 1].hint = ir_fl_hint(xt_flags_dead(x, off));
+			x->u->ins[x->u->n - 1].aux2 = x->far;
 		}
 	}
 	x->end = true;
@@ -303,6 +304,13 @@ static int xt_fetch(struct xt *x, struct tcg_fetch *f, bool first)
 	return len;
 }
 
+static bool xt_crosses(const struct xt *x, unsigned len)
+{
+	uint64_t pc = x->u->pc + x->off;
+
+	return (pc ^ (pc + len - 1)) >> TCG_PAGE_BITS;
+}
+
 static bool xt_full(const struct xt *x, const struct tcg_fetch *f)
 {
 	uint64_t pc = x->u->pc;
@@ -339,6 +347,10 @@ static void xt_unit(struct xt *x, struct tcg_fetch *f)
 		if (len == 0) {
 			break;
 		}
+		if (u->pic && x->off && len > 0 && xt_crosses(x, (unsigned)len)) {
+			x->far = true; /* a unit of its own: other pages may follow this one elsewhere */
+			break;
+		}
 		x->next = x->off + (len > 0 ? (unsigned)len : 1);
 		ir_insn(u, x->off, x->next - x->off);
 		u->n_guest_insns++;
@@ -354,6 +366,7 @@ static void xt_unit(struct xt *x, struct tcg_fetch *f)
 	if (!x->end) {
 		xt_goto(x, x->off);
 	}
+	x->far = false;
 	xt_emit_slow(x);
 }
 

@@ -160,6 +160,7 @@ struct xt {
 	struct x86_insn i;
 	bool end;		/* control flow has been emitted: the unit ends here */
 	bool stop;		/* end the unit after this instruction (exit_to next) */
+	bool far;		/* the next exit must not become a direct jump */
 	unsigned n_exits, n_branches;
 	struct xt_slow *slow;	/* deferred out-of-line paths */
 	unsigned n_slow;

@@ -159,6 +159,12 @@ static inline void asm_alu_ri(struct asmbuf *b, unsigned op, unsigned sz, unsign
 		asm_imm(b, sz, v);
 	}
 }
+/* 64 bits, always with the long immediate: seven bytes. */
+static inline void asm_alu_ri32(struct asmbuf *b, unsigned op, unsigned d, int32_t v)
+{
+	asm_rr(b, asm_sz(0x81, 3), op, d);
+	asm_32(b, (uint32_t)v);
+}
 static inline void asm_alu_mi(struct asmbuf *b, unsigned op, unsigned sz, struct amem m,
 			      int32_t v)
 {

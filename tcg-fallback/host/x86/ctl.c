@@ -30,12 +30,15 @@ struct cold *gen_cold(struct gen *g)
 	if (g->n_cold == g->cap_cold) {
 		unsigned cap = g->cap_cold * 2;
 
-		k = realloc(g->cold, cap * sizeof(*k));
+		k = realloc(g->heap_cold, cap * sizeof(*k));
 		if (!k) {
 			g->err = -ENOMEM;
 			return NULL;
 		}
-		g->cold = k;
+		if (!g->heap_cold) {
+			memcpy(k, g->cold, g->n_cold * sizeof(*k));
+		}
+		g->cold = g->heap_cold = k;
 		g->cap_cold = cap;
 	}
 	k = &g->cold[g->n_cold++];
@@ -124,6 +127,12 @@ static bool ctl_linkable(const struct gen *g, int64_t off)
 	return g->same_page && !((gen_pc(g, off) ^ g->u->pc) >> TCG_PAGE_BITS);
 }
 
+/* May exit_to x be a direct jump? */
+static bool ctl_direct(const struct gen *g, const struct ir_ins *x)
+{
+	return ctl_linkable(g, x->imm) && !x->aux2;
+}
+
 /* Registers an exit whose displacement is at `at`. */
 static void ctl_exit(struct gen *g, uint32_t at, int64_t off)
 {
@@ -188,7 +197,7 @@ static unsigned ctl_exit_over(const struct gen *g, unsigned i, int64_t label)
 		j++;
 	}
 	if (j < g->n && g->ins[j].op == IR_exit_to && g->ins[j].imm > 0 &&
-	    ctl_linkable(g, g->ins[j].imm) && ctl_next_is_label(g, j, label)) {
+	    ctl_direct(g, &g->ins[j]) && ctl_next_is_label(g, j, label)) {
 		return j;
 	}
 	return 0;
@@ -198,7 +207,7 @@ static void ctl_branch(struct gen *g, unsigned cc, unsigned label)
 {
 	unsigned x = g->label_exit[label], over;
 
-	if (x && g->ins[x].imm > 0 && ctl_linkable(g, g->ins[x].imm) &&
+	if (x && g->ins[x].imm > 0 && ctl_direct(g, &g->ins[x]) &&
 	    g->c->n_exits + 2 < TCG_MAX_EXITS) {
 		g->label_refs[label]--;
 		ctl_jcc_exit(g, cc, g->ins[x].imm);
@@ -231,6 +240,29 @@ void op_brcmp(struct gen *g, const struct ir_ins *in)
 
 /* ---- exits ---- */
 
+/* Target pc of an exit; host flags stay. */
+static void ctl_target(struct gen *g, int64_t off)
+{
+	if (g->u->pic) {
+		int64_t at = (int64_t)(g->u->pc & (TCG_PAGE - 1)) + off;
+
+		asm_mov_rm(&g->b, 3, R8, env_mem(TCG_ENV_OFF(vpage)));
+		asm_lea(&g->b, 3, R8, amem(R8, (int32_t)at));
+	} else {
+		asm_movi(&g->b, R8, gen_pc(g, off));
+	}
+}
+
+/* R9 = the jump cache's entry for the pc in R8. */
+static void ctl_jump_index(struct gen *g)
+{
+	asm_mov_rr(&g->b, 3, R9, R8);
+	asm_sh_ri(&g->b, SH_SHR, 3, R9, TCG_JC_MIX);
+	asm_alu_rr(&g->b, ALU_XOR, 2, R9, R8);
+	asm_alu_ri(&g->b, ALU_AND, 2, R9, TCG_JC_MASK);
+	asm_sh_ri(&g->b, SH_SHL, 2, R9, TCG_JC_SHIFT);
+}
+
 static void ctl_jump_cache(struct gen *g)
 {
 	asm_alu_rm(&g->b, ALU_CMP, 3, R8, amem(R9, 0));
@@ -238,9 +270,9 @@ static void ctl_jump_cache(struct gen *g)
 	asm_jmp_m(&g->b, amem(R9, (int)offsetof(struct tcg_jc_entry, host)));
 }
 
-void op_exit_to(struct gen *g, int64_t off)
+void op_exit_to(struct gen *g, const struct ir_ins *in)
 {
-	uint64_t pc = gen_pc(g, off);
+	int64_t off = in->imm;
 	uint32_t at;
 
 	g->unreachable = true;
@@ -257,13 +289,17 @@ void op_exit_to(struct gen *g, int64_t off)
 			k->from[k->n_from++] = at;
 		}
 	}
-	if (ctl_linkable(g, off)) {
+	if (ctl_direct(g, in)) {
 		asm_nops(&g->b, ctl_pad(g, 1));
 		ctl_exit(g, asm_jmp(&g->b), off);
 		return;
 	}
-	asm_movi(&g->b, R8, pc);
-	asm_movi(&g->b, R9, TCG_JC_OFF(pc));
+	ctl_target(g, off);
+	if (g->u->pic) {
+		ctl_jump_index(g);
+	} else {
+		asm_movi(&g->b, R9, TCG_JC_OFF(gen_pc(g, off)));
+	}
 	asm_alu_rm(&g->b, ALU_ADD, 3, R9, env_mem(TCG_ENV_OFF(jc)));
 	ctl_jump_cache(g);
 }
@@ -272,11 +308,7 @@ void op_exit_ind(struct gen *g, const struct ir_ins *in)
 {
 	g->unreachable = true;
 	gen_load_to(g, in->a, R8, 3);
-	asm_mov_rr(&g->b, 3, R9, R8);
-	asm_sh_ri(&g->b, SH_SHR, 3, R9, TCG_JC_MIX);
-	asm_alu_rr(&g->b, ALU_XOR, 2, R9, R8);
-	asm_alu_ri(&g->b, ALU_AND, 2, R9, TCG_JC_MASK);
-	asm_sh_ri(&g->b, SH_SHL, 2, R9, TCG_JC_SHIFT);
+	ctl_jump_index(g);
 	asm_alu_rm(&g->b, ALU_ADD, 3, R9, env_mem(TCG_ENV_OFF(jc)));
 	ctl_jump_cache(g);
 }
@@ -296,13 +328,17 @@ void ctl_cold(struct gen *g, struct cold *k)
 	if (k->exit_no >= 0) {
 		g->c->exits[k->exit_no].stub_off = asm_pos(&g->b);
 	}
-	asm_movi(&g->b, R8, gen_pc(g, k->target));
+	ctl_target(g, k->target);
 	if (k->exit_no < 0) {
 		asm_jmp_abs(&g->b, x86_host.out);
 		return;
 	}
 	asm_mov_mr(&g->b, 3, env_mem(x86_host.g->pc_offset), R8);
 	asm_movi(&g->b, R8, (uint64_t)(uintptr_t)&g->c->exits[k->exit_no]);
+	if (g->u->pic) {
+		asm_nops(&g->b, ctl_pad(g, 1));
+		g->c->exits[k->exit_no].far_off = asm_pos(&g->b) + 1;
+	}
 	asm_jmp_abs(&g->b, x86_host.leave_exit);
 }
 

@@ -284,7 +284,7 @@ static void emit_ins(struct gen *g, const struct ir_ins *in)
 		op_brcmp(g, in);
 		break;
 	case IR_exit_to:
-		op_exit_to(g, in->imm);
+		op_exit_to(g, in);
 		break;
 	case IR_exit_ind:
 		op_exit_ind(g, in);
@@ -315,11 +315,15 @@ void gen_early(struct gen *g, unsigned j)
 	}
 }
 
-static void emit_labels(struct gen *g)
+/* Looks for labels and branches; counts the flags values that fshifts need of their own. */
+static unsigned emit_look(struct gen *g)
 {
+	unsigned n_fshift = 0;
+
 	for (unsigned i = 1; i < g->n; i++) {
 		const struct ir_ins *in = &g->ins[i];
 
+		n_fshift += in->op == IR_fshift;
 		if (in->op == IR_br || in->op == IR_brcc || in->op == IR_brcmp) {
 			g->label_refs[in->imm]++;
 		} else if (in->op == IR_label) {
@@ -334,6 +338,7 @@ static void emit_labels(struct gen *g)
 			}
 		}
 	}
+	return n_fshift;
 }
 
 static bool emit_room(struct gen *g)
@@ -371,52 +376,80 @@ static void emit_body(struct gen *g)
 	}
 }
 
-static unsigned emit_count_fshift(const struct ir_unit *u)
-{
-	unsigned k = 0;
+/* Room for most units; larger ones take theirs from the heap. */
+enum { EMIT_VALS = 320, EMIT_LABELS = 64, EMIT_COLD = 48 };
 
-	for (unsigned i = 1; i < u->n; i++) {
-		k += u->ins[i].op == IR_fshift;
+static int emit_alloc(struct gen *g, unsigned nl, void *labels, struct val *vals)
+{
+	unsigned nv;
+
+	if (nl > EMIT_LABELS) {
+		labels = malloc(nl * 8);
+		g->heap_labels = labels;
+		if (!labels) {
+			return -ENOMEM;
+		}
 	}
-	return k;
+	memset(labels, 0, nl * 8);
+	g->label = labels;
+	g->label_exit = (uint16_t *)(g->label + nl);
+	g->label_refs = g->label_exit + nl;
+	nv = g->n + emit_look(g) + 1;
+	if (nv > UINT16_MAX) {
+		return -E2BIG;
+	}
+	if (nv > EMIT_VALS) {
+		vals = malloc(nv * sizeof(*vals));
+		g->heap_vals = vals;
+		if (!vals) {
+			return -ENOMEM;
+		}
+	}
+	memset(vals, 0, nv * sizeof(*vals));
+	g->v = vals;
+	return 0;
+}
+
+/* The entry for jump caches: its first instruction fills seven bytes of an aligned word, so
+ * that x86_retire can turn it into a jump. */
+static void emit_entry(struct gen *g)
+{
+	asm_alu_ri32(&g->b, ALU_AND, R8, -TCG_PAGE);
+	asm_mov_mr(&g->b, 3, env_mem(TCG_ENV_OFF(vpage)), R8);
+	g->c->body = asm_pos(&g->b);
 }
 
 static int x86_emit(const struct ir_unit *u, struct tcg_code *c)
 {
-	unsigned nv = u->n + emit_count_fshift(u) + 1, nl = u->n_labels + 1;
 	struct gen g = { .u = u, .c = c, .ins = u->ins, .n = u->n, .n_vals = u->n };
-	char *mem;
+	uint64_t labels[EMIT_LABELS];
+	struct cold cold[EMIT_COLD];
+	struct val vals[EMIT_VALS];
 
 	if (u->overflow) {
 		return -E2BIG;
 	}
-	if (nv > UINT16_MAX) {
-		return -E2BIG;
-	}
 	c->len = c->n_exits = c->n_pcmap = 0;
-	mem = calloc(1, nv * sizeof(*g.v) + nl * 8);
-	g.cap_cold = 16;
-	g.cold = malloc(g.cap_cold * sizeof(*g.cold));
-	if (!mem || !g.cold) {
-		free(mem);
-		free(g.cold);
-		return -ENOMEM;
-	}
-	g.v = (struct val *)mem;
-	g.label = (uint32_t *)(mem + nv * sizeof(*g.v));
-	g.label_exit = (uint16_t *)(g.label + nl);
-	g.label_refs = g.label_exit + nl;
+	g.cold = cold;
+	g.cap_cold = EMIT_COLD;
 	g.b = (struct asmbuf){ c->w, c->w, c->w + c->cap, c->x };
 	g.same_page = !((u->pc ^ (u->pc + (u->guest_len ? u->guest_len - 1 : 0))) >>
 			TCG_PAGE_BITS);
-	emit_labels(&g);
-	prep_unit(&g);
-	emit_body(&g);
-	ctl_fix_labels(&g);
+	g.err = emit_alloc(&g, u->n_labels + 1, labels, vals);
+	c->body = 0;
+	if (!g.err) {
+		if (u->pic) {
+			emit_entry(&g);
+		}
+		prep_unit(&g);
+		emit_body(&g);
+		ctl_fix_labels(&g);
+	}
 	c->len = asm_pos(&g.b);
 	free(g.fix);
-	free(g.cold);
-	free(mem);
+	free(g.heap_cold);
+	free(g.heap_labels);
+	free(g.heap_vals);
 	return g.err;
 }
 
@@ -443,6 +476,24 @@ static void x86_link(uint8_t *w, const uint8_t *x, const struct tcg_exit *ex,
 static void x86_unlink(uint8_t *w, const uint8_t *x, const struct tcg_exit *ex)
 {
 	x86_patch(w, x, ex->jump_off, x + ex->stub_off);
+}
+
+static void x86_link_far(uint8_t *w, const uint8_t *x, const struct tcg_exit *ex)
+{
+	x86_patch(w, x, ex->far_off, x86_host.far);
+}
+
+static void x86_retire(uint8_t *w, const uint8_t *x)
+{
+	int32_t d = (int32_t)(x86_host.miss - (x + 5));
+	uint8_t b[8];
+	uint64_t v;
+
+	memcpy(b, w, sizeof(b));
+	b[0] = 0xe9;
+	memcpy(b + 1, &d, 4);
+	memcpy(&v, b, sizeof(v));
+	__atomic_store_n((uint64_t *)(void *)w, v, __ATOMIC_RELEASE); /* w is aligned to 32 */
 }
 
 static struct tcg_exit *x86_run(struct tcg_env *env, const void *x)
@@ -546,6 +597,8 @@ const struct tcg_host x86_tcg_host = {
 	.emit = x86_emit,
 	.link = x86_link,
 	.unlink = x86_unlink,
+	.link_far = x86_link_far,
+	.retire = x86_retire,
 	.run = x86_run,
 	.miss_stub = x86_miss_stub,
 	.pinned = x86_pinned,

@@ -136,6 +136,7 @@ struct gen {
 	unsigned n_fix, cap_fix;
 	struct cold *cold;
 	unsigned n_cold, cap_cold;
+	void *heap_cold, *heap_labels, *heap_vals; /* of large units */
 	struct {
 		uint16_t q, a0; /* prep: candidates for computing in the home */
 	} cand[16];
@@ -152,7 +153,7 @@ struct x86_host {
 	bool avx, avx2, bmi1, bmi2, lzcnt, popcnt, movbe, fma, f16c, aes, clmul, sha, sse42,
 		gfni;
 	/* stubs, where they run */
-	const uint8_t *enter, *leave, *leave_jump, *leave_exit, *miss, *out;
+	const uint8_t *enter, *leave, *leave_jump, *leave_exit, *miss, *out, *far;
 	const uint8_t *ld[N_SCRATCH], *ld_w[N_SCRATCH], *st[N_SCRATCH], *atomic[N_SCRATCH];
 	const uint8_t *commit, *rmw_slow, *cas_slow;
 	const uint8_t *flags[N_SCRATCH]; /* packed flags of the record into a scratch */
@@ -302,7 +303,7 @@ void op_br(struct gen *g, const struct ir_ins *in);
 void op_brcc(struct gen *g, const struct ir_ins *in);
 void op_brcmp(struct gen *g, const struct ir_ins *in);
 void op_label(struct gen *g, const struct ir_ins *in);
-void op_exit_to(struct gen *g, int64_t off);
+void op_exit_to(struct gen *g, const struct ir_ins *in);
 void op_exit_ind(struct gen *g, const struct ir_ins *in);
 void op_exit(struct gen *g, const struct ir_ins *in);
 void op_call(struct gen *g, const struct ir_ins *in);

@@ -365,7 +365,7 @@ static bool prep_barrier(const struct gen *g, const struct ir_ins *in)
 		return false;
 	}
 	return (eff & (IR_E_EXIT | IR_E_CTL)) ||
-	       (in->op == IR_call && (eff & (IR_E_GET | IR_E_SET))) || in->op == IR_ldenv ||
+	       (in->op == IR_call && (eff & (IR_E_GET | IR_E_SET))) || (in->op == IR_ldenv && in->imm >= 0) ||
 	       in->op == IR_stenv;
 }
 

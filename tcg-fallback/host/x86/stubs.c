@@ -135,14 +135,15 @@ static void stub_enter(struct stub *s)
 		asm_mov_mr(&s->b, 2, frame_mem(FR_ARG), RAX);
 		stub_ldmxcsr(s, frame_mem(FR_ARG));
 	}
-	asm_mov_rr(&s->b, 3, R8, RSI);
+	asm_mov_rr(&s->b, 3, R9, RSI);
+	asm_mov_rm(&s->b, 3, R8, env_mem(TCG_ENV_OFF(pc_now))); /* as a jump through a cache */
 	stub_load_homes(s, ~0u);
-	asm_jmp_r(&s->b, R8);
+	asm_jmp_r(&s->b, R9);
 }
 
 static void stub_leave(struct stub *s)
 {
-	uint32_t found[TCG_JC_WAYS - 1], none, last;
+	uint32_t found[TCG_JC_WAYS - 1], none, last, far, other;
 
 	/* R9: the entry that did not have the pc in R8, or is void. Another of its set? */
 	x86_host.miss = stub_here(s);
@@ -169,6 +170,23 @@ static void stub_leave(struct stub *s)
 	asm_mov_mi(&s->b, 3, env_mem(TCG_ENV_OFF(exit_reason)), TCG_EXIT_JUMP);
 	x86_host.leave = s->b.x + asm_pos(&s->b);
 	asm_alu_rr(&s->b, ALU_XOR, 2, R8, R8);
+	far = asm_jmp8(&s->b);
+	/* R8: exit; its target is in the pc slot. */
+	x86_host.far = stub_here(s);
+	asm_mov_rr(&s->b, 3, R10, R8);
+	asm_mov_rm(&s->b, 3, R8, env_mem(s->g->pc_offset));
+	asm_mov_rr(&s->b, 3, R9, R8);
+	asm_sh_ri(&s->b, SH_SHR, 3, R9, TCG_JC_MIX);
+	asm_alu_rr(&s->b, ALU_XOR, 2, R9, R8);
+	asm_alu_ri(&s->b, ALU_AND, 2, R9, TCG_JC_MASK);
+	asm_sh_ri(&s->b, SH_SHL, 2, R9, TCG_JC_SHIFT);
+	asm_alu_rm(&s->b, ALU_ADD, 3, R9, env_mem(TCG_ENV_OFF(jc)));
+	asm_alu_rm(&s->b, ALU_CMP, 3, R8, amem(R9, 0));
+	other = asm_jcc8(&s->b, IR_NE);
+	asm_jmp_m(&s->b, amem(R9, (int)offsetof(struct tcg_jc_entry, host)));
+	asm_here8(&s->b, other);
+	asm_mov_rr(&s->b, 3, R8, R10);
+	asm_here8(&s->b, far);
 	x86_host.leave_exit = s->b.x + asm_pos(&s->b);
 	stub_save_homes(s, ~0u);
 	stub_clean(s);
@@ -189,7 +207,12 @@ static void stub_leave(struct stub *s)
 
 enum stub_mem { SM_LD, SM_LD_W, SM_ST, SM_ATOMIC };
 
-/* TLB probe for the address in `sx`; falls through on a miss with all registers kept. */
+/*
+ * TLB probe for the address in `sx`; falls through on a miss with all registers kept. Tables
+ * that are looked into at random (hashes) come here each time, so instructions count. The
+ * tag is made from the access's last byte and the index from its first: an access that
+ * crosses a page finds no entry.
+ */
 static void stub_tlb(struct stub *s, unsigned sx, enum stub_mem kind)
 {
 	bool write = kind != SM_LD;
@@ -197,36 +220,31 @@ static void stub_tlb(struct stub *s, unsigned sx, enum stub_mem kind)
 			  (int)offsetof(struct tcg_tlb_entry, tag_r);
 	int win = write ? TCG_ENV_OFF(win_w) : TCG_ENV_OFF(win_r);
 	int info = 24; /* two pushes, return address */
-	uint32_t miss[4], ok;
+	uint32_t odd, back, miss, off;
 
+	_Static_assert(sizeof(struct tcg_tlb_entry) == 32 && sizeof(struct tcg_win) == 16,
+		       "shifts below");
 	asm_push(&s->b, RAX);
 	asm_push(&s->b, RCX);
-	asm_alu_mi(&s->b, ALU_CMP, 0, frame_mem(info + 2), 0); /* mode */
-	miss[0] = asm_jcc8(&s->b, IR_NE);
-	asm_zx_rm(&s->b, 0, RCX, frame_mem(info + 3)); /* size - 1 */
-	asm_alu_mi(&s->b, ALU_CMP, 0, frame_mem(info), 0);
-	ok = asm_jcc8(&s->b, IR_NS); /* IR_M_ALIGN is the sign bit */
-	asm_test_rr(&s->b, 2, RCX, sx);
-	miss[1] = asm_jcc8(&s->b, IR_NE);
-	asm_here8(&s->b, ok);
-	asm_alu_rr(&s->b, ALU_ADD, 3, RCX, sx); /* last byte */
-	asm_alu_rr(&s->b, ALU_XOR, 3, RCX, sx);
-	asm_sh_ri(&s->b, SH_SHR, 3, RCX, TCG_PAGE_BITS);
-	miss[2] = asm_jcc8(&s->b, IR_NE);
+	asm_mov_rm(&s->b, 2, RCX, frame_mem(info));
+	asm_test_ri(&s->b, 2, RCX, 1 << 16 | IR_M_ALIGN); /* system mode; aligned only */
+	odd = asm_jcc(&s->b, IR_NE);
+	back = asm_pos(&s->b);
+	asm_sh_ri(&s->b, SH_SHR, 2, RCX, 24); /* size - 1 */
+	asm_lea(&s->b, 3, RAX, amem_x(RCX, sx, 0, 0));
 	asm_mov_rr(&s->b, 3, RCX, sx);
-	asm_sh_ri(&s->b, SH_SHR, 3, RCX, TCG_PAGE_BITS);
-	asm_alu_rm(&s->b, ALU_AND, 3, RCX, env_mem(TCG_ENV_OFF(tlb_mask)));
-	asm_sh_ri(&s->b, SH_SHL, 3, RCX, 5);
-	asm_alu_rm(&s->b, ALU_ADD, 3, RCX, env_mem(TCG_ENV_OFF(tlb)));
-	asm_mov_rr(&s->b, 3, RAX, sx);
 	asm_alu_ri(&s->b, ALU_AND, 3, RAX, -TCG_PAGE);
+	asm_sh_ri(&s->b, SH_SHR, 3, RCX, TCG_PAGE_BITS - 5);
+	asm_alu_ri(&s->b, ALU_AND, 2, RCX, (TCG_TLB_N - 1) << 5);
 	asm_alu_rm(&s->b, ALU_OR, 3, RAX, env_mem(TCG_ENV_OFF(ctx)));
+	asm_alu_rm(&s->b, ALU_ADD, 3, RCX, env_mem(TCG_ENV_OFF(tlb)));
 	asm_alu_rm(&s->b, ALU_CMP, 3, RAX, amem(RCX, tag));
-	miss[3] = asm_jcc8(&s->b, IR_NE);
+	miss = asm_jcc8(&s->b, IR_NE);
+	asm_mov_rm(&s->b, 2, sx, frame_mem(info));
 	asm_alu_ri(&s->b, ALU_AND, 3, RAX, -TCG_PAGE);
 	asm_mov_rm(&s->b, 3, RCX, amem(RCX, (int)offsetof(struct tcg_tlb_entry, addend)));
-	asm_zx_rm(&s->b, 0, sx, frame_mem(info + 1)); /* hint */
-	asm_sh_ri(&s->b, SH_SHL, 2, sx, 4);
+	asm_sh_ri(&s->b, SH_SHR, 2, sx, 4);
+	asm_alu_ri(&s->b, ALU_AND, 2, sx, (IR_WINDOWS - 1) << 4); /* hint * 16 */
 	asm_mov_mr(&s->b, 3, amem_x(RBP, sx, 0, win), RAX);
 	asm_mov_mr(&s->b, 3, amem_x(RBP, sx, 0, win + 8), RCX);
 	asm_mov_rr(&s->b, 3, sx, RCX);
@@ -234,9 +252,15 @@ static void stub_tlb(struct stub *s, unsigned sx, enum stub_mem kind)
 	asm_pop(&s->b, RAX);
 	asm_8(&s->b, 0xf8); /* clc */
 	asm_ret_n(&s->b, 8);
-	for (unsigned k = 0; k < 4; k++) {
-		asm_here8(&s->b, miss[k]);
-	}
+	asm_patch(&s->b, odd, asm_pos(&s->b));
+	asm_test_ri(&s->b, 2, RCX, 1 << 16);
+	off = asm_jcc8(&s->b, IR_NE);
+	asm_mov_rr(&s->b, 2, RAX, RCX);
+	asm_sh_ri(&s->b, SH_SHR, 2, RAX, 24);
+	asm_test_rr(&s->b, 2, RAX, sx);
+	asm_jcc_abs(&s->b, IR_EQ, s->b.x + back);
+	asm_here8(&s->b, off);
+	asm_here8(&s->b, miss);
 	asm_pop(&s->b, RCX);
 	asm_pop(&s->b, RAX);
 }
