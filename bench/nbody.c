@@ -19,7 +19,8 @@ static double nbody_energy(void)
 	for (int i = 0; i < BODIES; i++) {
 		const struct body *b = &nb[i];
 
-		e += 0.5 * b->m * (b->v[0] * b->v[0] + b->v[1] * b->v[1] + b->v[2] * b->v[2]);
+		e += 0.5 * b->m *
+		     (b->v[0] * b->v[0] + b->v[1] * b->v[1] + b->v[2] * b->v[2]);
 		for (int j = i + 1; j < BODIES; j++) {
 			double d2 = 0;
 

@@ -32,25 +32,27 @@ static void gic_add(struct gic_list *l, uint32_t group, uint64_t attr)
 
 /* Registers with `bits` bits for each of interrupts first..last. `clear`: offset of the
  * register that clears; 0: none. */
-static void gic_add_bank(struct gic_list *l, uint32_t group, uint64_t base, unsigned bits,
-			 unsigned first, unsigned last, unsigned clear_delta)
+static void gic_add_bank(struct gic_list *l, uint32_t group, uint64_t base,
+                         unsigned bits, unsigned first, unsigned last,
+                         unsigned clear_delta)
 {
 	for (unsigned off = first * bits / 8; off < last * bits / 8; off += 4) {
-		gic_put(l, (struct gic_reg){ .group = group, .attr = base + off,
-					     .has_clear = clear_delta != 0,
-					     .clear = base + off + clear_delta });
+		gic_put(l, (struct gic_reg){ .group = group,
+		                             .attr = base + off,
+		                             .has_clear = clear_delta != 0,
+		                             .clear = base + off + clear_delta });
 	}
 }
 
 /* What distributor, redistributors and GICv2 have at the same offsets. ISPENDR: KVM sets
  * the latch to exactly what is written. */
-static void gic_add_irqs(struct gic_list *l, uint32_t group, uint64_t at, unsigned first,
-			 unsigned last)
+static void gic_add_irqs(struct gic_list *l, uint32_t group, uint64_t at,
+                         unsigned first, unsigned last)
 {
-	gic_add_bank(l, group, at + 0x080, 1, first, last, 0);	  /* IGROUPR */
-	gic_add_bank(l, group, at + 0x400, 8, first, last, 0);	  /* IPRIORITYR */
-	gic_add_bank(l, group, at + 0xc00, 2, first, last, 0);	  /* ICFGR */
-	gic_add_bank(l, group, at + 0x200, 1, first, last, 0);	  /* ISPENDR */
+	gic_add_bank(l, group, at + 0x080, 1, first, last, 0);    /* IGROUPR */
+	gic_add_bank(l, group, at + 0x400, 8, first, last, 0);    /* IPRIORITYR */
+	gic_add_bank(l, group, at + 0xc00, 2, first, last, 0);    /* ICFGR */
+	gic_add_bank(l, group, at + 0x200, 1, first, last, 0);    /* ISPENDR */
 	gic_add_bank(l, group, at + 0x300, 1, first, last, 0x80); /* ISACTIVER */
 	gic_add_bank(l, group, at + 0x100, 1, first, last, 0x80); /* ISENABLER */
 }
@@ -60,7 +62,8 @@ static void gic_v3_redist(struct gic_list *l, uint64_t aff)
 	static const uint16_t regs[] = { 0x10, 0x14, 0x70, 0x74, 0x78, 0x7c };
 
 	for (unsigned i = 0; i < ARRAY_LEN(regs); i++) {
-		gic_add(l, GIC_GRP_REDIST, aff | regs[i]); /* STATUSR WAKER PROPBASER PENDBASER */
+		gic_add(l, GIC_GRP_REDIST,
+		        aff | regs[i]); /* STATUSR WAKER PROPBASER PENDBASER */
 	}
 	gic_add_irqs(l, GIC_GRP_REDIST, aff | 0x10000, 0, 32);
 	gic_add(l, GIC_GRP_REDIST, aff | 0); /* CTLR: may switch LPIs on, last */
@@ -71,22 +74,26 @@ static void gic_v3_cpu(struct gic_list *l, uint64_t aff)
 	static const uint16_t regs[] = {
 		A64_SYS(3, 0, 12, 12, 5), /* SRE */
 		A64_SYS(3, 0, 12, 12, 4), /* CTLR */
-		A64_SYS(3, 0, 4, 6, 0),	  /* PMR */
+		A64_SYS(3, 0, 4, 6, 0),   /* PMR */
 		A64_SYS(3, 0, 12, 8, 3),  /* BPR0 */
 		A64_SYS(3, 0, 12, 12, 3), /* BPR1 */
 		A64_SYS(3, 0, 12, 8, 4),  /* AP0R0 */
 		A64_SYS(3, 0, 12, 9, 0),  /* AP1R0 */
 	};
-	static const uint16_t last[] = { A64_SYS(3, 0, 12, 12, 6), A64_SYS(3, 0, 12, 12, 7) };
+	static const uint16_t last[] = { A64_SYS(3, 0, 12, 12, 6),
+		                         A64_SYS(3, 0, 12, 12, 7) };
 
 	for (unsigned i = 0; i < ARRAY_LEN(regs); i++) {
 		gic_add(l, GIC_GRP_SYSREGS, aff | regs[i]);
 	}
 	for (unsigned i = 1; i < 4; i++) { /* as many as there are priority bits */
-		gic_put(l, (struct gic_reg){ .group = GIC_GRP_SYSREGS, .optional = true,
-					     .attr = aff | A64_SYS(3, 0, 12, 8, 4 + i) });
-		gic_put(l, (struct gic_reg){ .group = GIC_GRP_SYSREGS, .optional = true,
-					     .attr = aff | A64_SYS(3, 0, 12, 9, i) });
+		gic_put(l,
+		        (struct gic_reg){ .group = GIC_GRP_SYSREGS,
+		                          .optional = true,
+		                          .attr = aff | A64_SYS(3, 0, 12, 8, 4 + i) });
+		gic_put(l, (struct gic_reg){ .group = GIC_GRP_SYSREGS,
+		                             .optional = true,
+		                             .attr = aff | A64_SYS(3, 0, 12, 9, i) });
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(last); i++) {
 		gic_add(l, GIC_GRP_SYSREGS, aff | last[i]); /* IGRPEN0, IGRPEN1 */
@@ -94,7 +101,7 @@ static void gic_v3_cpu(struct gic_list *l, uint64_t aff)
 }
 
 unsigned gic_v3_list(unsigned n_irqs, const uint64_t *mpidr, unsigned n_vcpus,
-		     struct gic_reg *out, unsigned max)
+                     struct gic_reg *out, unsigned max)
 {
 	struct gic_list l = { out, 0, max };
 
@@ -115,7 +122,8 @@ unsigned gic_v3_list(unsigned n_irqs, const uint64_t *mpidr, unsigned n_vcpus,
 	return l.n;
 }
 
-unsigned gic_v2_list(unsigned n_irqs, unsigned n_vcpus, struct gic_reg *out, unsigned max)
+unsigned gic_v2_list(unsigned n_irqs, unsigned n_vcpus, struct gic_reg *out,
+                     unsigned max)
 {
 	static const uint16_t cpu_regs[] = { 0x04, 0x08, 0x1c, 0xd0, 0x00 };
 	struct gic_list l = { out, 0, max };
@@ -126,9 +134,10 @@ unsigned gic_v2_list(unsigned n_irqs, unsigned n_vcpus, struct gic_reg *out, uns
 
 		gic_add_irqs(&l, GIC_GRP_DIST, cpu, 0, 32);
 		for (unsigned k = 0; k < 4; k++) { /* SPENDSGIR */
-			gic_put(&l, (struct gic_reg){ .group = GIC_GRP_DIST, .has_clear = true,
-						      .attr = cpu | (0xf20 + 4 * k),
-						      .clear = cpu | (0xf10 + 4 * k) });
+			gic_put(&l, (struct gic_reg){ .group = GIC_GRP_DIST,
+			                              .has_clear = true,
+			                              .attr = cpu | (0xf20 + 4 * k),
+			                              .clear = cpu | (0xf10 + 4 * k) });
 		}
 	}
 	gic_add_bank(&l, GIC_GRP_DIST, 0x800, 8, 32, n_irqs, 0); /* ITARGETSR */

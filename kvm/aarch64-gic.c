@@ -57,7 +57,8 @@ bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
 	switch (where) {
 	case HV_PLACE_MEM:
 		return gic_in(addr, a->chip.dist, v3 ? 0x10000 : 0x1000) ||
-		       (v3 && gic_in(addr, a->chip.redist, 0x20000 * (uint64_t)vm->n_vcpus)) ||
+		       (v3 && gic_in(addr, a->chip.redist,
+		                     0x20000 * (uint64_t)vm->n_vcpus)) ||
 		       (v3 && gic_in(addr, a->chip.its, 0x20000)) ||
 		       (!v3 && gic_in(addr, a->chip.cpu, 0x2000));
 	case HV_PLACE_CPU: return v3;
@@ -68,18 +69,21 @@ bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
 
 /* ---- making the devices ---- */
 
-static int gic_addr(struct kvm *k, int fd, uint64_t type, uint64_t addr, const char *what,
-		    struct err *e)
+static int gic_addr(struct kvm *k, int fd, uint64_t type, uint64_t addr,
+                    const char *what, struct err *e)
 {
 	int r = kvm_device_set(fd, KVM_DEV_ARM_VGIC_GRP_ADDR, type, &addr);
 
 	if (r == -E2BIG) {
-		return err_set(e, r, "KVM refuses the %s at 0x%llx: the host's guests have only %u "
-			       "address bits", what, (unsigned long long)addr, k->arch->ipa_bits);
+		return err_set(
+			e, r,
+			"KVM refuses the %s at 0x%llx: the host's guests have only %u "
+			"address bits",
+			what, (unsigned long long)addr, k->arch->ipa_bits);
 	}
 	return r < 0 ? err_set_errno(e, r, "KVM refuses the %s at 0x%llx", what,
-				     (unsigned long long)addr) :
-		       0;
+	                             (unsigned long long)addr)
+	             : 0;
 }
 
 static int gic_new(struct kvm *k, struct err *e)
@@ -87,16 +91,17 @@ static int gic_new(struct kvm *k, struct err *e)
 	struct kvm_arch_vm *a = k->arch;
 
 	a->gic_version = a->chip.version == 2 ? 2 : 3;
-	a->gic_fd = kvm_device_new(k, a->gic_version == 3 ? KVM_DEV_TYPE_ARM_VGIC_V3 :
-							    KVM_DEV_TYPE_ARM_VGIC_V2);
+	a->gic_fd = kvm_device_new(k, a->gic_version == 3 ? KVM_DEV_TYPE_ARM_VGIC_V3
+	                                                  : KVM_DEV_TYPE_ARM_VGIC_V2);
 	if (a->gic_fd < 0 && a->chip.version == 0) {
 		a->gic_version = 2;
 		a->gic_fd = kvm_device_new(k, KVM_DEV_TYPE_ARM_VGIC_V2);
 	}
 	if (a->gic_fd < 0) {
 		return err_set_errno(e, a->gic_fd, "KVM makes no GICv%u on this host%s",
-				     a->gic_version,
-				     a->chip.version ? " (try another gic-version=)" : "");
+		                     a->gic_version,
+		                     a->chip.version ? " (try another gic-version=)"
+		                                     : "");
 	}
 	return 0;
 }
@@ -112,13 +117,16 @@ static int gic_place(struct kvm *k, struct err *e)
 	}
 	if (a->gic_version == 2) {
 		r = gic_addr(k, a->gic_fd, KVM_VGIC_V2_ADDR_TYPE_DIST, a->chip.dist,
-			     "GIC distributor", e);
-		return r < 0 ? r : gic_addr(k, a->gic_fd, KVM_VGIC_V2_ADDR_TYPE_CPU, a->chip.cpu,
-					    "GIC CPU interface", e);
+		             "GIC distributor", e);
+		return r < 0 ? r
+		             : gic_addr(k, a->gic_fd, KVM_VGIC_V2_ADDR_TYPE_CPU,
+		                        a->chip.cpu, "GIC CPU interface", e);
 	}
-	r = gic_addr(k, a->gic_fd, KVM_VGIC_V3_ADDR_TYPE_DIST, a->chip.dist, "GIC distributor", e);
-	return r < 0 ? r : gic_addr(k, a->gic_fd, KVM_VGIC_V3_ADDR_TYPE_REDIST, a->chip.redist,
-				    "GIC redistributors", e);
+	r = gic_addr(k, a->gic_fd, KVM_VGIC_V3_ADDR_TYPE_DIST, a->chip.dist,
+	             "GIC distributor", e);
+	return r < 0 ? r
+	             : gic_addr(k, a->gic_fd, KVM_VGIC_V3_ADDR_TYPE_REDIST,
+	                        a->chip.redist, "GIC redistributors", e);
 }
 
 static int gic_its(struct kvm *k, struct err *e)
@@ -149,13 +157,16 @@ int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
 		return err_set(e, -EINVAL, "the board does not say where its GIC is");
 	}
 	if (chip->n_irqs < 64 || chip->n_irqs > 1020 || chip->n_irqs % 32) {
-		return err_set(e, -EINVAL, "a GIC can't have %u interrupts", chip->n_irqs);
+		return err_set(e, -EINVAL, "a GIC can't have %u interrupts",
+		               chip->n_irqs);
 	}
 	a->chip = *chip;
 	r = gic_new(k, e);
 	r = r < 0 ? r : gic_place(k, e);
 	r = r < 0 ? r : gic_its(k, e);
-	r = r < 0 ? r : kvm_routes_init(&a->routes, k, a->chip.n_irqs - 32, a->its_fd >= 0, e);
+	r = r < 0 ? r
+	          : kvm_routes_init(&a->routes, k, a->chip.n_irqs - 32, a->its_fd >= 0,
+	                            e);
 	if (r < 0) {
 		return r;
 	}
@@ -244,7 +255,8 @@ static int gic_keep(struct kvm *k, struct err *e)
 			a->gic_regs[kept++] = a->gic_regs[i];
 		} else if (!a->gic_regs[i].optional) {
 			log_d(LOG_UNIMP, "kvm: GIC register %u:%llx cannot be read\n",
-			      a->gic_regs[i].group, (unsigned long long)a->gic_regs[i].attr);
+			      a->gic_regs[i].group,
+			      (unsigned long long)a->gic_regs[i].attr);
 		}
 	}
 	a->n_gic_regs = kept;
@@ -258,17 +270,18 @@ static void gic_reset(void *opaque)
 	struct kvm_arch_vm *a = k->arch;
 
 	if (a->its_fd >= 0 && a->gic_ready &&
-	    kvm_device_set(a->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_ITS_CTRL_RESET,
-			   NULL) < 0) {
+	    kvm_device_set(a->its_fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+	                   KVM_DEV_ARM_ITS_CTRL_RESET, NULL) < 0) {
 		log_warn("KVM does not reset its ITS");
 	}
 	for (unsigned i = 0; i < a->n_gic_regs; i++) {
 		int r = gic_set(a->gic_fd, &a->gic_regs[i]);
 
 		if (r < 0 && !a->gic_regs[i].optional) {
-			log_d(LOG_UNIMP, "kvm: GIC register %u:%llx cannot be written: %s\n",
-			      a->gic_regs[i].group, (unsigned long long)a->gic_regs[i].attr,
-			      strerror(-r));
+			log_d(LOG_UNIMP,
+			      "kvm: GIC register %u:%llx cannot be written: %s\n",
+			      a->gic_regs[i].group,
+			      (unsigned long long)a->gic_regs[i].attr, strerror(-r));
 		}
 	}
 }
@@ -277,7 +290,8 @@ static void gic_reset(void *opaque)
 
 static int gic_init_device(int fd, const char *what, struct err *e)
 {
-	int r = kvm_device_set(fd, KVM_DEV_ARM_VGIC_GRP_CTRL, KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
+	int r = kvm_device_set(fd, KVM_DEV_ARM_VGIC_GRP_CTRL,
+	                       KVM_DEV_ARM_VGIC_CTRL_INIT, NULL);
 
 	return r < 0 ? err_set_errno(e, r, "KVM does not set its %s up", what) : 0;
 }
@@ -292,11 +306,15 @@ static int gic_pmu(struct kvm *k, struct err *e)
 	for (unsigned i = 0; i < k->vm->n_vcpus && r >= 0; i++) {
 		const struct kvm_vcpu *v = k->vm->vcpus[i]->hv;
 
-		r = kvm_device_set(v->fd, KVM_ARM_VCPU_PMU_V3_CTRL, KVM_ARM_VCPU_PMU_V3_IRQ, &irq);
-		r = r < 0 ? r : kvm_device_set(v->fd, KVM_ARM_VCPU_PMU_V3_CTRL,
-					       KVM_ARM_VCPU_PMU_V3_INIT, NULL);
+		r = kvm_device_set(v->fd, KVM_ARM_VCPU_PMU_V3_CTRL,
+		                   KVM_ARM_VCPU_PMU_V3_IRQ, &irq);
+		r = r < 0 ? r
+		          : kvm_device_set(v->fd, KVM_ARM_VCPU_PMU_V3_CTRL,
+		                           KVM_ARM_VCPU_PMU_V3_INIT, NULL);
 	}
-	return r < 0 ? err_set_errno(e, r, "KVM does not set the performance monitors up") : 0;
+	return r < 0 ? err_set_errno(e, r,
+	                             "KVM does not set the performance monitors up")
+	             : 0;
 }
 
 int kvm_gic_finish(struct kvm *k, struct err *e)
@@ -309,7 +327,8 @@ int kvm_gic_finish(struct kvm *k, struct err *e)
 		return 0;
 	}
 	if (a->gic_fd < 0) {
-		return err_set(e, -EINVAL, "the board has made no GIC: KVM can't run without one");
+		return err_set(e, -EINVAL,
+		               "the board has made no GIC: KVM can't run without one");
 	}
 	r = gic_init_device(a->gic_fd, "GIC", e);
 	if (r >= 0 && a->its_fd >= 0) {

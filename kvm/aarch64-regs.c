@@ -14,33 +14,44 @@
 
 #include <string.h>
 
-#define OFF(m)	   offsetof(struct arm64_cpu, m)
-#define ROOM(m)	   sizeof(((struct arm64_cpu *)0)->m)
-#define CORE(o, m) { A64_CORE(ONE_REG_U64, o), OFF(m), ROOM(m), ONE_REG_CPU }
-#define SYS(a, b, c, d, e, m)                                                            \
-	{                                                                                \
-		A64_SYSREG(a, b, c, d, e), OFF(m), ROOM(m), ONE_REG_CPU                  \
+#define OFF(m)  offsetof(struct arm64_cpu, m)
+#define ROOM(m) sizeof(((struct arm64_cpu *)0)->m)
+#define CORE(o, m)                                                                     \
+	{                                                                              \
+		A64_CORE(ONE_REG_U64, o), OFF(m), ROOM(m), ONE_REG_CPU                 \
 	}
-#define SYS_HOW(a, b, c, d, e, m, how)                                                   \
-	{                                                                                \
-		A64_SYSREG(a, b, c, d, e), OFF(m), ROOM(m), how                          \
+#define SYS(a, b, c, d, e, m)                                                          \
+	{                                                                              \
+		A64_SYSREG(a, b, c, d, e), OFF(m), ROOM(m), ONE_REG_CPU                \
+	}
+#define SYS_HOW(a, b, c, d, e, m, how)                                                 \
+	{                                                                              \
+		A64_SYSREG(a, b, c, d, e), OFF(m), ROOM(m), how                        \
 	}
 #define ID(a, b, c, d, e, m) SYS_HOW(a, b, c, d, e, id.m, ONE_REG_RO)
 
-#define X(n)  CORE(8 * (n), x[n])
-#define X8(n) X(n), X(n + 1), X(n + 2), X(n + 3), X(n + 4), X(n + 5), X(n + 6), X(n + 7)
-#define V(n)  { A64_CORE(ONE_REG_U128, 336 + 16 * (n)), OFF(v[n]), ROOM(v[n]), ONE_REG_CPU }
+#define X(n)                 CORE(8 * (n), x[n])
+#define X8(n)                X(n), X(n + 1), X(n + 2), X(n + 3), X(n + 4), X(n + 5), X(n + 6), X(n + 7)
+#define V(n)                                                                           \
+	{                                                                              \
+		A64_CORE(ONE_REG_U128, 336 + 16 * (n)), OFF(v[n]), ROOM(v[n]),         \
+			ONE_REG_CPU                                                    \
+	}
 #define V8(n) V(n), V(n + 1), V(n + 2), V(n + 3), V(n + 4), V(n + 5), V(n + 6), V(n + 7)
-#define Z(n)                                                                             \
-	{                                                                                \
-		A64_SVE(ONE_REG_U2048, (n) << 5), offsetof(struct a64_view, z[n]),       \
-			sizeof(((struct a64_view *)0)->z[n]), ONE_REG_VIEW               \
+#define Z(n)                                                                           \
+	{                                                                              \
+		A64_SVE(ONE_REG_U2048, (n) << 5), offsetof(struct a64_view, z[n]),     \
+			sizeof(((struct a64_view *)0)->z[n]), ONE_REG_VIEW             \
 	}
 #define Z8(n) Z(n), Z(n + 1), Z(n + 2), Z(n + 3), Z(n + 4), Z(n + 5), Z(n + 6), Z(n + 7)
-#define P(n)  { A64_SVE(ONE_REG_U256, 0x400 | (n) << 5), OFF(sve.p[n]), ROOM(sve.p[n]), 0 }
+#define P(n)                                                                           \
+	{                                                                              \
+		A64_SVE(ONE_REG_U256, 0x400 | (n) << 5), OFF(sve.p[n]),                \
+			ROOM(sve.p[n]), 0                                              \
+	}
 #define P8(n) P(n), P(n + 1), P(n + 2), P(n + 3), P(n + 4), P(n + 5), P(n + 6), P(n + 7)
-#define BRK(n)                                                                           \
-	SYS(2, 0, 0, n, 4, dbgbvr[n]), SYS(2, 0, 0, n, 5, dbgbcr[n]),                    \
+#define BRK(n)                                                                         \
+	SYS(2, 0, 0, n, 4, dbgbvr[n]), SYS(2, 0, 0, n, 5, dbgbcr[n]),                  \
 		SYS(2, 0, 0, n, 6, dbgwvr[n]), SYS(2, 0, 0, n, 7, dbgwcr[n])
 #define BRK4(n) BRK(n), BRK(n + 1), BRK(n + 2), BRK(n + 3)
 
@@ -101,7 +112,8 @@ void a64_from_view(struct arm64_cpu *c, const struct a64_view *w)
 {
 	arm64_set_pstate(c, (uint32_t)w->pstate);
 	arm64_unbank_sp(c);
-	c->excl_addr = ~UINT64_C(0); /* nobody knows it; losing a reservation is legal */
+	c->excl_addr =
+		~UINT64_C(0); /* nobody knows it; losing a reservation is legal */
 	for (unsigned i = 0; i < 32 && c->sve_vq; i++) {
 		memcpy(&c->v[i], w->z[i], 16);
 		memcpy(c->sve.z_hi[i], w->z[i] + 16, ARM64_SVE_HI);

@@ -13,15 +13,17 @@
 #include "kvm/one-reg.h"
 
 /* System register by its MRS operands, without architecture and size. */
-#define A64_SYS(op0, op1, crn, crm, op2)                                                 \
+#define A64_SYS(op0, op1, crn, crm, op2)                                               \
 	((uint64_t)((op0) << 14 | (op1) << 11 | (crn) << 7 | (crm) << 3 | (op2)))
-#define A64_SYSREG(op0, op1, crn, crm, op2)                                              \
-	(ONE_REG_ARM64 | ONE_REG_U64 | UINT64_C(0x130000) | A64_SYS(op0, op1, crn, crm, op2))
+#define A64_SYSREG(op0, op1, crn, crm, op2)                                            \
+	(ONE_REG_ARM64 | ONE_REG_U64 | UINT64_C(0x130000) |                            \
+	 A64_SYS(op0, op1, crn, crm, op2))
 /* Core register by its offset in KVM's struct of them. */
-#define A64_CORE(size, offset) (ONE_REG_ARM64 | (size) | UINT64_C(0x100000) | (offset) / 4)
-#define A64_SVE(size, n)       (ONE_REG_ARM64 | (size) | UINT64_C(0x150000) | (n))
-#define A64_SVE_VLS	       A64_SVE(ONE_REG_U512, 0xffff)
-#define A64_TIMER_CNT	       A64_SYSREG(3, 3, 14, 3, 2)
+#define A64_CORE(size, offset)                                                         \
+	(ONE_REG_ARM64 | (size) | UINT64_C(0x100000) | (offset) / 4)
+#define A64_SVE(size, n) (ONE_REG_ARM64 | (size) | UINT64_C(0x150000) | (n))
+#define A64_SVE_VLS      A64_SVE(ONE_REG_U512, 0xffff)
+#define A64_TIMER_CNT    A64_SYSREG(3, 3, 14, 3, 2)
 
 /* What has another format in the struct. */
 struct a64_view {
@@ -57,8 +59,9 @@ struct gic_reg {
 /* All registers that hold state, in the order in which they may be written; up to max; the
  * number there is. mpidr: of each vCPU. */
 unsigned gic_v3_list(unsigned n_irqs, const uint64_t *mpidr, unsigned n_vcpus,
-		     struct gic_reg *out, unsigned max);
-unsigned gic_v2_list(unsigned n_irqs, unsigned n_vcpus, struct gic_reg *out, unsigned max);
+                     struct gic_reg *out, unsigned max);
+unsigned gic_v2_list(unsigned n_irqs, unsigned n_vcpus, struct gic_reg *out,
+                     unsigned max);
 
 /* MPIDR_EL1 as the vgic's attributes hold it. */
 static inline uint64_t gic_affinity(uint64_t mpidr)

@@ -9,7 +9,7 @@
 #include "kvm/routes.h"
 
 struct kvm_arch_vm {
-	uint32_t target; /* what KVM_ARM_PREFERRED_TARGET says */
+	uint32_t target;   /* what KVM_ARM_PREFERRED_TARGET says */
 	uint32_t features; /* BIT(KVM_ARM_VCPU_...) */
 	bool sve, pmu, mp_state, events, inject_dabt;
 	unsigned ipa_bits;
@@ -29,7 +29,7 @@ struct kvm_arch_vcpu {
 	struct one_regs regs;
 	struct a64_view view;
 	uint64_t cntvct; /* the last that KVM gave or took */
-	bool reset;	 /* the next push begins a new life */
+	bool reset;      /* the next push begins a new life */
 };
 
 /* aarch64-gic.c */

@@ -32,30 +32,31 @@ _Static_assert(A64_SYSREG(3, 3, 14, 0, 2) == KVM_REG_ARM_TIMER_CVAL, "timer comp
 _Static_assert(A64_TIMER_CNT == KVM_REG_ARM_TIMER_CNT, "timer count");
 _Static_assert(A64_SYSREG(3, 3, 14, 3, 1) == KVM_REG_ARM_TIMER_CTL, "timer control");
 _Static_assert(A64_CORE(ONE_REG_U64, 264) ==
-		       (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
-			KVM_REG_ARM_CORE_REG(regs.pstate)),
-	       "pstate");
+                       (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
+                        KVM_REG_ARM_CORE_REG(regs.pstate)),
+               "pstate");
 _Static_assert(A64_CORE(ONE_REG_U64, 288) ==
-		       (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
-			KVM_REG_ARM_CORE_REG(spsr[KVM_SPSR_EL1])),
-	       "spsr");
+                       (KVM_REG_ARM64 | KVM_REG_SIZE_U64 | KVM_REG_ARM_CORE |
+                        KVM_REG_ARM_CORE_REG(spsr[KVM_SPSR_EL1])),
+               "spsr");
 _Static_assert(A64_CORE(ONE_REG_U128, 336) ==
-		       (KVM_REG_ARM64 | KVM_REG_SIZE_U128 | KVM_REG_ARM_CORE |
-			KVM_REG_ARM_CORE_REG(fp_regs.vregs[0])),
-	       "vregs");
+                       (KVM_REG_ARM64 | KVM_REG_SIZE_U128 | KVM_REG_ARM_CORE |
+                        KVM_REG_ARM_CORE_REG(fp_regs.vregs[0])),
+               "vregs");
 _Static_assert(A64_CORE(ONE_REG_U32, 852) ==
-		       (KVM_REG_ARM64 | KVM_REG_SIZE_U32 | KVM_REG_ARM_CORE |
-			KVM_REG_ARM_CORE_REG(fp_regs.fpcr)),
-	       "fpcr");
+                       (KVM_REG_ARM64 | KVM_REG_SIZE_U32 | KVM_REG_ARM_CORE |
+                        KVM_REG_ARM_CORE_REG(fp_regs.fpcr)),
+               "fpcr");
 _Static_assert(A64_SVE(ONE_REG_U2048, 31 << 5) == KVM_REG_ARM64_SVE_ZREG(31, 0), "z");
-_Static_assert(A64_SVE(ONE_REG_U256, 0x400 | 15 << 5) == KVM_REG_ARM64_SVE_PREG(15, 0), "p");
+_Static_assert(A64_SVE(ONE_REG_U256, 0x400 | 15 << 5) == KVM_REG_ARM64_SVE_PREG(15, 0),
+               "p");
 _Static_assert(A64_SVE(ONE_REG_U256, 0x600) == KVM_REG_ARM64_SVE_FFR(0), "ffr");
 _Static_assert(A64_SVE_VLS == KVM_REG_ARM64_SVE_VLS, "vector lengths");
 _Static_assert(GIC_GRP_DIST == KVM_DEV_ARM_VGIC_GRP_DIST_REGS &&
-		       GIC_GRP_V2_CPU == KVM_DEV_ARM_VGIC_GRP_CPU_REGS &&
-		       GIC_GRP_REDIST == KVM_DEV_ARM_VGIC_GRP_REDIST_REGS &&
-		       GIC_GRP_SYSREGS == KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,
-	       "groups");
+                       GIC_GRP_V2_CPU == KVM_DEV_ARM_VGIC_GRP_CPU_REGS &&
+                       GIC_GRP_REDIST == KVM_DEV_ARM_VGIC_GRP_REDIST_REGS &&
+                       GIC_GRP_SYSREGS == KVM_DEV_ARM_VGIC_GRP_CPU_SYSREGS,
+               "groups");
 
 /* ---- VM ---- */
 
@@ -71,8 +72,9 @@ int kvm_arch_probe(int sys_fd, struct err *e)
 
 	for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
 		if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
-			return err_set(e, -ENOTSUP, "this kernel's KVM is too old: it lacks %s",
-				       need[i].name);
+			return err_set(e, -ENOTSUP,
+			               "this kernel's KVM is too old: it lacks %s",
+			               need[i].name);
 		}
 	}
 	return 0;
@@ -113,7 +115,7 @@ static int arch_target(struct kvm *k, struct err *e)
 	if (kvm_cap(k, KVM_CAP_ARM_PTRAUTH_ADDRESS) > 0 &&
 	    kvm_cap(k, KVM_CAP_ARM_PTRAUTH_GENERIC) > 0) {
 		a->features |= BIT(KVM_ARM_VCPU_PTRAUTH_ADDRESS) |
-			       BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
+		               BIT(KVM_ARM_VCPU_PTRAUTH_GENERIC);
 	}
 	a->pmu = kvm_cap(k, KVM_CAP_ARM_PMU_V3) > 0;
 	return 0;
@@ -125,13 +127,16 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	unsigned long type = kvm_arch_vm_type(kvm_sys_fd());
 
 	if (strcmp(k->vm->arch->name, "aarch64")) {
-		return err_set(e, -ENOTSUP, "KVM of this aarch64 host runs aarch64 guests, not %s: "
-			       "use -accel tcg", k->vm->arch->name);
+		return err_set(e, -ENOTSUP,
+		               "KVM of this aarch64 host runs aarch64 guests, not %s: "
+		               "use -accel tcg",
+		               k->vm->arch->name);
 	}
 	if (!k->kernel_chip || k->split_chip) {
-		return err_set(e, -ENOTSUP, "-accel kvm: not supported: kernel-irqchip=%s on "
-			       "aarch64: there is no GIC in user space",
-			       k->split_chip ? "split" : "off");
+		return err_set(e, -ENOTSUP,
+		               "-accel kvm: not supported: kernel-irqchip=%s on "
+		               "aarch64: there is no GIC in user space",
+		               k->split_chip ? "split" : "off");
 	}
 	a = calloc(1, sizeof(*a));
 	if (!a) {
@@ -181,7 +186,7 @@ unsigned long kvm_arch_vcpu_id(struct vcpu *c)
 static int arch_vcpu_reset(struct kvm_vcpu *v, struct err *e)
 {
 	struct kvm_vcpu_init init = { .target = v->k->arch->target,
-				      .features[0] = v->k->arch->features };
+		                      .features[0] = v->k->arch->features };
 	const struct arm64_irqchip *chip = v->k->vm->irqchip;
 	int r;
 
@@ -192,7 +197,8 @@ static int arch_vcpu_reset(struct kvm_vcpu *v, struct err *e)
 		init.features[0] |= BIT(KVM_ARM_VCPU_PMU_V3);
 	}
 	r = kvm_ioctl(v->fd, KVM_ARM_VCPU_INIT, &init);
-	return r < 0 ? err_set_errno(e, r, "KVM does not set vCPU %u up", v->c->index) : 0;
+	return r < 0 ? err_set_errno(e, r, "KVM does not set vCPU %u up", v->c->index)
+	             : 0;
 }
 
 static int arch_vcpu_sve(struct kvm_vcpu *v, struct err *e)
@@ -208,7 +214,7 @@ static int arch_vcpu_sve(struct kvm_vcpu *v, struct err *e)
 	r = r < 0 ? r : kvm_ioctl(v->fd, KVM_ARM_VCPU_FINALIZE, &feature);
 	if (r < 0) {
 		return err_set_errno(e, r, "KVM does not set the vectors of vCPU %u up",
-				     v->c->index);
+		                     v->c->index);
 	}
 	for (unsigned i = 0; i < 512; i++) {
 		if (c->sve_vls[i / 64] >> (i % 64) & 1) {
@@ -256,8 +262,9 @@ void kvm_arch_forget(struct kvm_vcpu *v)
 int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
 {
 	(void)v;
-	return err_set(e, -ENOTSUP, "not supported: the translator has no front end for aarch64 "
-		       "guests");
+	return err_set(e, -ENOTSUP,
+	               "not supported: the translator has no front end for aarch64 "
+	               "guests");
 }
 
 static int arch_pull_events(struct kvm_vcpu *v, struct arm64_cpu *c)
@@ -273,7 +280,8 @@ static int arch_pull_events(struct kvm_vcpu *v, struct arm64_cpu *c)
 	if (r >= 0 && v->k->arch->events) {
 		r = kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &ev);
 	}
-	atomic_store(&c->power, mp.mp_state == KVM_MP_STATE_STOPPED ? ARM64_OFF : ARM64_ON);
+	atomic_store(&c->power,
+	             mp.mp_state == KVM_MP_STATE_STOPPED ? ARM64_OFF : ARM64_ON);
 	c->serror_pending = ev.exception.serror_pending;
 	c->serror_has_esr = ev.exception.serror_has_esr;
 	c->serror_esr = ev.exception.serror_esr;
@@ -293,15 +301,15 @@ int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 	v->arch->cntvct = c->cntvct;
 	r = arch_pull_events(v, c);
 	return r < 0 ? err_set_errno(e, r, "KVM does not give the events of vCPU %u",
-				     v->c->index) :
-		       0;
+	                             v->c->index)
+	             : 0;
 }
 
 static int arch_push_events(struct kvm_vcpu *v, struct arm64_cpu *c)
 {
-	struct kvm_mp_state mp = { .mp_state = atomic_load(&c->power) == ARM64_ON ?
-						       KVM_MP_STATE_RUNNABLE :
-						       KVM_MP_STATE_STOPPED };
+	struct kvm_mp_state mp = { .mp_state = atomic_load(&c->power) == ARM64_ON
+		                                       ? KVM_MP_STATE_RUNNABLE
+		                                       : KVM_MP_STATE_STOPPED };
 	struct kvm_vcpu_events ev;
 	int r = 0;
 
@@ -344,7 +352,7 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 		}
 		r = arch_vcpu_reset(v, e);
 		v->arch->regs.rest_valid = false; /* KVM has just reset those */
-		v->c->halted = false;		  /* who is off waits in the kernel */
+		v->c->halted = false;             /* who is off waits in the kernel */
 	}
 	if (r < 0) {
 		return r;
@@ -360,7 +368,8 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	}
 	r = arch_push_events(v, c);
 	if (r < 0) {
-		return err_set_errno(e, r, "KVM does not take the events of vCPU %u", v->c->index);
+		return err_set_errno(e, r, "KVM does not take the events of vCPU %u",
+		                     v->c->index);
 	}
 	v->arch->reset = false;
 	return 0;
@@ -397,9 +406,10 @@ static bool arch_nisv(struct kvm_vcpu *v, enum vcpu_exit *why)
 	if (kvm_ioctl(v->fd, KVM_SET_VCPU_EVENTS, &ev) < 0) {
 		return false;
 	}
-	log_guest("vCPU %u: device memory at 0x%llx was touched by an instruction that the "
-		  "processor does not describe: external abort", v->c->index,
-		  (unsigned long long)ipa);
+	log_guest("vCPU %u: device memory at 0x%llx was touched by an instruction that "
+	          "the "
+	          "processor does not describe: external abort",
+	          v->c->index, (unsigned long long)ipa);
 	return true;
 }
 

@@ -33,32 +33,33 @@ enum { RV_CSR_SEED = 0x015 };
 /* The tables write the kernel's numbers out; here they meet the kernel's own. */
 #define RV_KERNEL(size, type, n) (KVM_REG_RISCV | (size) | (uint64_t)(type) | (n))
 _Static_assert(RV_REG(ONE_REG_U64, RV_CORE, 0, 32) ==
-		       RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_CORE, KVM_REG_RISCV_CORE_REG(mode)),
-	       "mode");
+                       RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_CORE,
+                                 KVM_REG_RISCV_CORE_REG(mode)),
+               "mode");
 _Static_assert(RV_REG(ONE_REG_U64, RV_CORE, 0, 10) ==
-		       RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_CORE,
-				 KVM_REG_RISCV_CORE_REG(regs.a0)),
-	       "a0");
+                       RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_CORE,
+                                 KVM_REG_RISCV_CORE_REG(regs.a0)),
+               "a0");
 _Static_assert(RV_REG(ONE_REG_U64, RV_CSR, 0, 9) ==
-		       RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_CSR,
-				 KVM_REG_RISCV_CSR_REG(scounteren)),
-	       "scounteren");
-_Static_assert(RV_TIMER_STATE ==
-		       RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_TIMER,
-				 KVM_REG_RISCV_TIMER_REG(state)),
-	       "timer");
+                       RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_CSR,
+                                 KVM_REG_RISCV_CSR_REG(scounteren)),
+               "scounteren");
+_Static_assert(RV_TIMER_STATE == RV_KERNEL(KVM_REG_SIZE_U64, KVM_REG_RISCV_TIMER,
+                                           KVM_REG_RISCV_TIMER_REG(state)),
+               "timer");
 _Static_assert(RV_REG(ONE_REG_U32, RV_FP_D, 0, 32) ==
-		       RV_KERNEL(KVM_REG_SIZE_U32, KVM_REG_RISCV_FP_D,
-				 KVM_REG_RISCV_FP_D_REG(fcsr)),
-	       "fcsr");
+                       RV_KERNEL(KVM_REG_SIZE_U32, KVM_REG_RISCV_FP_D,
+                                 KVM_REG_RISCV_FP_D_REG(fcsr)),
+               "fcsr");
 
 /* ---- VM ---- */
 
 int kvm_arch_probe(int sys_fd, struct err *e)
 {
 	if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, KVM_CAP_ONE_REG) <= 0) {
-		return err_set(e, -ENOTSUP, "this kernel's KVM is too old: it lacks register "
-			       "access (KVM_GET_ONE_REG)");
+		return err_set(e, -ENOTSUP,
+		               "this kernel's KVM is too old: it lacks register "
+		               "access (KVM_GET_ONE_REG)");
 	}
 	return 0;
 }
@@ -74,12 +75,15 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	struct kvm_arch_vm *a;
 
 	if (strcmp(k->vm->arch->name, "riscv64")) {
-		return err_set(e, -ENOTSUP, "KVM of this riscv64 host runs riscv64 guests, not %s: "
-			       "use -accel tcg", k->vm->arch->name);
+		return err_set(e, -ENOTSUP,
+		               "KVM of this riscv64 host runs riscv64 guests, not %s: "
+		               "use -accel tcg",
+		               k->vm->arch->name);
 	}
 	if (k->split_chip) {
-		return err_set(e, -ENOTSUP, "-accel kvm: not supported: kernel-irqchip=split on "
-			       "riscv64: use on or off");
+		return err_set(e, -ENOTSUP,
+		               "-accel kvm: not supported: kernel-irqchip=split on "
+		               "riscv64: use on or off");
 	}
 	a = calloc(1, sizeof(*a));
 	if (!a) {
@@ -90,7 +94,8 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	lk_init(&a->aia_lk, RANK_BUS, "kvm-aia");
 	a->mp_state = kvm_cap(k, KVM_CAP_MP_STATE) > 0;
 	if (k->kernel_chip && !kvm_aia_possible(k)) {
-		log_info("KVM of this host has no interrupt controller (AIA): using lodge's");
+		log_info("KVM of this host has no interrupt controller (AIA): using "
+		         "lodge's");
 		k->kernel_chip = false;
 	}
 	return 0;
@@ -165,8 +170,9 @@ void kvm_arch_forget(struct kvm_vcpu *v)
 int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
 {
 	(void)v;
-	return err_set(e, -ENOTSUP, "not supported: the translator has no front end for riscv64 "
-		       "guests");
+	return err_set(e, -ENOTSUP,
+	               "not supported: the translator has no front end for riscv64 "
+	               "guests");
 }
 
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
@@ -184,18 +190,21 @@ int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 		r = kvm_ioctl(v->fd, KVM_GET_MP_STATE, &mp);
 	}
 	if (r < 0) {
-		return err_set_errno(e, r, "KVM does not say whether vCPU %u runs", v->c->index);
+		return err_set_errno(e, r, "KVM does not say whether vCPU %u runs",
+		                     v->c->index);
 	}
-	atomic_store(&c->hart_state, mp.mp_state == KVM_MP_STATE_STOPPED ? RISCV64_STOPPED :
-									   RISCV64_STARTED);
+	atomic_store(&c->hart_state, mp.mp_state == KVM_MP_STATE_STOPPED
+	                                     ? RISCV64_STOPPED
+	                                     : RISCV64_STARTED);
 	return 0;
 }
 
 static int arch_push_mp(struct kvm_vcpu *v, struct riscv64_cpu *c)
 {
-	struct kvm_mp_state mp = { .mp_state = atomic_load(&c->hart_state) == RISCV64_STARTED ?
-						       KVM_MP_STATE_RUNNABLE :
-						       KVM_MP_STATE_STOPPED };
+	struct kvm_mp_state mp = { .mp_state = atomic_load(&c->hart_state) ==
+		                                               RISCV64_STARTED
+		                                       ? KVM_MP_STATE_RUNNABLE
+		                                       : KVM_MP_STATE_STOPPED };
 
 	return v->k->arch->mp_state ? kvm_ioctl(v->fd, KVM_SET_MP_STATE, &mp) : 0;
 }
@@ -236,14 +245,16 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 		return r;
 	}
 	if (c->priv == RISCV64_M) {
-		return err_set(e, -ENOTSUP, "vCPU %u is in machine mode: KVM runs supervisor and "
-			       "user mode only", v->c->index);
+		return err_set(e, -ENOTSUP,
+		               "vCPU %u is in machine mode: KVM runs supervisor and "
+		               "user mode only",
+		               v->c->index);
 	}
 	if (v->arch->reset) {
 		arch_end_exit(v);
 		v->arch->regs.rest_valid = false;
 		v->arch->ext_irq_sent = true; /* so that the line is lowered */
-		v->c->halted = false;	      /* who waits does so in the kernel */
+		v->c->halted = false;         /* who waits does so in the kernel */
 	}
 	r = arch_push_clock(v, c);
 	if (r < 0) {
@@ -256,7 +267,8 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	}
 	r = arch_push_mp(v, c);
 	if (r < 0) {
-		return err_set_errno(e, r, "KVM does not take whether vCPU %u runs", v->c->index);
+		return err_set_errno(e, r, "KVM does not take whether vCPU %u runs",
+		                     v->c->index);
 	}
 	v->arch->reset = false;
 	return 0;
@@ -280,7 +292,8 @@ bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why)
 	if (level != v->arch->ext_irq_sent) {
 		irq.irq = level ? KVM_INTERRUPT_SET : KVM_INTERRUPT_UNSET;
 		if (kvm_ioctl(v->fd, KVM_INTERRUPT, &irq) < 0) {
-			log_guest("vCPU %u: KVM does not take an interrupt", v->c->index);
+			log_guest("vCPU %u: KVM does not take an interrupt",
+			          v->c->index);
 		}
 		v->arch->ext_irq_sent = level;
 	}
@@ -301,7 +314,8 @@ static void arch_sbi(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < 6; i++) {
 		arg[i] = run->riscv_sbi.args[i];
 	}
-	r = riscv64_sbi(v->c->arch, run->riscv_sbi.extension_id, run->riscv_sbi.function_id, arg);
+	r = riscv64_sbi(v->c->arch, run->riscv_sbi.extension_id,
+	                run->riscv_sbi.function_id, arg);
 	run->riscv_sbi.ret[0] = (unsigned long)r.a0;
 	run->riscv_sbi.ret[1] = (unsigned long)r.a1;
 	v->io_pending = true;
@@ -316,9 +330,10 @@ static bool arch_csr(struct kvm_vcpu *v)
 	if (run->riscv_csr.csr_num != RV_CSR_SEED) {
 		return false;
 	}
-	run->riscv_csr.ret_value = getrandom(&bits, sizeof(bits), GRND_NONBLOCK) == sizeof(bits) ?
-					   UINT32_C(2) << 30 | bits :
-					   UINT32_C(1) << 30; /* WAIT */
+	run->riscv_csr.ret_value =
+		getrandom(&bits, sizeof(bits), GRND_NONBLOCK) == sizeof(bits)
+			? UINT32_C(2) << 30 | bits
+			: UINT32_C(1) << 30; /* WAIT */
 	v->io_pending = true;
 	return true;
 }

@@ -24,7 +24,7 @@
 
 /* Three pages for a task-state segment and one for page tables, which old Intel
  * processors need for real mode: the boards report this place as reserved. */
-#define ARCH_TSS_ADDR	   0xfeffd000u
+#define ARCH_TSS_ADDR      0xfeffd000u
 #define ARCH_IDENTITY_ADDR UINT64_C(0xfeffc000)
 
 /* ---- VM ---- */
@@ -40,8 +40,9 @@ int kvm_arch_probe(int sys_fd, struct err *e)
 
 	for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
 		if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
-			return err_set(e, -ENOTSUP, "this kernel's KVM is too old: it lacks %s",
-				       need[i].name);
+			return err_set(e, -ENOTSUP,
+			               "this kernel's KVM is too old: it lacks %s",
+			               need[i].name);
 		}
 	}
 	return 0;
@@ -64,11 +65,12 @@ static void arch_filter_msrs(struct kvm *k)
 	f.ranges[0].base = MSR_TSC_DEADLINE;
 	f.ranges[0].nmsrs = 1;
 	f.ranges[0].bitmap = denied;
-	k->arch->msr_exits = kvm_cap(k, KVM_CAP_X86_MSR_FILTER) > 0 &&
-			     (kvm_cap(k, KVM_CAP_X86_USER_SPACE_MSR) & KVM_MSR_EXIT_REASON_FILTER) &&
-			     arch_enable(k, KVM_CAP_X86_USER_SPACE_MSR,
-					 KVM_MSR_EXIT_REASON_FILTER) >= 0 &&
-			     kvm_ioctl(k->vm_fd, KVM_X86_SET_MSR_FILTER, &f) >= 0;
+	k->arch->msr_exits =
+		kvm_cap(k, KVM_CAP_X86_MSR_FILTER) > 0 &&
+		(kvm_cap(k, KVM_CAP_X86_USER_SPACE_MSR) & KVM_MSR_EXIT_REASON_FILTER) &&
+		arch_enable(k, KVM_CAP_X86_USER_SPACE_MSR,
+	                    KVM_MSR_EXIT_REASON_FILTER) >= 0 &&
+		kvm_ioctl(k->vm_fd, KVM_X86_SET_MSR_FILTER, &f) >= 0;
 }
 
 static int arch_real_mode_pages(struct kvm *k, struct err *e)
@@ -101,8 +103,8 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	a->xcrs = kvm_cap(k, KVM_CAP_XCRS) > 0;
 	a->debugregs = kvm_cap(k, KVM_CAP_DEBUGREGS) > 0;
 	a->exit_on_failure = k->fallback &&
-			     kvm_cap(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE) > 0 &&
-			     arch_enable(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1) >= 0;
+	                     kvm_cap(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE) > 0 &&
+	                     arch_enable(k, KVM_CAP_EXIT_ON_EMULATION_FAILURE, 1) >= 0;
 	kvm_x86_events_init(k);
 	if (!k->fallback) {
 		kvm_x86_xsave_permit(); /* the translator has no AMX */
@@ -142,7 +144,7 @@ void kvm_arch_vm_fini(struct kvm *k)
 bool kvm_arch_nested_paging(void)
 {
 	static const char *const files[] = { "/sys/module/kvm_intel/parameters/ept",
-					     "/sys/module/kvm_amd/parameters/npt" };
+		                             "/sys/module/kvm_amd/parameters/npt" };
 
 	for (unsigned i = 0; i < ARRAY_LEN(files); i++) {
 		AUTO_FD int fd = open(files[i], O_RDONLY | O_CLOEXEC);
@@ -170,10 +172,12 @@ static void arch_vcpu_tsc(struct kvm_vcpu *v)
 	int khz = kvm_ioctl_n(v->fd, KVM_GET_TSC_KHZ, 0);
 
 	if (khz > 0 && c->tsc_khz != (uint32_t)khz) {
-		if (kvm_ioctl_n(v->fd, KVM_SET_TSC_KHZ, (unsigned long)c->tsc_khz) < 0 &&
+		if (kvm_ioctl_n(v->fd, KVM_SET_TSC_KHZ, (unsigned long)c->tsc_khz) <
+		            0 &&
 		    v->c->index == 0) {
-			log_warn("KVM can't give the guest a TSC of %llu kHz: it runs at %d",
-				 (unsigned long long)c->tsc_khz, khz);
+			log_warn("KVM can't give the guest a TSC of %llu kHz: it runs "
+			         "at %d",
+			         (unsigned long long)c->tsc_khz, khz);
 		}
 	}
 	v->k->arch->tsc_offset_attr = kvm_ioctl(v->fd, KVM_HAS_DEVICE_ATTR, &attr) >= 0;
@@ -186,8 +190,8 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 
 	v->arch = calloc(1, sizeof(*v->arch));
 	if (v->arch) {
-		v->arch->xsave = aligned_alloc(4096, ALIGN_UP((size_t)a->xsave_size,
-							      (size_t)4096));
+		v->arch->xsave = aligned_alloc(
+			4096, ALIGN_UP((size_t)a->xsave_size, (size_t)4096));
 	}
 	if (!v->arch || !v->arch->xsave) {
 		return err_set(e, -ENOMEM, "out of memory");
@@ -196,7 +200,8 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	arch_vcpu_tsc(v);
 	kvm_x86_chip_vcpu_init(v);
 	r = kvm_x86_cpuid_set(v, e);
-	if (r >= 0 && (kvm_x86_msr_vcpu_init(v) < 0 || kvm_x86_events_vcpu_init(v) < 0)) {
+	if (r >= 0 &&
+	    (kvm_x86_msr_vcpu_init(v) < 0 || kvm_x86_events_vcpu_init(v) < 0)) {
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	return r;
@@ -265,7 +270,8 @@ static void arch_inject(struct kvm_vcpu *v)
 	}
 	irq.irq = (uint32_t)vec;
 	if (kvm_ioctl(v->fd, KVM_INTERRUPT, &irq) < 0) {
-		log_guest("vCPU %u: KVM does not take interrupt 0x%x", v->c->index, vec);
+		log_guest("vCPU %u: KVM does not take interrupt 0x%x", v->c->index,
+		          vec);
 	}
 	v->arch->ready = false;
 	if (atomic_load(&v->c->requests) & X86_REQ_HARD) {
@@ -350,8 +356,8 @@ static void arch_msr_exit(struct kvm_vcpu *v, bool write)
 	if (c->apic_ops && c->apic) {
 		uint64_t val = run->msr.data;
 
-		r = write ? c->apic_ops->x2apic_write(c->apic, run->msr.index, val) :
-			    c->apic_ops->x2apic_read(c->apic, run->msr.index, &val);
+		r = write ? c->apic_ops->x2apic_write(c->apic, run->msr.index, val)
+		          : c->apic_ops->x2apic_read(c->apic, run->msr.index, &val);
 		run->msr.data = val;
 	}
 	run->msr.error = r < 0;
@@ -362,8 +368,7 @@ bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
 	(void)why;
 	switch (v->run->exit_reason) {
-	case KVM_EXIT_SET_TPR:
-		return true; /* post_run has done it */
+	case KVM_EXIT_SET_TPR: return true; /* post_run has done it */
 	case KVM_EXIT_IOAPIC_EOI:
 		if (v->c->vm->chips_eoi) {
 			v->c->vm->chips_eoi(v->c->vm, v->run->eoi.vector);
@@ -373,8 +378,7 @@ bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	case KVM_EXIT_X86_WRMSR:
 		arch_msr_exit(v, v->run->exit_reason == KVM_EXIT_X86_WRMSR);
 		return true;
-	default:
-		return false;
+	default: return false;
 	}
 }
 
@@ -392,25 +396,34 @@ void kvm_arch_drop_failed_event(struct kvm_vcpu *v)
 
 bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr)
 {
-	unsigned has = atomic_load(&vm->chips_in_hv) && vm->hv_chips ? vm->hv_chips->has : 0;
+	unsigned has =
+		atomic_load(&vm->chips_in_hv) && vm->hv_chips ? vm->hv_chips->has : 0;
 
 	if (where == HV_PLACE_MEM) {
-		return ((has & X86_CHIP_LAPIC) && (addr & ~UINT64_C(0xfff)) == 0xfee00000) ||
-		       ((has & X86_CHIP_IOAPIC) && (addr & ~UINT64_C(0xfff)) == 0xfec00000);
+		return ((has & X86_CHIP_LAPIC) &&
+		        (addr & ~UINT64_C(0xfff)) == 0xfee00000) ||
+		       ((has & X86_CHIP_IOAPIC) &&
+		        (addr & ~UINT64_C(0xfff)) == 0xfec00000);
 	}
 	switch (addr) {
-	case 0x20: case 0x21: case 0xa0: case 0xa1: case 0x4d0: case 0x4d1:
-		return has & X86_CHIP_PIC;
-	case 0x40: case 0x41: case 0x42: case 0x43: case 0x61:
-		return has & X86_CHIP_PIT;
-	default:
-		return false;
+	case 0x20:
+	case 0x21:
+	case 0xa0:
+	case 0xa1:
+	case 0x4d0:
+	case 0x4d1: return has & X86_CHIP_PIC;
+	case 0x40:
+	case 0x41:
+	case 0x42:
+	case 0x43:
+	case 0x61: return has & X86_CHIP_PIT;
+	default: return false;
 	}
 }
 
 enum { PTE_P = 1, PTE_A = 1 << 5, PTE_D = 1 << 6 };
-#define PTE_ADDR  UINT64_C(0x000ffffffffff000)
-#define PTE_SOFT  (UINT64_C(0x7f) << 52 | 7 << 9)
+#define PTE_ADDR UINT64_C(0x000ffffffffff000)
+#define PTE_SOFT (UINT64_C(0x7f) << 52 | 7 << 9)
 
 /* Could it be a present entry? It would point to something. */
 static bool arch_entry_like(const struct flat *f, uint64_t pte)

@@ -72,7 +72,8 @@ static void kvm_dirty_take_saved(struct kvm *k, const struct kvm_dirty_sink *s)
 
 		k->dirty.saved[i] = 0;
 		for (; w; w &= w - 1) {
-			kvm_dirty_put(s, (i * 64 + (unsigned)__builtin_ctzll(w)) << DIRTY_PAGE_BITS);
+			kvm_dirty_put(s, (i * 64 + (unsigned)__builtin_ctzll(w))
+			                         << DIRTY_PAGE_BITS);
 		}
 	}
 }
@@ -83,7 +84,7 @@ static bool kvm_dirty_alloc(struct kvm *k)
 
 	if (!p) {
 		p = mmap(NULL, DIRTY_MAP_SIZE, PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+		         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 		k->dirty.saved = p == MAP_FAILED ? NULL : p;
 	}
 	return k->dirty.saved;
@@ -93,7 +94,8 @@ static bool kvm_dirty_alloc(struct kvm *k)
 
 static int kvm_dirty_enable_ring(struct kvm *k, uint64_t n)
 {
-	static const unsigned caps[] = { KVM_CAP_DIRTY_LOG_RING_ACQ_REL, KVM_CAP_DIRTY_LOG_RING };
+	static const unsigned caps[] = { KVM_CAP_DIRTY_LOG_RING_ACQ_REL,
+		                         KVM_CAP_DIRTY_LOG_RING };
 
 	for (unsigned i = 0; i < ARRAY_LEN(caps); i++) {
 		int max = kvm_cap(k, caps[i]);
@@ -116,7 +118,7 @@ static int kvm_dirty_enable_ring(struct kvm *k, uint64_t n)
 static void kvm_dirty_enable_clear(struct kvm *k)
 {
 	struct kvm_enable_cap c = { .cap = KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2,
-				    .args[0] = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE };
+		                    .args[0] = KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE };
 
 	k->dirty.mode = KVM_DIRTY_BITMAP;
 	if ((kvm_cap(k, c.cap) & KVM_DIRTY_LOG_MANUAL_PROTECT_ENABLE) &&
@@ -135,8 +137,10 @@ int kvm_dirty_options(struct kvm *k, struct opt *o, struct err *e)
 		return r;
 	}
 	if (n && ((n & (n - 1)) || n < 1024 || n > 65536)) {
-		return err_set(e, -EINVAL, "-accel kvm: dirty-ring-size is a power of 2 from 1024 to "
-			       "65536, or 0 for dirty bitmaps");
+		return err_set(
+			e, -EINVAL,
+			"-accel kvm: dirty-ring-size is a power of 2 from 1024 to "
+			"65536, or 0 for dirty bitmaps");
 	}
 	if (n && kvm_dirty_enable_ring(k, n) >= 0) {
 		return 0;
@@ -165,11 +169,11 @@ int kvm_dirty_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	if (v->k->dirty.mode != KVM_DIRTY_RING) {
 		return 0;
 	}
-	p = mmap(NULL, v->k->dirty.ring_n * sizeof(*v->ring), PROT_READ | PROT_WRITE, MAP_SHARED,
-		 v->fd, (off_t)KVM_DIRTY_LOG_PAGE_OFFSET * DIRTY_PAGE);
+	p = mmap(NULL, v->k->dirty.ring_n * sizeof(*v->ring), PROT_READ | PROT_WRITE,
+	         MAP_SHARED, v->fd, (off_t)KVM_DIRTY_LOG_PAGE_OFFSET * DIRTY_PAGE);
 	if (p == MAP_FAILED) {
 		return err_set_errno(e, -errno, "cannot map the dirty ring of vCPU %u",
-				     v->c->index);
+		                     v->c->index);
 	}
 	v->ring = p;
 	return 0;
@@ -185,7 +189,8 @@ void kvm_dirty_vcpu_fini(struct kvm_vcpu *v)
 
 /* ---- rings ---- */
 
-static bool kvm_dirty_find(const struct kvm *k, uint32_t slot, uint64_t page, uint64_t *ram_off)
+static bool kvm_dirty_find(const struct kvm *k, uint32_t slot, uint64_t page,
+                           uint64_t *ram_off)
 {
 	unsigned i = slot & 0xffff; /* high half: address space */
 
@@ -203,10 +208,12 @@ static unsigned kvm_dirty_read_ring(struct kvm_vcpu *v, const struct kvm_dirty_s
 	unsigned n = 0;
 
 	for (; n < k->dirty.ring_n; n++) {
-		struct kvm_dirty_gfn *g = &v->ring[v->ring_next & (k->dirty.ring_n - 1)];
+		struct kvm_dirty_gfn *g =
+			&v->ring[v->ring_next & (k->dirty.ring_n - 1)];
 		uint64_t ram_off;
 
-		if (!(__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_DIRTY)) {
+		if (!(__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) &
+		      KVM_DIRTY_GFN_F_DIRTY)) {
 			break;
 		}
 		if (kvm_dirty_find(k, g->slot, g->offset, &ram_off)) {
@@ -247,7 +254,7 @@ void kvm_dirty_ring_full(struct kvm_vcpu *v)
 {
 	LOCK_SCOPE(&v->k->mem_lk);
 	const struct kvm_dirty_sink s = { .saved = v->k->dirty.saved,
-					  .drop = !v->k->dirty.on };
+		                          .drop = !v->k->dirty.on };
 
 	if (v->ring && kvm_dirty_read_ring(v, &s)) {
 		(void)kvm_ioctl_n(v->k->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
@@ -266,29 +273,30 @@ static bool kvm_dirty_room(struct kvm *k, size_t size)
 	return k->dirty.bitmap;
 }
 
-static void kvm_dirty_scan(const struct kvm *k, const struct kvm_slot *slot, uint64_t pages,
-			   const struct kvm_dirty_sink *s)
+static void kvm_dirty_scan(const struct kvm *k, const struct kvm_slot *slot,
+                           uint64_t pages, const struct kvm_dirty_sink *s)
 {
 	for (uint64_t i = 0; i < pages; i += 64) {
 		for (uint64_t w = k->dirty.bitmap[i / 64]; w; w &= w - 1) {
 			uint64_t page = i + (unsigned)__builtin_ctzll(w);
 
 			if (page < pages) {
-				kvm_dirty_put(s, slot->ram_off + (page << DIRTY_PAGE_BITS));
+				kvm_dirty_put(s, slot->ram_off +
+				                         (page << DIRTY_PAGE_BITS));
 			}
 		}
 	}
 }
 
 static int kvm_dirty_read_slot_of(struct kvm *k, unsigned i, uint32_t as,
-				  const struct kvm_dirty_sink *s)
+                                  const struct kvm_dirty_sink *s)
 {
 	const struct kvm_slot *slot = &k->slots[i];
 	uint64_t pages = slot->size >> DIRTY_PAGE_BITS;
 	size_t size = (size_t)(pages + 63) / 64 * 8;
 	struct kvm_dirty_log get = { .slot = as << 16 | i };
 	struct kvm_clear_dirty_log clear = { .slot = as << 16 | i,
-					     .num_pages = (uint32_t)pages };
+		                             .num_pages = (uint32_t)pages };
 	int r;
 
 	if (!kvm_dirty_room(k, size)) {
@@ -301,16 +309,19 @@ static int kvm_dirty_read_slot_of(struct kvm *k, unsigned i, uint32_t as,
 		return r;
 	}
 	kvm_dirty_scan(k, slot, pages, s);
-	return k->dirty.mode == KVM_DIRTY_BITMAP_CLEAR ?
-		       kvm_ioctl(k->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear) : 0;
+	return k->dirty.mode == KVM_DIRTY_BITMAP_CLEAR
+	               ? kvm_ioctl(k->vm_fd, KVM_CLEAR_DIRTY_LOG, &clear)
+	               : 0;
 }
 
-static int kvm_dirty_read_slot(struct kvm *k, unsigned i, const struct kvm_dirty_sink *s)
+static int kvm_dirty_read_slot(struct kvm *k, unsigned i,
+                               const struct kvm_dirty_sink *s)
 {
 	int r = 0;
 
-	for (unsigned as = 0; r >= 0 && k->slots[i].host &&
-			      !(k->slots[i].flags & KVM_MEM_READONLY) && as < MAX(k->n_as, 1u);
+	for (unsigned as = 0;
+	     r >= 0 && k->slots[i].host && !(k->slots[i].flags & KVM_MEM_READONLY) &&
+	     as < MAX(k->n_as, 1u);
 	     as++) {
 		r = kvm_dirty_read_slot_of(k, i, as, s);
 	}
@@ -408,11 +419,12 @@ int kvm_dirty_stop(struct vm *vm, struct err *e)
 }
 
 int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
-		      struct err *e)
+                      struct err *e)
 {
 	struct kvm *k = vm->hv_priv;
-	const struct kvm_dirty_sink s = { .ram_off = ram_off, .len = len, .bits = bits,
-					  .saved = k->dirty.saved };
+	const struct kvm_dirty_sink s = {
+		.ram_off = ram_off, .len = len, .bits = bits, .saved = k->dirty.saved
+	};
 	int r = 0;
 
 	lk_acquire(&k->mem_lk);
@@ -427,5 +439,6 @@ int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *b
 	if (k->fallback && hv_fallback->mem.dirty_collect) {
 		(void)hv_fallback->mem.dirty_collect(vm, ram_off, len, bits, e);
 	}
-	return r < 0 ? err_set_errno(e, r, "KVM does not tell which pages are dirty") : 0;
+	return r < 0 ? err_set_errno(e, r, "KVM does not tell which pages are dirty")
+	             : 0;
 }

@@ -53,7 +53,8 @@ void kvm_fail_insn(struct kvm_vcpu *v, char *text, size_t size)
 	n = len > 0 ? MIN(n, (unsigned)len) : n;
 	used += (size_t)snprintf(text + used, size - used, len > 0 ? " (" : "(bytes ");
 	for (unsigned i = 0; i < n && used + 5 < size; i++) {
-		used += (size_t)snprintf(text + used, size - used, "%s%02x", i ? " " : "", buf[i]);
+		used += (size_t)snprintf(text + used, size - used, "%s%02x",
+		                         i ? " " : "", buf[i]);
 	}
 	if (used + 2 < size) {
 		snprintf(text + used, size - used, ")");
@@ -81,6 +82,6 @@ void kvm_fail_report(struct kvm_vcpu *v, const char *what)
 		fclose(f);
 	}
 	log_error("vCPU %u: %s: at 0x%llx: %s\n%s", v->c->index, what,
-		  (unsigned long long)a->pc(v->c), insn, dump ? dump : "");
+	          (unsigned long long)a->pc(v->c), insn, dump ? dump : "");
 	free(dump);
 }

@@ -24,7 +24,7 @@
 #include "base/opt.h"
 #include "core/cpu/arch.h"
 
-static int kvm_fd = -1;	   /* control thread opens it */
+static int kvm_fd = -1;     /* control thread opens it */
 static int kvm_new_vm = -1; /* made by the probe: the first VM is the test */
 
 int kvm_sys_fd(void)
@@ -71,8 +71,10 @@ static int kvm_check_api(int fd, struct err *e)
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
 		if (kvm_ioctl_n(fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
-			return err_set(e, -ENOTSUP, "this kernel's KVM is too old: it lacks %s: "
-				       "use a newer kernel, or -accel tcg", need[i].name);
+			return err_set(e, -ENOTSUP,
+			               "this kernel's KVM is too old: it lacks %s: "
+			               "use a newer kernel, or -accel tcg",
+			               need[i].name);
 		}
 	}
 	return kvm_arch_probe(fd, e);
@@ -115,8 +117,10 @@ static bool kvm_is_fast(struct err *why)
 		err_set(why, 0, "hardware virtualisation without nested paging");
 		return true;
 	}
-	err_set(why, 0, "KVM of this host has no hardware behind it and emulates guest kernels; "
-		"-accel kvm asks for it all the same");
+	err_set(why, 0,
+	        "KVM of this host has no hardware behind it and emulates guest "
+	        "kernels; "
+	        "-accel kvm asks for it all the same");
 	return false;
 }
 
@@ -148,11 +152,14 @@ int kvm_check_vcpus(struct kvm *k, struct err *e)
 
 	max = max > 0 ? max : soft > 0 ? soft : 4;
 	if (n > (unsigned)max) {
-		return err_set(e, -EINVAL, "KVM allows %d vCPUs, not %u: fewer with -smp, or "
-			       "-accel tcg", max, n);
+		return err_set(e, -EINVAL,
+		               "KVM allows %d vCPUs, not %u: fewer with -smp, or "
+		               "-accel tcg",
+		               max, n);
 	}
 	if (soft > 0 && k->vm->n_vcpus > (unsigned)soft) {
-		log_warn("%u vCPUs: KVM recommends at most %d here", k->vm->n_vcpus, soft);
+		log_warn("%u vCPUs: KVM recommends at most %d here", k->vm->n_vcpus,
+		         soft);
 	}
 	return 0;
 }
@@ -161,17 +168,19 @@ static int kvm_create_vm(struct kvm *k, struct err *e)
 {
 	int r;
 
-	k->vm_fd = kvm_new_vm >= 0 ? kvm_new_vm :
-				     kvm_ioctl_n(kvm_fd, KVM_CREATE_VM,
-						 kvm_arch_vm_type(kvm_fd));
+	k->vm_fd = kvm_new_vm >= 0 ? kvm_new_vm
+	                           : kvm_ioctl_n(kvm_fd, KVM_CREATE_VM,
+	                                         kvm_arch_vm_type(kvm_fd));
 	kvm_new_vm = -1;
 	if (k->vm_fd < 0) {
 		return kvm_say_create_vm(-k->vm_fd, e);
 	}
 	r = kvm_ioctl_n(kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
 	if (r < (int)sizeof(struct kvm_run)) {
-		return err_set(e, -ENOTSUP, "KVM's run area has %d bytes, too few for this kernel's "
-			       "own interface: is the module older than the kernel?", r);
+		return err_set(e, -ENOTSUP,
+		               "KVM's run area has %d bytes, too few for this kernel's "
+		               "own interface: is the module older than the kernel?",
+		               r);
 	}
 	k->run_size = (size_t)r;
 	return 0;
@@ -266,20 +275,20 @@ const struct hv_ops kvm_hv_ops = {
 	.vm_init = kvm_vm_init,
 	.vm_fini = kvm_vm_fini,
 	.vcpu = { .init = kvm_vcpu_init,
-		  .fini = kvm_vcpu_fini,
-		  .run = kvm_vcpu_run,
-		  .kick = kvm_vcpu_kick,
-		  .state_pull = kvm_state_pull,
-		  .state_push = kvm_state_push,
-		  .request = kvm_vcpu_kick },
+	          .fini = kvm_vcpu_fini,
+	          .run = kvm_vcpu_run,
+	          .kick = kvm_vcpu_kick,
+	          .state_pull = kvm_state_pull,
+	          .state_push = kvm_state_push,
+	          .request = kvm_vcpu_kick },
 	.irq = { .create_irqchip = kvm_arch_create_irqchip,
-		 .owns = kvm_arch_owns,
-		 .set_gsi = kvm_arch_set_gsi,
-		 .irqfd = kvm_arch_irqfd,
-		 .ioeventfd = kvm_irq_ioeventfd },
+	         .owns = kvm_arch_owns,
+	         .set_gsi = kvm_arch_set_gsi,
+	         .irqfd = kvm_arch_irqfd,
+	         .ioeventfd = kvm_irq_ioeventfd },
 	.mem = { .dirty_start = kvm_dirty_start,
-		 .dirty_stop = kvm_dirty_stop,
-		 .dirty_collect = kvm_dirty_collect },
+	         .dirty_stop = kvm_dirty_stop,
+	         .dirty_collect = kvm_dirty_collect },
 	.accel = { .set = kvm_move_set, .query = kvm_move_query },
 	.query_stats = kvm_query_stats,
 };

@@ -38,8 +38,8 @@ struct kvm_arch_vcpu;
 struct kvm_slot {
 	gpa_t start;
 	uint64_t size;
-	uint8_t *host; /* NULL: the slot number is free */
-	uint32_t flags;	  /* KVM_MEM_READONLY or 0 */
+	uint8_t *host;    /* NULL: the slot number is free */
+	uint32_t flags;   /* KVM_MEM_READONLY or 0 */
 	uint64_t ram_off; /* of `host` in the RAM offset space */
 };
 
@@ -50,45 +50,45 @@ struct kvm {
 	int vm_fd;
 	size_t run_size;
 	struct aspace_listener listener;
-	struct lk mem_lk;	/* what follows */
+	struct lk mem_lk; /* what follows */
 	struct kvm_slot *slots;
 	unsigned n_slots, max_slots;
-	unsigned phys_bits;	/* of the host; 0: unknown */
+	unsigned phys_bits; /* of the host; 0: unknown */
 	bool readonly_mem;
-	unsigned n_as;		/* address spaces of KVM that have the slots; 0 counts as 1 */
-	struct kvm_vcpu **all;	/* that have a KVM vCPU, by index */
+	unsigned n_as; /* address spaces of KVM that have the slots; 0 counts as 1 */
+	struct kvm_vcpu **all; /* that have a KVM vCPU, by index */
 	unsigned n_all;
 	struct {
 		bool on;
 		enum kvm_dirty_mode mode; /* set before the first vCPU */
-		uint32_t ring_n;	  /* entries of a vCPU's ring */
-		uint64_t *bitmap;	  /* of one slot */
+		uint32_t ring_n;          /* entries of a vCPU's ring */
+		uint64_t *bitmap;         /* of one slot */
 		size_t bitmap_size;
-		uint64_t *saved;	  /* pages for the next collect; all of RAM */
+		uint64_t *saved; /* pages for the next collect; all of RAM */
 	} dirty;
 
 	/* gate.c */
 	_Atomic uint32_t gate; /* closed by so many */
 	_Atomic uint32_t gate_watched;
 	_Atomic uint64_t n_gates;
-	struct err slot_err;	/* a slot was refused: the machine does not start */
+	struct err slot_err; /* a slot was refused: the machine does not start */
 
 	/* hybrid*.c */
-	bool fallback;		/* hv_fallback is set up and may be used */
-	bool kernel_chip;	/* local APICs are the kernel's */
-	bool split_chip;	/* but not IOAPIC, PIC and PIT */
-	bool no_hardware;	/* KVM itself emulates all of the guest's kernel code */
-	bool nested_paging;	/* guest page tables are the hardware's: nothing is shadowed */
+	bool fallback;    /* hv_fallback is set up and may be used */
+	bool kernel_chip; /* local APICs are the kernel's */
+	bool split_chip;  /* but not IOAPIC, PIC and PIT */
+	bool no_hardware; /* KVM itself emulates all of the guest's kernel code */
+	bool nested_paging; /* guest page tables are the hardware's: nothing is shadowed */
 	/* All vCPUs run in the translator; changed by control while they are held. */
 	_Atomic bool moved;
-	_Atomic bool pinned;	/* an operator wants the translator */
-	bool want_kvm;		/* control: an operator wants KVM */
-	const char *why;	/* control: of the present accelerator */
+	_Atomic bool pinned;      /* an operator wants the translator */
+	bool want_kvm;            /* control: an operator wants KVM */
+	const char *why;          /* control: of the present accelerator */
 	struct timer *stay_timer; /* ends a stay; control */
-	_Atomic bool no_stays;	/* the VM can't leave KVM */
+	_Atomic bool no_stays;    /* the VM can't leave KVM */
 	_Atomic bool stay_asked;
 	const char *_Atomic stay_why;
-	_Atomic uint64_t stay_ns; /* length of the last stay */
+	_Atomic uint64_t stay_ns;                /* length of the last stay */
 	uint64_t n_stays, n_moves, last_move_ns; /* control */
 	_Atomic uint64_t n_fail;
 
@@ -101,26 +101,29 @@ struct kvm_vcpu {
 	int fd;
 	struct kvm_run *run;
 	_Atomic int tid;
-	_Atomic bool in_guest; /* near KVM_RUN: kicks need the signal */
-	unsigned n_again;      /* KVM_RUN said EAGAIN so often in a row */
-	bool io_pending;       /* the exit's data has not been given back to KVM */
-	_Atomic uint32_t run_seq; /* odd: in KVM_RUN; see gate.c */
+	_Atomic bool in_guest;      /* near KVM_RUN: kicks need the signal */
+	unsigned n_again;           /* KVM_RUN said EAGAIN so often in a row */
+	bool io_pending;            /* the exit's data has not been given back to KVM */
+	_Atomic uint32_t run_seq;   /* odd: in KVM_RUN; see gate.c */
 	struct kvm_dirty_gfn *ring; /* NULL: none; under mem_lk */
 	uint32_t ring_next;
 
 	/* hybrid*.c */
-	_Atomic bool in_fallback; /* the translator runs it; the struct holds the state */
-	bool halt_exit;		  /* the translator's last run ended so */
-	bool ran_kvm;		  /* for the whole of the last tick */
-	_Atomic bool tick;	  /* the profiling timer has fired */
+	_Atomic bool
+		in_fallback; /* the translator runs it; the struct holds the state */
+	bool halt_exit;      /* the translator's last run ended so */
+	bool ran_kvm;        /* for the whole of the last tick */
+	_Atomic bool tick;   /* the profiling timer has fired */
 	timer_t timer;
 	bool has_timer, has_fallback;
 	int stats_fd;
 	uint64_t stats_off, stats_last, exits_last;
-	uint64_t fail_since, fail_count, fail_ns; /* the present window; burst_ns at its start */
-	unsigned burst;			  /* instructions the next burst runs */
+	uint64_t fail_since, fail_count,
+		fail_ns; /* the present window; burst_ns at its start */
+	unsigned burst;  /* instructions the next burst runs */
 	/* counters: own thread; others read them a little late */
-	uint64_t n_exits, n_fail, n_bursts, n_burst_insns, n_zaps, kvm_ns, tcg_ns, burst_ns;
+	uint64_t n_exits, n_fail, n_bursts, n_burst_insns, n_zaps, kvm_ns, tcg_ns,
+		burst_ns;
 
 	_Atomic uint64_t run_since; /* 0: not in run() */
 
@@ -148,7 +151,7 @@ void kvm_mem_del_vcpu(struct kvm_vcpu *v);
 void kvm_mem_fini(struct kvm *k);
 /* Slots the map wants, ascending; up to `max`; the number wanted. */
 unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *out,
-		      unsigned max);
+                      unsigned max);
 /* Makes KVM forget every shadow page: guest page tables were written behind its back. */
 void kvm_mem_zap_shadow(struct kvm *k);
 
@@ -173,7 +176,7 @@ void kvm_dirty_ring_full(struct kvm_vcpu *v);
 int kvm_dirty_start(struct vm *vm, struct err *e);
 int kvm_dirty_stop(struct vm *vm, struct err *e);
 int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
-		      struct err *e);
+                      struct err *e);
 
 /* vcpu.c */
 void kvm_vcpu_setup_signal(void);
@@ -185,8 +188,8 @@ void kvm_vcpu_kick(struct vcpu *c);
 void kvm_vcpu_finish_io(struct kvm_vcpu *v);
 
 /* irq.c */
-int kvm_irq_ioeventfd(struct vm *vm, int eventfd, uint64_t addr, unsigned len, bool match,
-		      uint64_t data, bool pio, bool add);
+int kvm_irq_ioeventfd(struct vm *vm, int eventfd, uint64_t addr, unsigned len,
+                      bool match, uint64_t data, bool pio, bool add);
 
 /* hybrid.c */
 int kvm_hybrid_init(struct kvm *k, struct err *e);
@@ -214,7 +217,8 @@ int kvm_say_open(int err, struct err *e);
 int kvm_say_api(int version, struct err *e);
 int kvm_say_create_vm(int err, struct err *e);
 int kvm_say_create_vcpu(int err, unsigned long id, struct err *e);
-int kvm_say_slot(int err, uint64_t start, uint64_t end, unsigned phys_bits, struct err *e);
+int kvm_say_slot(int err, uint64_t start, uint64_t end, unsigned phys_bits,
+                 struct err *e);
 void kvm_say_run_error(int err, char *text, size_t size);
 void kvm_say_entry_failure(const struct kvm_run *run, char *text, size_t size);
 void kvm_say_internal(const struct kvm_run *run, char *text, size_t size);

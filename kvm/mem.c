@@ -38,7 +38,7 @@ static bool kvm_mem_joins(const struct kvm_slot *s, const struct kvm_slot *next)
 }
 
 unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *out,
-		      unsigned max)
+                      unsigned max)
 {
 	unsigned n = 0;
 
@@ -52,8 +52,8 @@ unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *
 		if (!r->host || end <= start || (flags && !readonly_mem)) {
 			continue;
 		}
-		s = (struct kvm_slot){ start, end - start, r->host + (start - r->start), flags,
-				       r->ram_off + (start - r->start) };
+		s = (struct kvm_slot){ start, end - start, r->host + (start - r->start),
+			               flags, r->ram_off + (start - r->start) };
 		if ((uintptr_t)s.host & (KVM_PAGE - 1)) {
 			continue;
 		}
@@ -74,9 +74,10 @@ unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *
 int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s)
 {
 	bool log = k->dirty.on && s->host && !(s->flags & KVM_MEM_READONLY) &&
-		   slot < k->max_slots;
+	           slot < k->max_slots;
 	struct kvm_userspace_memory_region r = {
-		.slot = slot, .guest_phys_addr = s->start,
+		.slot = slot,
+		.guest_phys_addr = s->start,
 		.flags = s->host ? s->flags | (log ? KVM_MEM_LOG_DIRTY_PAGES : 0) : 0,
 		.memory_size = s->host ? s->size : 0,
 		.userspace_addr = (uint64_t)(uintptr_t)s->host,
@@ -125,8 +126,8 @@ static bool kvm_mem_overlap(const struct kvm_slot *a, const struct kvm_slot *b)
 
 /* Marks the slots that go; wanted ones that are there already lose their host. True: part
  * of a slot that goes stays mapped. */
-static bool kvm_mem_compare(struct kvm *k, struct kvm_slot *want, unsigned n, bool *gone,
-			    bool *any)
+static bool kvm_mem_compare(struct kvm *k, struct kvm_slot *want, unsigned n,
+                            bool *gone, bool *any)
 {
 	bool split = false;
 
@@ -142,7 +143,8 @@ static bool kvm_mem_compare(struct kvm *k, struct kvm_slot *want, unsigned n, bo
 	}
 	for (unsigned i = 0; i < k->n_slots; i++) {
 		for (unsigned j = 0; j < n && gone[i]; j++) {
-			split |= want[j].host && kvm_mem_overlap(&want[j], &k->slots[i]);
+			split |=
+				want[j].host && kvm_mem_overlap(&want[j], &k->slots[i]);
 		}
 	}
 	return split;
@@ -157,7 +159,7 @@ static void kvm_mem_drop(struct kvm *k, unsigned i)
 	r = kvm_mem_set(k, i, &none);
 	if (r < 0) {
 		log_error("KVM does not remove memory slot %u (0x%llx): %s", i,
-			  (unsigned long long)none.start, strerror(-r));
+		          (unsigned long long)none.start, strerror(-r));
 	}
 	k->slots[i].host = NULL;
 }
@@ -187,8 +189,9 @@ static void kvm_mem_add(struct kvm *k, const struct kvm_slot *s)
 		i++;
 	}
 	if (i == k->max_slots) {
-		log_error("KVM has only %u memory slots: 0x%llx to 0x%llx is slow", k->max_slots,
-			  (unsigned long long)s->start, (unsigned long long)(s->start + s->size - 1));
+		log_error("KVM has only %u memory slots: 0x%llx to 0x%llx is slow",
+		          k->max_slots, (unsigned long long)s->start,
+		          (unsigned long long)(s->start + s->size - 1));
 		return;
 	}
 	r = kvm_mem_set(k, i, s);
@@ -201,7 +204,7 @@ static void kvm_mem_add(struct kvm *k, const struct kvm_slot *s)
 }
 
 static void kvm_mem_changed(struct aspace_listener *l, const struct flat *was,
-			    const struct flat *now)
+                            const struct flat *now)
 {
 	struct kvm *k = container_of(l, struct kvm, listener);
 	struct kvm_slot want[KVM_MEM_MAX];
@@ -211,7 +214,8 @@ static void kvm_mem_changed(struct aspace_listener *l, const struct flat *was,
 
 	(void)was;
 	if (n > KVM_MEM_MAX) {
-		log_error("guest memory has %u pieces: those after %u are slow", n, KVM_MEM_MAX);
+		log_error("guest memory has %u pieces: those after %u are slow", n,
+		          KVM_MEM_MAX);
 		n = KVM_MEM_MAX;
 	}
 	shut = kvm_mem_compare(k, want, n, gone, &any) || (any && k->dirty.on);

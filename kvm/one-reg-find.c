@@ -9,7 +9,8 @@
 const struct one_reg *one_reg_find(const struct one_reg *t, unsigned n, uint64_t id)
 {
 	for (unsigned i = 0; i < n; i++) {
-		uint64_t mask = t[i].how & ONE_REG_FLEX ? ~ONE_REG_SIZE_MASK : ~UINT64_C(0);
+		uint64_t mask =
+			t[i].how & ONE_REG_FLEX ? ~ONE_REG_SIZE_MASK : ~UINT64_C(0);
 
 		if ((t[i].id & mask) == (id & mask)) {
 			return &t[i];

@@ -43,11 +43,14 @@ static struct kvm_reg_list *one_reg_list(int fd, struct err *e)
 	int r = kvm_ioctl(fd, KVM_GET_REG_LIST, &probe); /* says E2BIG and the number */
 
 	if (r < 0 && r != -E2BIG) {
-		err_set_errno(e, r, "KVM does not list its registers: this kernel is too old");
+		err_set_errno(
+			e, r,
+			"KVM does not list its registers: this kernel is too old");
 		return NULL;
 	}
 	if (probe.n > ONE_REG_MAX) {
-		err_set(e, -E2BIG, "KVM lists %llu registers", (unsigned long long)probe.n);
+		err_set(e, -E2BIG, "KVM lists %llu registers",
+		        (unsigned long long)probe.n);
 		return NULL;
 	}
 	l = calloc(1, sizeof(*l) + (size_t)probe.n * sizeof(l->reg[0]));
@@ -65,7 +68,8 @@ static struct kvm_reg_list *one_reg_list(int fd, struct err *e)
 	return l;
 }
 
-int one_regs_init(struct one_regs *r, int fd, const struct one_reg *t, unsigned n, struct err *e)
+int one_regs_init(struct one_regs *r, int fd, const struct one_reg *t, unsigned n,
+                  struct err *e)
 {
 	AUTO_FREE struct kvm_reg_list *l = one_reg_list(fd, e);
 	uint32_t at = 0;
@@ -86,8 +90,9 @@ int one_regs_init(struct one_regs *r, int fd, const struct one_reg *t, unsigned 
 			continue;
 		}
 		if (k && bytes > k->room) {
-			log_warn("KVM's register %llx has %u bytes, more than lodge knows",
-				 (unsigned long long)id, bytes);
+			log_warn("KVM's register %llx has %u bytes, more than lodge "
+			         "knows",
+			         (unsigned long long)id, bytes);
 			k = NULL;
 		}
 		r->slot[r->n++] = (struct one_reg_slot){ id, k, at };
@@ -106,8 +111,8 @@ void one_regs_fini(struct one_regs *r)
 
 /* ---- there and back ---- */
 
-static uint8_t *one_reg_place(struct one_regs *r, const struct one_reg_slot *s, void *cpu,
-			      void *view)
+static uint8_t *one_reg_place(struct one_regs *r, const struct one_reg_slot *s,
+                              void *cpu, void *view)
 {
 	if (!s->reg) {
 		return r->rest + s->at;
@@ -124,39 +129,41 @@ int one_regs_pull(struct one_regs *r, int fd, void *cpu, void *view, struct err 
 		/* A few of those that nobody knows are not always there. */
 		if (err < 0 && s->reg) {
 			return err_set_errno(e, err, "KVM does not give register %llx",
-					     (unsigned long long)s->id);
+			                     (unsigned long long)s->id);
 		}
 	}
 	r->rest_valid = true;
 	return 0;
 }
 
-static int one_regs_push_pass(struct one_regs *r, int fd, void *cpu, void *view, bool late,
-			      struct err *e)
+static int one_regs_push_pass(struct one_regs *r, int fd, void *cpu, void *view,
+                              bool late, struct err *e)
 {
 	for (unsigned i = 0; i < r->n; i++) {
 		const struct one_reg_slot *s = &r->slot[i];
 		int err;
 
-		if (s->reg ? (s->reg->how & ONE_REG_RO) || !(s->reg->how & ONE_REG_LATE) == late :
-			     late || !r->rest_valid) {
+		if (s->reg ? (s->reg->how & ONE_REG_RO) ||
+		                     !(s->reg->how & ONE_REG_LATE) == late
+		           : late || !r->rest_valid) {
 			continue;
 		}
 		err = one_reg_set(fd, s->id, one_reg_place(r, s, cpu, view));
 		if (err < 0 && s->reg) {
 			return err_set_errno(e, err, "KVM does not take register %llx",
-					     (unsigned long long)s->id);
+			                     (unsigned long long)s->id);
 		}
 	}
 	return 0;
 }
 
-int one_regs_push(struct one_regs *r, int fd, const void *cpu, const void *view, struct err *e)
+int one_regs_push(struct one_regs *r, int fd, const void *cpu, const void *view,
+                  struct err *e)
 {
-	int ret = one_regs_push_pass(r, fd, (void *)(uintptr_t)cpu, (void *)(uintptr_t)view,
-				     false, e);
+	int ret = one_regs_push_pass(r, fd, (void *)(uintptr_t)cpu,
+	                             (void *)(uintptr_t)view, false, e);
 
-	return ret < 0 ? ret :
-			 one_regs_push_pass(r, fd, (void *)(uintptr_t)cpu,
-					    (void *)(uintptr_t)view, true, e);
+	return ret < 0 ? ret
+	               : one_regs_push_pass(r, fd, (void *)(uintptr_t)cpu,
+	                                    (void *)(uintptr_t)view, true, e);
 }

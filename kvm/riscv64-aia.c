@@ -30,7 +30,7 @@ _Static_assert(AIA_GRP_IMSIC == KVM_DEV_RISCV_AIA_GRP_IMSIC, "group");
 bool kvm_aia_possible(struct kvm *k)
 {
 	struct kvm_create_device d = { .type = RV_DEV_TYPE_AIA,
-				       .flags = KVM_CREATE_DEVICE_TEST };
+		                       .flags = KVM_CREATE_DEVICE_TEST };
 
 	return kvm_cap(k, KVM_CAP_DEVICE_CTRL) > 0 &&
 	       kvm_ioctl(k->vm_fd, KVM_CREATE_DEVICE, &d) >= 0;
@@ -81,7 +81,8 @@ static void aia_reset(void *opaque)
 {
 	struct kvm *k = opaque;
 	struct kvm_arch_vm *a = k->arch;
-	unsigned n = aia_reset_list(a->chip.n_sources, a->chip.n_ids, k->vm->n_vcpus, NULL, 0);
+	unsigned n = aia_reset_list(a->chip.n_sources, a->chip.n_ids, k->vm->n_vcpus,
+	                            NULL, 0);
 	AUTO_FREE struct aia_reg *regs = calloc(n + 1, sizeof(*regs));
 
 	if (!a->aia_ready || !regs) {
@@ -89,11 +90,13 @@ static void aia_reset(void *opaque)
 	}
 	(void)aia_reset_list(a->chip.n_sources, a->chip.n_ids, k->vm->n_vcpus, regs, n);
 	for (unsigned i = 0; i < n; i++) {
-		unsigned long val = regs[i].val; /* APLIC: the kernel takes its low half */
+		unsigned long val =
+			regs[i].val; /* APLIC: the kernel takes its low half */
 		int r = kvm_device_set(a->aia_fd, regs[i].group, regs[i].attr, &val);
 
 		if (r < 0) {
-			log_d(LOG_UNIMP, "kvm: AIA register %u:%llx cannot be written\n",
+			log_d(LOG_UNIMP,
+			      "kvm: AIA register %u:%llx cannot be written\n",
 			      regs[i].group, (unsigned long long)regs[i].attr);
 		}
 	}
@@ -106,11 +109,15 @@ static int aia_config(struct kvm *k, struct err *e)
 	uint64_t aplic = a->chip.aplic;
 	int r = kvm_device_set(a->aia_fd, AIA_GRP_CONFIG, AIA_CONFIG_IDS, &ids);
 
-	r = r < 0 ? r : kvm_device_set(a->aia_fd, AIA_GRP_CONFIG, AIA_CONFIG_SRCS, &srcs);
+	r = r < 0 ? r
+	          : kvm_device_set(a->aia_fd, AIA_GRP_CONFIG, AIA_CONFIG_SRCS, &srcs);
 	r = r < 0 ? r : kvm_device_set(a->aia_fd, AIA_GRP_ADDR, AIA_ADDR_APLIC, &aplic);
-	return r < 0 ? err_set_errno(e, r, "KVM refuses an APLIC at 0x%llx with %u sources and %u "
-				     "messages", (unsigned long long)aplic, srcs, ids) :
-		       0;
+	return r < 0 ? err_set_errno(
+			       e, r,
+			       "KVM refuses an APLIC at 0x%llx with %u sources and %u "
+			       "messages",
+			       (unsigned long long)aplic, srcs, ids)
+	             : 0;
 }
 
 int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
@@ -125,20 +132,24 @@ int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
 		return 1;
 	}
 	if (!chip) {
-		return err_set(e, -EINVAL, "the board does not say where its interrupt controllers "
-			       "are");
+		return err_set(e, -EINVAL,
+		               "the board does not say where its interrupt controllers "
+		               "are");
 	}
-	if (chip->n_ids > 2047 || (chip->n_ids & 63) != 63 || chip->n_sources > chip->n_ids) {
-		return err_set(e, -EINVAL, "an AIA can't have %u sources and %u messages",
-			       chip->n_sources, chip->n_ids);
+	if (chip->n_ids > 2047 || (chip->n_ids & 63) != 63 ||
+	    chip->n_sources > chip->n_ids) {
+		return err_set(e, -EINVAL,
+		               "an AIA can't have %u sources and %u messages",
+		               chip->n_sources, chip->n_ids);
 	}
 	a->chip = *chip;
 	a->aia_fd = kvm_device_new(k, RV_DEV_TYPE_AIA);
 	if (a->aia_fd < 0) {
 		r = a->aia_fd;
 		a->aia_fd = -1;
-		return err_set_errno(e, r, "KVM makes no AIA on this host (try -accel "
-				     "kvm,kernel-irqchip=off)");
+		return err_set_errno(e, r,
+		                     "KVM makes no AIA on this host (try -accel "
+		                     "kvm,kernel-irqchip=off)");
 	}
 	r = aia_config(k, e);
 	r = r < 0 ? r : kvm_routes_init(&a->routes, k, chip->n_sources + 1, false, e);

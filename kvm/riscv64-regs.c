@@ -13,28 +13,35 @@
 
 #include "kvm/riscv64-regs.h"
 
-#define OFF(m)	 offsetof(struct riscv64_cpu, m)
-#define ROOM(m)	 sizeof(((struct riscv64_cpu *)0)->m)
-#define VOFF(m)	 offsetof(struct rv_view, m)
+#define OFF(m)   offsetof(struct riscv64_cpu, m)
+#define ROOM(m)  sizeof(((struct riscv64_cpu *)0)->m)
+#define VOFF(m)  offsetof(struct rv_view, m)
 #define VROOM(m) sizeof(((struct rv_view *)0)->m)
 
-#define REG(type, sub, n, m, how)                                                        \
-	{                                                                                \
-		RV_REG(ONE_REG_U64, type, sub, n), OFF(m), ROOM(m), how                  \
+#define REG(type, sub, n, m, how)                                                      \
+	{                                                                              \
+		RV_REG(ONE_REG_U64, type, sub, n), OFF(m), ROOM(m), how                \
 	}
-#define VIEW(type, sub, n, m, how)                                                       \
-	{                                                                                \
-		RV_REG(ONE_REG_U64, type, sub, n), VOFF(m), VROOM(m), ONE_REG_VIEW | (how) \
+#define VIEW(type, sub, n, m, how)                                                     \
+	{                                                                              \
+		RV_REG(ONE_REG_U64, type, sub, n), VOFF(m), VROOM(m),                  \
+			ONE_REG_VIEW | (how)                                           \
 	}
 #define X(n)  REG(RV_CORE, 0, n, x[n], 0)
 #define X4(n) X(n), X(n + 1), X(n + 2), X(n + 3)
 #define D(n)  REG(RV_FP_D, 0, n, f[n], 0)
 #define D4(n) D(n), D(n + 1), D(n + 2), D(n + 3)
-#define S(n)  { RV_REG(ONE_REG_U32, RV_FP_F, 0, n), 0, 0, ONE_REG_SKIP } /* the D ones count */
+#define S(n)                                                                           \
+	{                                                                              \
+		RV_REG(ONE_REG_U32, RV_FP_F, 0, n), 0, 0, ONE_REG_SKIP                 \
+	} /* the D ones count */
 #define S4(n) S(n), S(n + 1), S(n + 2), S(n + 3)
 /* Vector registers: KVM's size is the hart's. The five registers before them and a pointer
  * of the kernel's take the numbers 0 to 5. */
-#define V(n)  { RV_REG(0, RV_VECTOR, 0, 6 + (n)), OFF(v[n]), ROOM(v[n]), ONE_REG_FLEX }
+#define V(n)                                                                           \
+	{                                                                              \
+		RV_REG(0, RV_VECTOR, 0, 6 + (n)), OFF(v[n]), ROOM(v[n]), ONE_REG_FLEX  \
+	}
 #define V4(n) V(n), V(n + 1), V(n + 2), V(n + 3)
 
 /* clang-format off */
@@ -130,7 +137,7 @@ static void aia_add(struct aia_list *l, uint32_t group, uint64_t attr, uint32_t 
 }
 
 unsigned aia_reset_list(unsigned n_sources, unsigned n_ids, unsigned n_vcpus,
-			struct aia_reg *out, unsigned max)
+                        struct aia_reg *out, unsigned max)
 {
 	struct aia_list l = { out, 0, max };
 

@@ -26,12 +26,12 @@ enum rv_reg_type {
 };
 
 /* sub: KVM_REG_RISCV_SUBTYPE: 0 general, 1 AIA, 2 Smstateen (of RV_CSR). */
-#define RV_REG(size, type, sub, n)                                                       \
+#define RV_REG(size, type, sub, n)                                                     \
 	(ONE_REG_RISCV | (size) | (uint64_t)(type) << 24 | (uint64_t)(sub) << 16 | (n))
-#define RV_TIMER_TIME	RV_REG(ONE_REG_U64, RV_TIMER, 0, 1)
-#define RV_TIMER_STATE	RV_REG(ONE_REG_U64, RV_TIMER, 0, 3)
+#define RV_TIMER_TIME  RV_REG(ONE_REG_U64, RV_TIMER, 0, 1)
+#define RV_TIMER_STATE RV_REG(ONE_REG_U64, RV_TIMER, 0, 3)
 /* SBI extensions by KVM's numbers; 1 switches one on. */
-#define RV_SBI_DBCN	RV_REG(ONE_REG_U64, RV_SBI_EXT, 0, 9)
+#define RV_SBI_DBCN RV_REG(ONE_REG_U64, RV_SBI_EXT, 0, 9)
 
 /* What has another format in the struct. */
 struct rv_view {
@@ -72,6 +72,6 @@ struct aia_reg {
 
 /* In the order in which they may be written; up to max; the number there is. */
 unsigned aia_reset_list(unsigned n_sources, unsigned n_ids, unsigned n_vcpus,
-			struct aia_reg *out, unsigned max);
+                        struct aia_reg *out, unsigned max);
 
 #endif

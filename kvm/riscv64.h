@@ -22,8 +22,8 @@ struct kvm_arch_vm {
 struct kvm_arch_vcpu {
 	struct one_regs regs;
 	struct rv_view view;
-	uint64_t time;	   /* the last that KVM gave or took */
-	bool reset;	   /* the next push begins a new life */
+	uint64_t time;     /* the last that KVM gave or took */
+	bool reset;        /* the next push begins a new life */
 	bool ext_irq_sent; /* level that KVM was told */
 };
 

@@ -24,7 +24,9 @@ static int routes_write_locked(struct kvm_routes *r)
 	t->nr = 0;
 	for (uint32_t i = 0; i < r->n_pins; i++) {
 		t->entries[t->nr++] = (struct kvm_irq_routing_entry){
-			.gsi = i, .type = KVM_IRQ_ROUTING_IRQCHIP, .u.irqchip.pin = i,
+			.gsi = i,
+			.type = KVM_IRQ_ROUTING_IRQCHIP,
+			.u.irqchip.pin = i,
 		};
 	}
 	for (unsigned i = 0; i < r->n_msi; i++) {
@@ -36,8 +38,9 @@ static int routes_write_locked(struct kvm_routes *r)
 				.type = KVM_IRQ_ROUTING_MSI,
 				.flags = r->devid ? KVM_MSI_VALID_DEVID : 0u,
 				.u.msi = { .address_lo = (uint32_t)m->addr,
-					   .address_hi = (uint32_t)(m->addr >> 32),
-					   .data = m->data, .devid = r->devid ? m->devid : 0 },
+				           .address_hi = (uint32_t)(m->addr >> 32),
+				           .data = m->data,
+				           .devid = r->devid ? m->devid : 0 },
 			};
 		}
 	}
@@ -51,21 +54,24 @@ int kvm_routes_write(struct kvm_routes *r)
 }
 
 int kvm_routes_init(struct kvm_routes *r, struct kvm *k, unsigned n_pins, bool devid,
-		    struct err *e)
+                    struct err *e)
 {
 	int max = kvm_cap(k, KVM_CAP_IRQ_ROUTING);
 
 	max = MIN(max, 4096);
 	if (n_pins > ROUTES_MSI || max < (int)n_pins) {
-		return err_set(e, -ENOTSUP, "KVM routes %d interrupts, fewer than the %u lines of "
-			       "this machine", max, n_pins);
+		return err_set(e, -ENOTSUP,
+		               "KVM routes %d interrupts, fewer than the %u lines of "
+		               "this machine",
+		               max, n_pins);
 	}
 	r->k = k;
 	r->devid = devid;
 	r->n_pins = n_pins;
 	r->n_msi = (unsigned)max - n_pins;
 	lk_init(&r->lk, RANK_IRQCHIP_IO, "kvm-routes");
-	r->table = calloc(1, sizeof(*r->table) + (size_t)max * sizeof(r->table->entries[0]));
+	r->table = calloc(1, sizeof(*r->table) +
+	                             (size_t)max * sizeof(r->table->entries[0]));
 	r->msi = calloc(r->n_msi + 1, sizeof(*r->msi));
 	return r->table && r->msi ? 0 : err_set(e, -ENOMEM, "out of memory");
 }
@@ -80,8 +86,9 @@ void kvm_routes_fini(struct kvm_routes *r)
 
 int kvm_routes_irqfd(struct kvm *k, int fd, int resample, unsigned gsi, bool add)
 {
-	struct kvm_irqfd f = { .fd = (uint32_t)fd, .gsi = gsi,
-			       .flags = add ? 0u : KVM_IRQFD_FLAG_DEASSIGN };
+	struct kvm_irqfd f = { .fd = (uint32_t)fd,
+		               .gsi = gsi,
+		               .flags = add ? 0u : KVM_IRQFD_FLAG_DEASSIGN };
 
 	if (add && resample >= 0) {
 		f.flags |= KVM_IRQFD_FLAG_RESAMPLE;
@@ -96,7 +103,8 @@ static void routes_send(void *arg, const struct msi_msg *m)
 {
 	struct kvm_routes *r = arg;
 	struct kvm_msi msi = { .address_lo = (uint32_t)m->addr,
-			       .address_hi = (uint32_t)(m->addr >> 32), .data = m->data };
+		               .address_hi = (uint32_t)(m->addr >> 32),
+		               .data = m->data };
 
 	if (r->devid) {
 		msi.flags = KVM_MSI_VALID_DEVID;
@@ -104,7 +112,7 @@ static void routes_send(void *arg, const struct msi_msg *m)
 	}
 	if (kvm_ioctl(r->k->vm_fd, KVM_SIGNAL_MSI, &msi) < 0) {
 		log_guest("MSI to 0x%llx with data 0x%x reaches nobody",
-			  (unsigned long long)m->addr, m->data);
+		          (unsigned long long)m->addr, m->data);
 	}
 }
 
@@ -153,8 +161,8 @@ static void routes_del(void *arg, int route)
 
 	LOCK_SCOPE(&r->lk);
 	if (routes_mine(r, route)) {
-		(void)kvm_routes_irqfd(r->k, r->msi[route].fd, -1, ROUTES_MSI + (unsigned)route,
-				       false);
+		(void)kvm_routes_irqfd(r->k, r->msi[route].fd, -1,
+		                       ROUTES_MSI + (unsigned)route, false);
 		r->msi[route].used = false;
 		(void)routes_write_locked(r);
 	}
@@ -179,16 +187,18 @@ int kvm_device_new(struct kvm *k, uint32_t type)
 
 int kvm_device_set(int fd, uint32_t group, uint64_t attr, const void *val)
 {
-	struct kvm_device_attr a = { .group = group, .attr = attr,
-				     .addr = (uint64_t)(uintptr_t)val };
+	struct kvm_device_attr a = { .group = group,
+		                     .attr = attr,
+		                     .addr = (uint64_t)(uintptr_t)val };
 
 	return kvm_ioctl(fd, KVM_SET_DEVICE_ATTR, &a);
 }
 
 int kvm_device_get(int fd, uint32_t group, uint64_t attr, void *val)
 {
-	struct kvm_device_attr a = { .group = group, .attr = attr,
-				     .addr = (uint64_t)(uintptr_t)val };
+	struct kvm_device_attr a = { .group = group,
+		                     .attr = attr,
+		                     .addr = (uint64_t)(uintptr_t)val };
 
 	return kvm_ioctl(fd, KVM_GET_DEVICE_ATTR, &a);
 }

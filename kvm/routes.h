@@ -31,7 +31,7 @@ struct kvm_routes {
 extern const struct msi_ops kvm_routes_msi_ops;
 
 int kvm_routes_init(struct kvm_routes *r, struct kvm *k, unsigned n_pins, bool devid,
-		    struct err *e) __must_check;
+                    struct err *e) __must_check;
 void kvm_routes_fini(struct kvm_routes *r);
 /* Tells KVM (again: some set-up steps of its controllers overwrite the table). */
 int kvm_routes_write(struct kvm_routes *r) __must_check;

@@ -110,11 +110,11 @@ static void kvm_vcpu_mmio(struct kvm_vcpu *v)
 
 		n = n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
 		if (run->mmio.is_write) {
-			aspace_write(as, run->mmio.phys_addr + at, ld_le(run->mmio.data + at, n),
-				     n);
+			aspace_write(as, run->mmio.phys_addr + at,
+			             ld_le(run->mmio.data + at, n), n);
 		} else {
-			st_le(run->mmio.data + at, aspace_read(as, run->mmio.phys_addr + at, n),
-			      n);
+			st_le(run->mmio.data + at,
+			      aspace_read(as, run->mmio.phys_addr + at, n), n);
 		}
 		at += n;
 	}
@@ -148,7 +148,7 @@ void kvm_vcpu_finish_io(struct kvm_vcpu *v)
 enum kvm_next { KVM_GO_ON, KVM_LEAVE };
 
 static enum kvm_next kvm_vcpu_broken(struct kvm_vcpu *v, const char *what,
-				     enum vcpu_exit *why)
+                                     enum vcpu_exit *why)
 {
 	kvm_fail_report(v, what);
 	*why = VCPU_EXIT_ERROR;
@@ -157,7 +157,8 @@ static enum kvm_next kvm_vcpu_broken(struct kvm_vcpu *v, const char *what,
 
 /* KVM gave up, but the guest's state is sound: the translator gets past it, or nobody. */
 static enum kvm_next kvm_vcpu_dropped(struct kvm_vcpu *v, enum vcpu_exit *why,
-				      void (*say)(const struct kvm_run *, char *, size_t))
+                                      void (*say)(const struct kvm_run *, char *,
+                                                  size_t))
 {
 	char what[160];
 
@@ -174,18 +175,11 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 	char what[160];
 
 	switch (run->exit_reason) {
-	case KVM_EXIT_IO:
-		kvm_vcpu_pio(v);
-		return KVM_GO_ON;
-	case KVM_EXIT_MMIO:
-		kvm_vcpu_mmio(v);
-		return KVM_GO_ON;
+	case KVM_EXIT_IO: kvm_vcpu_pio(v); return KVM_GO_ON;
+	case KVM_EXIT_MMIO: kvm_vcpu_mmio(v); return KVM_GO_ON;
 	case KVM_EXIT_INTR:
-	case KVM_EXIT_IRQ_WINDOW_OPEN:
-		return KVM_GO_ON;
-	case KVM_EXIT_DIRTY_RING_FULL:
-		kvm_dirty_ring_full(v);
-		return KVM_GO_ON;
+	case KVM_EXIT_IRQ_WINDOW_OPEN: return KVM_GO_ON;
+	case KVM_EXIT_DIRTY_RING_FULL: kvm_dirty_ring_full(v); return KVM_GO_ON;
 	case KVM_EXIT_HLT:
 		kvm_arch_halted(v);
 		*why = VCPU_EXIT_HALT;
@@ -194,17 +188,13 @@ static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 		log_d(LOG_INT, "kvm %u: shutdown\n", v->c->index);
 		*why = VCPU_EXIT_SHUTDOWN;
 		return KVM_LEAVE;
-	case KVM_EXIT_DEBUG:
-		*why = VCPU_EXIT_DEBUG;
-		return KVM_LEAVE;
-	case KVM_EXIT_INTERNAL_ERROR:
-		return kvm_vcpu_dropped(v, why, kvm_say_internal);
+	case KVM_EXIT_DEBUG: *why = VCPU_EXIT_DEBUG; return KVM_LEAVE;
+	case KVM_EXIT_INTERNAL_ERROR: return kvm_vcpu_dropped(v, why, kvm_say_internal);
 	case KVM_EXIT_UNKNOWN: /* the processor has left the guest for a reason that KVM
 				* does not know */
 		return kvm_vcpu_dropped(v, why, kvm_say_exit);
 	case KVM_EXIT_NMI:
-	case KVM_EXIT_X86_BUS_LOCK: /* a mere report */
-		return KVM_GO_ON;
+	case KVM_EXIT_X86_BUS_LOCK: /* a mere report */ return KVM_GO_ON;
 	case KVM_EXIT_FAIL_ENTRY:
 		kvm_say_entry_failure(run, what, sizeof(what));
 		return kvm_vcpu_broken(v, what, why);
@@ -315,10 +305,12 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 	if (v->fd < 0) {
 		return kvm_say_create_vcpu(-v->fd, id, e);
 	}
-	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd,
+	              0);
 	if (v->run == MAP_FAILED) {
 		v->run = NULL;
-		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u", v->c->index);
+		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u",
+		                     v->c->index);
 	}
 	return kvm_dirty_vcpu_init(v, e);
 }

@@ -43,22 +43,24 @@ static void chip_lapic_st(struct kvm_lapic_state *k, unsigned reg, uint32_t v)
 	st_le32((uint8_t *)k->regs + 16 * reg, v);
 }
 
-void kvm_x86_lapic_push(struct kvm_lapic_state *k, const struct x86_chip_lapic *s, bool wide_id)
+void kvm_x86_lapic_push(struct kvm_lapic_state *k, const struct x86_chip_lapic *s,
+                        bool wide_id)
 {
 	memset(k, 0, sizeof(*k));
 	for (unsigned i = 0; i < LAPIC_REGS; i++) {
 		chip_lapic_st(k, i, s->reg[i]);
 	}
-	chip_lapic_st(k, LAPIC_REG_ID, chip_x2(s->base) && wide_id ? s->reg[LAPIC_REG_ID] :
-								   s->reg[LAPIC_REG_ID] << 24);
+	chip_lapic_st(k, LAPIC_REG_ID,
+	              chip_x2(s->base) && wide_id ? s->reg[LAPIC_REG_ID]
+	                                          : s->reg[LAPIC_REG_ID] << 24);
 	chip_lapic_st(k, 0x2f, 0x10000); /* LVT CMCI: masked */
 	if (!s->reg[LAPIC_REG_TMR_CUR]) {
 		chip_lapic_st(k, LAPIC_REG_TMR_INIT, 0);
 	}
 }
 
-void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *k, uint64_t base,
-			uint64_t deadline)
+void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *k,
+                        uint64_t base, uint64_t deadline)
 {
 	for (unsigned i = 0; i < LAPIC_REGS; i++) {
 		s->reg[i] = chip_lapic_ld(k, i);
@@ -77,8 +79,7 @@ void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *
 			s->reg[LAPIC_REG_TMR_CUR] = 1;
 		}
 		break;
-	default:
-		s->tsc_deadline = 0;
+	default: s->tsc_deadline = 0;
 	}
 }
 
@@ -89,7 +90,7 @@ void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *
 #define RTE_MASKED     BIT64(16)
 
 void kvm_x86_ioapic_push(struct kvm_ioapic_state *k, const struct x86_chip_ioapic *s,
-			 uint32_t lines)
+                         uint32_t lines)
 {
 	memset(k, 0, sizeof(*k));
 	k->base_address = 0xfec00000;
@@ -117,17 +118,26 @@ void kvm_x86_ioapic_pull(struct x86_chip_ioapic *s, const struct kvm_ioapic_stat
 
 /* ---- PIC ---- */
 
-void kvm_x86_pic_push(struct kvm_pic_state *k, const struct x86_chip_pic *s, bool master)
+void kvm_x86_pic_push(struct kvm_pic_state *k, const struct x86_chip_pic *s,
+                      bool master)
 {
 	*k = (struct kvm_pic_state){
-		.last_irr = s->lines, .irr = s->irr, .imr = s->imr, .isr = s->isr,
-		.priority_add = (s->lowest + 1) & 7, .irq_base = s->base,
-		.read_reg_select = s->read_isr, .poll = s->poll,
+		.last_irr = s->lines,
+		.irr = s->irr,
+		.imr = s->imr,
+		.isr = s->isr,
+		.priority_add = (s->lowest + 1) & 7,
+		.irq_base = s->base,
+		.read_reg_select = s->read_isr,
+		.poll = s->poll,
 		.special_mask = s->special_mask,
-		.init_state = s->init ? (uint8_t)(s->init - 1) : 0, .auto_eoi = s->auto_eoi,
+		.init_state = s->init ? (uint8_t)(s->init - 1) : 0,
+		.auto_eoi = s->auto_eoi,
 		.rotate_on_auto_eoi = s->rotate_aeoi,
-		.special_fully_nested_mode = s->special_nest, .init4 = s->need_icw4,
-		.elcr = s->elcr, .elcr_mask = master ? 0xf8 : 0xde,
+		.special_fully_nested_mode = s->special_nest,
+		.init4 = s->need_icw4,
+		.elcr = s->elcr,
+		.elcr_mask = master ? 0xf8 : 0xde,
 	};
 	if (master) { /* KVM pulses the cascade: its level is low between */
 		k->last_irr &= (uint8_t)~BIT(2);
@@ -137,13 +147,21 @@ void kvm_x86_pic_push(struct kvm_pic_state *k, const struct x86_chip_pic *s, boo
 void kvm_x86_pic_pull(struct x86_chip_pic *s, const struct kvm_pic_state *k)
 {
 	*s = (struct x86_chip_pic){
-		.irr = k->irr, .imr = k->imr, .isr = k->isr, .elcr = k->elcr,
-		.lines = k->last_irr, .base = k->irq_base & 0xf8,
+		.irr = k->irr,
+		.imr = k->imr,
+		.isr = k->isr,
+		.elcr = k->elcr,
+		.lines = k->last_irr,
+		.base = k->irq_base & 0xf8,
 		.init = k->init_state ? (uint8_t)(k->init_state + 1) : 0,
-		.lowest = (k->priority_add + 7) & 7, .need_icw4 = k->init4,
-		.auto_eoi = k->auto_eoi, .rotate_aeoi = k->rotate_on_auto_eoi,
-		.special_mask = k->special_mask, .special_nest = k->special_fully_nested_mode,
-		.read_isr = k->read_reg_select, .poll = k->poll,
+		.lowest = (k->priority_add + 7) & 7,
+		.need_icw4 = k->init4,
+		.auto_eoi = k->auto_eoi,
+		.rotate_aeoi = k->rotate_on_auto_eoi,
+		.special_mask = k->special_mask,
+		.special_nest = k->special_fully_nested_mode,
+		.read_isr = k->read_reg_select,
+		.poll = k->poll,
 	};
 }
 
@@ -166,38 +184,46 @@ static uint32_t chip_pit_left(const struct x86_chip_pit_channel *s)
 	return s->ticks < s->count ? s->count - (uint32_t)s->ticks : 0;
 }
 
-void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s, uint8_t *parked)
+void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s,
+                      uint8_t *parked)
 {
 	memset(k, 0, sizeof(*k));
 	*parked = PIT_MODE_NONE;
 	k->flags = (s->irq_off ? KVM_PIT_FLAGS_HPET_LEGACY : 0) |
-		   (s->speaker_data ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0);
+	           (s->speaker_data ? KVM_PIT_FLAGS_SPEAKER_DATA_ON : 0);
 	for (unsigned i = 0; i < X86_PIT_CHANNELS; i++) {
 		const struct x86_chip_pit_channel *c = &s->ch[i];
 		uint32_t left = chip_pit_left(c);
 
 		k->channels[i] = (struct kvm_pit_channel_state){
-			.count = left ? left : 1, .latched_count = c->latched,
-			.count_latched = !c->latch_n ? 0 :
-					 c->latch_n == 2 ? RW_WORD :
-					 c->rw == RW_WORD ? 2 : c->rw,
-			.status_latched = c->status_latched, .status = c->status,
+			.count = left ? left : 1,
+			.latched_count = c->latched,
+			.count_latched = !c->latch_n        ? 0
+			                 : c->latch_n == 2  ? RW_WORD
+			                 : c->rw == RW_WORD ? 2
+			                                    : c->rw,
+			.status_latched = c->status_latched,
+			.status = c->status,
 			.read_state = c->read_high ? RW_WORD_SECOND : c->rw,
 			.write_state = c->write_high ? RW_WORD_SECOND : c->rw,
-			.write_latch = c->write_low, .rw_mode = c->rw, .mode = c->mode,
-			.bcd = c->bcd, .gate = c->gate,
+			.write_latch = c->write_low,
+			.rw_mode = c->rw,
+			.mode = c->mode,
+			.bcd = c->bcd,
+			.gate = c->gate,
 		};
 	}
 	if (s->ch[0].fresh) { /* as KVM has it itself, and no timer runs */
 		k->channels[0].mode = PIT_MODE_NONE;
 	} else if (s->ch[0].loaded && !chip_pit_left(&s->ch[0])) {
-		*parked = s->ch[0].mode; /* has expired: in mode 5 it does not do so again */
+		*parked =
+			s->ch[0].mode; /* has expired: in mode 5 it does not do so again */
 		k->channels[0].mode = 5;
 	}
 }
 
-void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k, uint8_t parked,
-		      uint64_t now_ns)
+void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k,
+                      uint8_t parked, uint64_t now_ns)
 {
 	memset(s, 0, sizeof(*s));
 	s->speaker_data = k->flags & KVM_PIT_FLAGS_SPEAKER_DATA_ON;
@@ -207,19 +233,28 @@ void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k, ui
 		uint64_t since = (uint64_t)c->count_load_time;
 
 		s->ch[i] = (struct x86_chip_pit_channel){
-			.count = c->count, .mode = c->mode > 5 ? 3 : c->mode,
-			.rw = c->rw_mode ? c->rw_mode & 3 : 3, .gate = c->gate != 0,
-			.bcd = c->bcd, .loaded = c->mode <= 5, .fresh = c->mode > 5,
+			.count = c->count,
+			.mode = c->mode > 5 ? 3 : c->mode,
+			.rw = c->rw_mode ? c->rw_mode & 3 : 3,
+			.gate = c->gate != 0,
+			.bcd = c->bcd,
+			.loaded = c->mode <= 5,
+			.fresh = c->mode > 5,
 			.write_low = c->write_latch,
 			.write_high = c->write_state == RW_WORD_SECOND,
 			.read_high = c->read_state == RW_WORD_SECOND,
-			.latch_n = !c->count_latched ? 0 : c->count_latched == RW_WORD ? 2 : 1,
-			.latched = c->latched_count, .status_latched = c->status_latched,
-			.status = c->status, .ticks_known = i > 0,
+			.latch_n = !c->count_latched             ? 0
+			           : c->count_latched == RW_WORD ? 2
+			                                         : 1,
+			.latched = c->latched_count,
+			.status_latched = c->status_latched,
+			.status = c->status,
+			.ticks_known = i > 0,
 		};
 		if (i > 0 && now_ns > since) {
-			s->ch[i].ticks = (uint64_t)((unsigned __int128)(now_ns - since) *
-						    PIT_HZ / 1000000000u);
+			s->ch[i].ticks =
+				(uint64_t)((unsigned __int128)(now_ns - since) *
+			                   PIT_HZ / 1000000000u);
 		}
 	}
 	if (parked <= 5 && s->ch[0].mode == 5) {

@@ -72,14 +72,16 @@ static int chip_lapic_get(struct kvm_vcpu *v, struct x86_chip_lapic *s)
 	struct kvm_mp_state mp;
 	struct kvm_lapic_state k;
 	uint64_t base = 0, deadline = 0, zero = 0;
-	int r = kvm_ioctl(v->fd, KVM_GET_MP_STATE, &mp); /* carries out a pending INIT */
+	int r = kvm_ioctl(v->fd, KVM_GET_MP_STATE,
+	                  &mp); /* carries out a pending INIT */
 
 	r = r < 0 ? r : chip_msr(v, false, MSR_APIC_BASE, &base);
 	r = r < 0 ? r : kvm_ioctl(v->fd, KVM_GET_LAPIC, &k);
 	if (r < 0) {
 		return r;
 	}
-	(void)chip_msr(v, false, MSR_TSC_DEADLINE, &deadline); /* 0 where there is none */
+	(void)chip_msr(v, false, MSR_TSC_DEADLINE,
+	               &deadline); /* 0 where there is none */
 	kvm_x86_lapic_pull(s, &k, base, deadline);
 	s->reg[LAPIC_REG_ID] = ((struct x86_cpu *)v->c->arch)->apic_id;
 	/* Its timer stops. */
@@ -104,8 +106,8 @@ static int chip_lapics(struct vm *vm, struct x86_chips *out, const struct x86_ch
 		struct kvm_vcpu *v = chip_vcpu(vm, i);
 
 		if (v) {
-			r = out ? chip_lapic_get(v, &out->lapic[i]) :
-				  chip_lapic_set(v, &in->lapic[i]);
+			r = out ? chip_lapic_get(v, &out->lapic[i])
+			        : chip_lapic_set(v, &in->lapic[i]);
 		}
 	}
 	return r;
@@ -120,7 +122,8 @@ static int chip_get(struct kvm *k, unsigned id, struct kvm_irqchip *c)
 	return kvm_ioctl(k->vm_fd, KVM_GET_IRQCHIP, c);
 }
 
-static int chip_set_ioapic(struct kvm *k, const struct x86_chip_ioapic *s, uint32_t lines)
+static int chip_set_ioapic(struct kvm *k, const struct x86_chip_ioapic *s,
+                           uint32_t lines)
 {
 	struct kvm_irqchip c = { .chip_id = KVM_IRQCHIP_IOAPIC };
 
@@ -133,8 +136,8 @@ static int chip_set_pics(struct kvm *k, const struct x86_chip_pic *s)
 	int r = 0;
 
 	for (unsigned i = 0; r >= 0 && i < 2; i++) {
-		struct kvm_irqchip c = { .chip_id = i ? KVM_IRQCHIP_PIC_SLAVE :
-							KVM_IRQCHIP_PIC_MASTER };
+		struct kvm_irqchip c = { .chip_id = i ? KVM_IRQCHIP_PIC_SLAVE
+			                              : KVM_IRQCHIP_PIC_MASTER };
 
 		kvm_x86_pic_push(&c.chip.pic, &s[i], i == 0);
 		r = kvm_ioctl(k->vm_fd, KVM_SET_IRQCHIP, &c);
@@ -147,12 +150,13 @@ static void chip_set_lines(struct vm *vm, const struct x86_chips *s)
 {
 	struct kvm_arch_vm *a = ((struct kvm *)vm->hv_priv)->arch;
 	uint32_t pins = (s->ioapic_lines & ~(uint32_t)(BIT(0) | BIT(2))) |
-			(s->ioapic_lines >> 2 & BIT(0)); /* as GSIs */
+	                (s->ioapic_lines >> 2 & BIT(0)); /* as GSIs */
 
 	for (uint32_t d = a->pin_level ^ pins; d; d &= d - 1) {
 		unsigned n = (unsigned)__builtin_ctz(d);
 
-		kvm_arch_set_gsi(vm, n < X86_PIC_PINS ? HV_GSI_IOAPIC + n : n, pins >> n & 1);
+		kvm_arch_set_gsi(vm, n < X86_PIC_PINS ? HV_GSI_IOAPIC + n : n,
+		                 pins >> n & 1);
 	}
 	for (uint32_t d = a->pic_level ^ s->pic_lines; d; d &= d - 1) {
 		unsigned n = (unsigned)__builtin_ctz(d);
@@ -201,8 +205,8 @@ void kvm_x86_pit_irq_enable(struct vm *vm, bool on)
 	struct kvm_pit_state2 p;
 
 	if (kvm_ioctl(k->vm_fd, KVM_GET_PIT2, &p) >= 0) {
-		p.flags = on ? p.flags & ~(uint32_t)KVM_PIT_FLAGS_HPET_LEGACY :
-			       p.flags | KVM_PIT_FLAGS_HPET_LEGACY;
+		p.flags = on ? p.flags & ~(uint32_t)KVM_PIT_FLAGS_HPET_LEGACY
+		             : p.flags | KVM_PIT_FLAGS_HPET_LEGACY;
 		(void)kvm_ioctl(k->vm_fd, KVM_SET_PIT2, &p);
 	}
 }
@@ -230,8 +234,10 @@ int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e)
 	if (r >= 0 && s->has & X86_CHIP_PIT) {
 		r = chip_set_pit(k, &s->pit);
 	}
-	return r < 0 ? err_set_errno(e, r, "KVM does not take the state of the interrupt "
-				     "controllers") : 0;
+	return r < 0 ? err_set_errno(e, r,
+	                             "KVM does not take the state of the interrupt "
+	                             "controllers")
+	             : 0;
 }
 
 int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e)
@@ -254,8 +260,10 @@ int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e)
 		r = chip_get(k, i ? KVM_IRQCHIP_PIC_SLAVE : KVM_IRQCHIP_PIC_MASTER, &c);
 		kvm_x86_pic_pull(&s->pic[i], &c.chip.pic);
 	}
-	return r < 0 ? err_set_errno(e, r, "KVM does not give the state of the interrupt "
-				     "controllers") : 0;
+	return r < 0 ? err_set_errno(e, r,
+	                             "KVM does not give the state of the interrupt "
+	                             "controllers")
+	             : 0;
 }
 
 /* ---- one vCPU ---- */
@@ -276,7 +284,7 @@ int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v)
 		return r;
 	}
 	c->wait_sipi = mp.mp_state == KVM_MP_STATE_UNINITIALIZED ||
-		       mp.mp_state == KVM_MP_STATE_INIT_RECEIVED;
+	               mp.mp_state == KVM_MP_STATE_INIT_RECEIVED;
 	v->arch->halted = mp.mp_state == KVM_MP_STATE_HALTED;
 	return 0;
 }

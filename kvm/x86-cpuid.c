@@ -19,14 +19,15 @@
 
 enum { CPUID_MAX = 256 };
 
-static const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_cpuid2 *t, uint32_t leaf,
-						 uint32_t sub)
+static const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_cpuid2 *t,
+                                                 uint32_t leaf, uint32_t sub)
 {
 	for (unsigned i = 0; i < t->nent; i++) {
 		const struct kvm_cpuid_entry2 *e = &t->entries[i];
 
 		if (e->function == leaf &&
-		    (e->index == sub || !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX))) {
+		    (e->index == sub ||
+		     !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX))) {
 			return e;
 		}
 	}
@@ -54,8 +55,9 @@ static uint64_t cpuid_feature_msr(uint32_t msr)
 static void cpuid_features(const struct kvm *k, uint64_t *w)
 {
 	/* Not the processor's: they say what lodge itself does. */
-	static const uint16_t ours[] = { X86F_HT, X86F_CMP_LEGACY, X86F_HYPERVISOR, X86F_APIC,
-					 X86F_ARAT, X86F_HV_LODGE, X86F_TOPOEXT };
+	static const uint16_t ours[] = { X86F_HT,     X86F_CMP_LEGACY, X86F_HYPERVISOR,
+		                         X86F_APIC,   X86F_ARAT,       X86F_HV_LODGE,
+		                         X86F_TOPOEXT };
 
 	for (unsigned i = 0; i < XF_N; i++) {
 		const struct x86_fword_info *f = &x86_fwords[i];
@@ -73,7 +75,7 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 	}
 	if (k->kernel_chip) {
 		x86_feature_set(w, X86F_TSC_DEADLINE,
-				kvm_cap(k, KVM_CAP_TSC_DEADLINE_TIMER) > 0);
+		                kvm_cap(k, KVM_CAP_TSC_DEADLINE_TIMER) > 0);
 		return;
 	}
 	/* The user-space APIC: KVM has no exit for its x2APIC registers. */
@@ -84,7 +86,8 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 static void cpuid_components(struct kvm *k)
 {
 	for (unsigned i = 2; i < ARRAY_LEN(k->arch->comp); i++) {
-		const struct kvm_cpuid_entry2 *e = cpuid_find(k->arch->supported, 0xd, i);
+		const struct kvm_cpuid_entry2 *e =
+			cpuid_find(k->arch->supported, 0xd, i);
 
 		if (e && e->eax && !(e->ecx & 1)) {
 			k->arch->comp[i].size = e->eax;
@@ -96,7 +99,8 @@ static void cpuid_components(struct kvm *k)
 /* Guest addresses go through the host's page tables: no more bits than those have. */
 static void cpuid_phys_bits(struct kvm *k)
 {
-	const struct kvm_cpuid_entry2 *e = cpuid_find(k->arch->supported, 0x80000008, 0);
+	const struct kvm_cpuid_entry2 *e =
+		cpuid_find(k->arch->supported, 0x80000008, 0);
 
 	k->phys_bits = e ? e->eax & 0xff : 0;
 	/* AMD: bits 23:16 are the guest's limit where they are not 0. */
@@ -138,9 +142,15 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 
 /* KVM's own leaves take the place of ours: guests then use its clock, and x2APIC. */
 enum {
-	CPUID_PV_CLOCK = 1 << 0, CPUID_PV_NOP_IO = 1 << 1, CPUID_PV_CLOCK2 = 1 << 3,
-	CPUID_PV_STEAL = 1 << 5, CPUID_PV_EOI = 1 << 6, CPUID_PV_UNHALT = 1 << 7,
-	CPUID_PV_TLB_FLUSH = 1 << 9, CPUID_PV_IPI = 1 << 11, CPUID_PV_YIELD = 1 << 13,
+	CPUID_PV_CLOCK = 1 << 0,
+	CPUID_PV_NOP_IO = 1 << 1,
+	CPUID_PV_CLOCK2 = 1 << 3,
+	CPUID_PV_STEAL = 1 << 5,
+	CPUID_PV_EOI = 1 << 6,
+	CPUID_PV_UNHALT = 1 << 7,
+	CPUID_PV_TLB_FLUSH = 1 << 9,
+	CPUID_PV_IPI = 1 << 11,
+	CPUID_PV_YIELD = 1 << 13,
 	CPUID_PV_STABLE = 1 << 24,
 };
 
@@ -148,7 +158,8 @@ enum {
  * space only the clock; with no hardware behind KVM not even that. */
 static void cpuid_pv(struct kvm_vcpu *v)
 {
-	const struct kvm_cpuid_entry2 *e = cpuid_find(v->k->arch->supported, 0x40000001, 0);
+	const struct kvm_cpuid_entry2 *e =
+		cpuid_find(v->k->arch->supported, 0x40000001, 0);
 	struct x86_cpu *c = v->c->arch;
 	uint32_t offer;
 	unsigned n = 0;
@@ -158,8 +169,8 @@ static void cpuid_pv(struct kvm_vcpu *v)
 	}
 	offer = CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 | CPUID_PV_STABLE;
 	if (v->k->kernel_chip) {
-		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT | CPUID_PV_TLB_FLUSH |
-			 CPUID_PV_IPI | CPUID_PV_YIELD;
+		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
+		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD;
 	}
 	for (unsigned i = 0; i < c->n_cpuid; i++) {
 		if (c->cpuid[i].leaf >> 28 != 4) {
@@ -170,8 +181,11 @@ static void cpuid_pv(struct kvm_vcpu *v)
 		return;
 	}
 	c->cpuid[n++] = (struct x86_cpuid){
-		.leaf = 0x40000000, .eax = 0x40000001, .ebx = 0x4b4d564b, /* KVMKVMKVM */
-		.ecx = 0x564b4d56, .edx = 0x4d,
+		.leaf = 0x40000000,
+		.eax = 0x40000001,
+		.ebx = 0x4b4d564b, /* KVMKVMKVM */
+		.ecx = 0x564b4d56,
+		.edx = 0x4d,
 	};
 	c->cpuid[n++] = (struct x86_cpuid){
 		.leaf = 0x40000001,
@@ -197,8 +211,12 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 		const struct x86_cpuid *s = &c->cpuid[i];
 
 		t.e[i] = (struct kvm_cpuid_entry2){
-			.function = s->leaf, .index = s->sub, .eax = s->eax, .ebx = s->ebx,
-			.ecx = s->ecx, .edx = s->edx,
+			.function = s->leaf,
+			.index = s->sub,
+			.eax = s->eax,
+			.ebx = s->ebx,
+			.ecx = s->ecx,
+			.edx = s->edx,
 			.flags = s->flags ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
 		};
 		if (s->leaf == 0xb) {

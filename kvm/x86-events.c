@@ -43,7 +43,8 @@ void kvm_x86_events_init(struct kvm *k)
 	a->exception_payload = events_enable(k, KVM_CAP_EXCEPTION_PAYLOAD);
 	a->triple_fault = events_enable(k, KVM_CAP_X86_TRIPLE_FAULT_EVENT);
 	a->smm = kvm_cap(k, KVM_CAP_X86_SMM) > 0;
-	a->nested_size = size > (int)sizeof(struct kvm_nested_state) ? (unsigned)size : 0;
+	a->nested_size =
+		size > (int)sizeof(struct kvm_nested_state) ? (unsigned)size : 0;
 }
 
 int kvm_x86_events_vcpu_init(struct kvm_vcpu *v)
@@ -75,7 +76,8 @@ void kvm_arch_forget(struct kvm_vcpu *v)
 int kvm_x86_pull_dr(struct kvm_vcpu *v, struct x86_cpu *c)
 {
 	struct kvm_debugregs d;
-	int r = v->k->arch->debugregs ? kvm_ioctl(v->fd, KVM_GET_DEBUGREGS, &d) : -ENOTSUP;
+	int r = v->k->arch->debugregs ? kvm_ioctl(v->fd, KVM_GET_DEBUGREGS, &d)
+	                              : -ENOTSUP;
 
 	if (r >= 0) {
 		memcpy(c->dr, d.db, sizeof(d.db));
@@ -126,14 +128,17 @@ int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
 	const struct x86_cpu *c = v->c->arch;
 
 	if (c->in_smm) {
-		return err_set(e, -EBUSY, "vCPU %u is in system management mode, which the "
-			       "translator does not have: try again", v->c->index);
+		return err_set(e, -EBUSY,
+		               "vCPU %u is in system management mode, which the "
+		               "translator does not have: try again",
+		               v->c->index);
 	}
 	if (v->arch->nested_valid &&
 	    (v->arch->nested->flags & KVM_STATE_NESTED_GUEST_MODE)) {
-		return err_set(e, -EBUSY, "vCPU %u runs a guest of its own (nested "
-			       "virtualisation), which the translator can't: try again",
-			       v->c->index);
+		return err_set(e, -EBUSY,
+		               "vCPU %u runs a guest of its own (nested "
+		               "virtualisation), which the translator can't: try again",
+		               v->c->index);
 	}
 	return 0;
 }
@@ -155,7 +160,7 @@ void kvm_x86_event_payload(struct x86_cpu *c, unsigned nr, uint64_t payload)
 }
 
 static void events_pull_exception(struct kvm_vcpu *v, struct x86_cpu *c,
-				  const struct kvm_vcpu_events *ev)
+                                  const struct kvm_vcpu_events *ev)
 {
 	bool pending = v->k->arch->exception_payload && ev->exception.pending;
 
@@ -166,13 +171,15 @@ static void events_pull_exception(struct kvm_vcpu *v, struct x86_cpu *c,
 		c->exc_has_err = ev->exception.has_error_code;
 		c->exc_err = ev->exception.error_code;
 		if (pending && ev->exception_has_payload) {
-			kvm_x86_event_payload(c, ev->exception.nr, ev->exception_payload);
+			kvm_x86_event_payload(c, ev->exception.nr,
+			                      ev->exception_payload);
 		}
 	} else if (ev->interrupt.injected && !ev->interrupt.soft) {
 		c->exc_pending = ev->interrupt.nr;
 		c->exc_has_err = false;
 	}
-	if (v->k->arch->triple_fault && (ev->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) &&
+	if (v->k->arch->triple_fault &&
+	    (ev->flags & KVM_VCPUEVENT_VALID_TRIPLE_FAULT) &&
 	    ev->triple_fault.pending) {
 		c->exc_pending = X86_EXC_TRIPLE;
 	}
@@ -216,11 +223,11 @@ void kvm_arch_take_over(struct kvm_vcpu *v)
 int kvm_x86_push_events(struct kvm_vcpu *v, const struct x86_cpu *c)
 {
 	struct kvm_vcpu_events ev = { .flags = KVM_VCPUEVENT_VALID_NMI_PENDING |
-					       KVM_VCPUEVENT_VALID_SHADOW };
+		                               KVM_VCPUEVENT_VALID_SHADOW };
 
 	if (c->int_shadow) { /* a processor refuses "by STI" while IF is clear */
-		ev.interrupt.shadow = c->eflags & X86_IF ? KVM_X86_SHADOW_INT_STI :
-							   KVM_X86_SHADOW_INT_MOV_SS;
+		ev.interrupt.shadow = c->eflags & X86_IF ? KVM_X86_SHADOW_INT_STI
+		                                         : KVM_X86_SHADOW_INT_MOV_SS;
 	}
 	ev.nmi.masked = c->nmi_masked;
 	ev.nmi.pending = v->arch->nmi_waits;

@@ -26,17 +26,20 @@ enum { CHIP_GSI_MSI = 64, CHIP_ROUTES_PINS = 128 };
 
 /* ---- routes ---- */
 
-static void chip_add_pin(struct kvm_irq_routing *t, uint32_t gsi, uint32_t chip, uint32_t pin)
+static void chip_add_pin(struct kvm_irq_routing *t, uint32_t gsi, uint32_t chip,
+                         uint32_t pin)
 {
 	t->entries[t->nr++] = (struct kvm_irq_routing_entry){
-		.gsi = gsi, .type = KVM_IRQ_ROUTING_IRQCHIP,
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_IRQCHIP,
 		.u.irqchip = { .irqchip = chip, .pin = pin },
 	};
 }
 
 static void chip_add_pic(struct kvm_irq_routing *t, uint32_t gsi, uint32_t n)
 {
-	chip_add_pin(t, gsi, n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE, n & 7);
+	chip_add_pin(t, gsi, n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
+	             n & 7);
 }
 
 static void chip_add_pins(struct kvm_irq_routing *t)
@@ -47,7 +50,8 @@ static void chip_add_pins(struct kvm_irq_routing *t)
 		}
 		if (i < X86_PIC_PINS && i != 2) {
 			chip_add_pic(t, i, i);
-			chip_add_pin(t, HV_GSI_IOAPIC + i, KVM_IRQCHIP_IOAPIC, i ? i : 2);
+			chip_add_pin(t, HV_GSI_IOAPIC + i, KVM_IRQCHIP_IOAPIC,
+			             i ? i : 2);
 		}
 		if (i < X86_PIC_PINS) {
 			chip_add_pic(t, HV_GSI_PIC + i, i);
@@ -59,8 +63,9 @@ static void chip_add_pins(struct kvm_irq_routing *t)
  * of the address for KVM. */
 uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api)
 {
-	return x2apic_api && (addr & 0xfe0) && addr >> 20 == 0xfee ?
-		       (addr & ~UINT64_C(0xfe0)) | (addr >> 5 & 0x7f) << 40 : addr;
+	return x2apic_api && (addr & 0xfe0) && addr >> 20 == 0xfee
+	               ? (addr & ~UINT64_C(0xfe0)) | (addr >> 5 & 0x7f) << 40
+	               : addr;
 }
 
 static void chip_add_msi(struct kvm *k, uint32_t gsi, const struct msi_msg *m)
@@ -69,9 +74,11 @@ static void chip_add_msi(struct kvm *k, uint32_t gsi, const struct msi_msg *m)
 	uint64_t addr = kvm_x86_msi_addr(m->addr, k->arch->x2apic_api);
 
 	t->entries[t->nr++] = (struct kvm_irq_routing_entry){
-		.gsi = gsi, .type = KVM_IRQ_ROUTING_MSI,
-		.u.msi = { .address_lo = (uint32_t)addr, .address_hi = (uint32_t)(addr >> 32),
-			   .data = m->data },
+		.gsi = gsi,
+		.type = KVM_IRQ_ROUTING_MSI,
+		.u.msi = { .address_lo = (uint32_t)addr,
+		           .address_hi = (uint32_t)(addr >> 32),
+		           .data = m->data },
 	};
 }
 
@@ -98,8 +105,9 @@ int kvm_x86_write_routes_locked(struct kvm *k)
 
 static int chip_irqfd(struct kvm *k, int fd, int resample, unsigned gsi, bool add)
 {
-	struct kvm_irqfd f = { .fd = (uint32_t)fd, .gsi = gsi,
-			       .flags = add ? 0u : KVM_IRQFD_FLAG_DEASSIGN };
+	struct kvm_irqfd f = { .fd = (uint32_t)fd,
+		               .gsi = gsi,
+		               .flags = add ? 0u : KVM_IRQFD_FLAG_DEASSIGN };
 
 	if (add && resample >= 0) {
 		f.flags |= KVM_IRQFD_FLAG_RESAMPLE;
@@ -115,11 +123,12 @@ static void chip_msi_send(void *arg, const struct msi_msg *m)
 	struct kvm *k = ((struct vm *)arg)->hv_priv;
 	uint64_t addr = kvm_x86_msi_addr(m->addr, k->arch->x2apic_api);
 	struct kvm_msi msi = { .address_lo = (uint32_t)addr,
-			       .address_hi = (uint32_t)(addr >> 32), .data = m->data };
+		               .address_hi = (uint32_t)(addr >> 32),
+		               .data = m->data };
 
 	if (kvm_ioctl(k->vm_fd, KVM_SIGNAL_MSI, &msi) < 0) {
 		log_guest("MSI to 0x%llx with data 0x%x reaches nobody",
-			  (unsigned long long)m->addr, m->data);
+		          (unsigned long long)m->addr, m->data);
 	}
 }
 
@@ -169,7 +178,8 @@ static void chip_msi_route_del(void *arg, int route)
 
 	LOCK_SCOPE(&a->routes_lk);
 	if (route >= 0 && (unsigned)route < a->n_msi && a->msi[route].used) {
-		(void)chip_irqfd(k, a->msi[route].fd, -1, CHIP_GSI_MSI + (unsigned)route, false);
+		(void)chip_irqfd(k, a->msi[route].fd, -1,
+		                 CHIP_GSI_MSI + (unsigned)route, false);
 		a->msi[route].used = false;
 	}
 }
@@ -225,7 +235,7 @@ static int chip_alloc_routes(struct kvm *k)
 	a->n_msi = (unsigned)max - CHIP_ROUTES_PINS;
 	a->msi = calloc(a->n_msi, sizeof(*a->msi));
 	a->routes = calloc(1, sizeof(*a->routes) +
-				      (size_t)max * sizeof(a->routes->entries[0]));
+	                              (size_t)max * sizeof(a->routes->entries[0]));
 	lk_init(&a->routes_lk, RANK_IRQCHIP_CPU, "kvm-routes");
 	return a->msi && a->routes ? 0 : -ENOMEM;
 }
@@ -254,27 +264,36 @@ static bool chip_make_pit(struct kvm *k)
 }
 
 static const struct hv_chips chip_tables[] = {
-	{ .has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC, .set = kvm_x86_chips_set,
-	  .get = kvm_x86_chips_get, .msi = &chip_msi_ops },
+	{ .has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC,
+	  .set = kvm_x86_chips_set,
+	  .get = kvm_x86_chips_get,
+	  .msi = &chip_msi_ops },
 	{ .has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC | X86_CHIP_PIT,
-	  .set = kvm_x86_chips_set, .get = kvm_x86_chips_get,
-	  .pit_irq_enable = kvm_x86_pit_irq_enable, .msi = &chip_msi_ops },
-	{ .has = X86_CHIP_LAPIC, .set = kvm_x86_chips_set, .get = kvm_x86_chips_get,
-	  .ioapic_routes = kvm_x86_split_routes, .msi = &chip_msi_ops },
+	  .set = kvm_x86_chips_set,
+	  .get = kvm_x86_chips_get,
+	  .pit_irq_enable = kvm_x86_pit_irq_enable,
+	  .msi = &chip_msi_ops },
+	{ .has = X86_CHIP_LAPIC,
+	  .set = kvm_x86_chips_set,
+	  .get = kvm_x86_chips_get,
+	  .ioapic_routes = kvm_x86_split_routes,
+	  .msi = &chip_msi_ops },
 };
 
 static int chip_create(struct vm *vm, struct kvm *k)
 {
-	int r = k->split_chip ? chip_enable(k, KVM_CAP_SPLIT_IRQCHIP, X86_IOAPIC_PINS) :
-				kvm_ioctl_n(k->vm_fd, KVM_CREATE_IRQCHIP, 0);
+	int r = k->split_chip ? chip_enable(k, KVM_CAP_SPLIT_IRQCHIP, X86_IOAPIC_PINS)
+	                      : kvm_ioctl_n(k->vm_fd, KVM_CREATE_IRQCHIP, 0);
 
 	if (r < 0) {
 		return r;
 	}
 	if (kvm_cap(k, KVM_CAP_X2APIC_API) > 0) {
-		k->arch->x2apic_api = chip_enable(k, KVM_CAP_X2APIC_API,
-						  KVM_X2APIC_API_USE_32BIT_IDS |
-						  KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK) >= 0;
+		k->arch->x2apic_api =
+			chip_enable(k, KVM_CAP_X2APIC_API,
+		                    KVM_X2APIC_API_USE_32BIT_IDS |
+		                            KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK) >=
+			0;
 	}
 	r = chip_alloc_routes(k);
 	r = r < 0 ? r : kvm_x86_write_routes_locked(k);
@@ -292,14 +311,16 @@ int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
 		return 1;
 	}
 	if (k->split_chip && kvm_cap(k, KVM_CAP_SPLIT_IRQCHIP) <= 0) {
-		return err_set(e, -ENOTSUP, "this kernel's KVM can't split its interrupt "
-			       "controllers: use -accel kvm,kernel-irqchip=on or off");
+		return err_set(e, -ENOTSUP,
+		               "this kernel's KVM can't split its interrupt "
+		               "controllers: use -accel kvm,kernel-irqchip=on or off");
 	}
 	r = chip_create(vm, k);
 	if (r < 0) {
 		vm->hv_chips = NULL;
-		return err_set_errno(e, r, "KVM refuses its interrupt controllers (try "
-				     "-accel kvm,kernel-irqchip=off)");
+		return err_set_errno(e, r,
+		                     "KVM refuses its interrupt controllers (try "
+		                     "-accel kvm,kernel-irqchip=off)");
 	}
 	return 0;
 }

@@ -27,6 +27,7 @@ enum { MSR_ALWAYS, MSR_LISTED };
 enum { MSR_MC_BANKS = 10, MSR_MC0_CTL = 0x400, MSR_ARCH_CAPABILITIES = 0x10a };
 #define MSR_MCG_CTL_P BIT(8)
 
+/* clang-format off */
 #define MSR(nr, f)    { nr, offsetof(struct x86_cpu, f), MSR_ALWAYS }
 #define LISTED(nr, f) { nr, offsetof(struct x86_cpu, f), MSR_LISTED }
 static const struct msr_def {
@@ -61,6 +62,7 @@ static const struct msr_def {
 static const struct msr_def msr_mce_defs[] = {
 	MSR(0x17a, mcg_status), MSR(0x17b, mcg_ctl),
 };
+/* clang-format on */
 #undef MSR
 #undef LISTED
 
@@ -76,9 +78,9 @@ struct kvm_x86_msr_list {
 };
 
 struct kvm_x86_msr_state {
-	bool known;		/* val[] is what KVM has */
+	bool known; /* val[] is what KVM has */
 	bool no_get[MSR_MAX];
-	bool no_set[MSR_MAX];	/* KVM did not take `refused` */
+	bool no_set[MSR_MAX]; /* KVM did not take `refused` */
 	uint64_t refused[MSR_MAX], val[MSR_MAX];
 };
 
@@ -88,7 +90,8 @@ static struct kvm_msr_list *msr_index_list(void)
 {
 	struct kvm_msr_list probe = { .nmsrs = 0 }, *l;
 
-	(void)kvm_ioctl(kvm_sys_fd(), KVM_GET_MSR_INDEX_LIST, &probe); /* E2BIG: the number */
+	(void)kvm_ioctl(kvm_sys_fd(), KVM_GET_MSR_INDEX_LIST,
+	                &probe); /* E2BIG: the number */
 	l = calloc(1, sizeof(*l) + (probe.nmsrs + 1) * sizeof(l->indices[0]));
 	if (!l) {
 		return NULL;
@@ -127,7 +130,8 @@ static void msr_add_mce(struct kvm *k, struct kvm_x86_msr_list *m)
 		return;
 	}
 	m->mce = true;
-	m->mcg_cap = MSR_MC_BANKS | (cap & MSR_MCG_CTL_P); /* as the translator has it */
+	m->mcg_cap =
+		MSR_MC_BANKS | (cap & MSR_MCG_CTL_P); /* as the translator has it */
 	for (unsigned i = 0; i < ARRAY_LEN(msr_mce_defs); i++) {
 		msr_add(m, msr_mce_defs[i].msr, msr_mce_defs[i].off);
 	}
@@ -147,7 +151,8 @@ int kvm_x86_msr_vm_init(struct kvm *k)
 		return -ENOMEM;
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(msr_defs); i++) {
-		if (msr_defs[i].how == MSR_ALWAYS || msr_is_listed(l, msr_defs[i].msr)) {
+		if (msr_defs[i].how == MSR_ALWAYS ||
+		    msr_is_listed(l, msr_defs[i].msr)) {
 			msr_add(m, msr_defs[i].msr, msr_defs[i].off);
 		}
 	}
@@ -210,8 +215,8 @@ _Static_assert(MSR_MAX <= 256, "which[]");
 /* KVM stops at the first one that it does not know: that one is left out, the rest tried
  * again. `refused` is told which. */
 static void msr_run(struct kvm_vcpu *v, struct msr_batch *b, unsigned long req,
-		    void (*did)(struct kvm_vcpu *, unsigned, uint64_t),
-		    void (*refused)(struct kvm_vcpu *, unsigned, uint64_t))
+                    void (*did)(struct kvm_vcpu *, unsigned, uint64_t),
+                    void (*refused)(struct kvm_vcpu *, unsigned, uint64_t))
 {
 	unsigned done = 0;
 
@@ -220,7 +225,8 @@ static void msr_run(struct kvm_vcpu *v, struct msr_batch *b, unsigned long req,
 
 		b->b.h.nmsrs = b->n - done;
 		if (done) {
-			memmove(b->b.e, b->b.e + done, (b->n - done) * sizeof(b->b.e[0]));
+			memmove(b->b.e, b->b.e + done,
+			        (b->n - done) * sizeof(b->b.e[0]));
 			memmove(b->which, b->which + done, b->n - done);
 			b->n -= done;
 			done = 0;
@@ -265,7 +271,7 @@ static void msr_not_pushed(struct kvm_vcpu *v, unsigned i, uint64_t val)
 
 	if (val && !s->no_set[i] && !s->no_get[i]) {
 		log_warn("vCPU %u: KVM does not take 0x%llx for MSR 0x%x", v->c->index,
-			 (unsigned long long)val, v->k->arch->msrs->e[i].msr);
+		         (unsigned long long)val, v->k->arch->msrs->e[i].msr);
 	}
 	s->no_set[i] = true;
 	s->refused[i] = val;
@@ -304,7 +310,8 @@ void kvm_x86_msr_push(struct kvm_vcpu *v)
 		    (s->no_set[i] && s->refused[i] == val)) {
 			continue;
 		}
-		b.b.e[b.n] = (struct kvm_msr_entry){ .index = m->e[i].msr, .data = val };
+		b.b.e[b.n] =
+			(struct kvm_msr_entry){ .index = m->e[i].msr, .data = val };
 		b.which[b.n++] = (uint8_t)i;
 	}
 	msr_run(v, &b, KVM_SET_MSRS, msr_pushed, msr_not_pushed);

@@ -79,7 +79,8 @@ void kvm_x86_split_pre_run(struct kvm_vcpu *v)
 	}
 	vector = vm->chips_ext_ack(vm);
 	if (vector >= 0 && split_deliver(v, (uint8_t)vector) < 0) {
-		log_guest("vCPU %u: KVM does not take interrupt 0x%x", v->c->index, vector);
+		log_guest("vCPU %u: KVM does not take interrupt 0x%x", v->c->index,
+		          vector);
 	}
 	v->arch->ready = false;
 	if (atomic_load(&v->c->requests) & X86_REQ_HARD) {

@@ -28,14 +28,22 @@ static const struct {
 	uint16_t off;
 	uint8_t reg;
 } state_regs[] = {
-	{ offsetof(struct kvm_regs, rax), X86_RAX }, { offsetof(struct kvm_regs, rcx), X86_RCX },
-	{ offsetof(struct kvm_regs, rdx), X86_RDX }, { offsetof(struct kvm_regs, rbx), X86_RBX },
-	{ offsetof(struct kvm_regs, rsp), X86_RSP }, { offsetof(struct kvm_regs, rbp), X86_RBP },
-	{ offsetof(struct kvm_regs, rsi), X86_RSI }, { offsetof(struct kvm_regs, rdi), X86_RDI },
-	{ offsetof(struct kvm_regs, r8), X86_R8 },   { offsetof(struct kvm_regs, r9), X86_R9 },
-	{ offsetof(struct kvm_regs, r10), X86_R10 }, { offsetof(struct kvm_regs, r11), X86_R11 },
-	{ offsetof(struct kvm_regs, r12), X86_R12 }, { offsetof(struct kvm_regs, r13), X86_R13 },
-	{ offsetof(struct kvm_regs, r14), X86_R14 }, { offsetof(struct kvm_regs, r15), X86_R15 },
+	{ offsetof(struct kvm_regs, rax), X86_RAX },
+	{ offsetof(struct kvm_regs, rcx), X86_RCX },
+	{ offsetof(struct kvm_regs, rdx), X86_RDX },
+	{ offsetof(struct kvm_regs, rbx), X86_RBX },
+	{ offsetof(struct kvm_regs, rsp), X86_RSP },
+	{ offsetof(struct kvm_regs, rbp), X86_RBP },
+	{ offsetof(struct kvm_regs, rsi), X86_RSI },
+	{ offsetof(struct kvm_regs, rdi), X86_RDI },
+	{ offsetof(struct kvm_regs, r8), X86_R8 },
+	{ offsetof(struct kvm_regs, r9), X86_R9 },
+	{ offsetof(struct kvm_regs, r10), X86_R10 },
+	{ offsetof(struct kvm_regs, r11), X86_R11 },
+	{ offsetof(struct kvm_regs, r12), X86_R12 },
+	{ offsetof(struct kvm_regs, r13), X86_R13 },
+	{ offsetof(struct kvm_regs, r14), X86_R14 },
+	{ offsetof(struct kvm_regs, r15), X86_R15 },
 };
 
 static int state_pull_regs(struct kvm_vcpu *v, struct x86_cpu *c)
@@ -74,25 +82,33 @@ void kvm_x86_seg_pull(struct x86_seg *d, const struct kvm_segment *s)
 		return;
 	}
 	d->attr = (s->type & 15u) | (s->s ? X86_SEG_S : 0) | (s->dpl & 3u) << 5 |
-		  (s->present ? X86_SEG_P : 0) | (s->avl ? X86_SEG_AVL : 0) |
-		  (s->l ? X86_SEG_L : 0) | (s->db ? X86_SEG_DB : 0) | (s->g ? X86_SEG_G : 0);
+	          (s->present ? X86_SEG_P : 0) | (s->avl ? X86_SEG_AVL : 0) |
+	          (s->l ? X86_SEG_L : 0) | (s->db ? X86_SEG_DB : 0) |
+	          (s->g ? X86_SEG_G : 0);
 }
 
 void kvm_x86_seg_push(struct kvm_segment *d, const struct x86_seg *s)
 {
 	*d = (struct kvm_segment){
-		.base = s->base, .limit = s->limit, .selector = s->sel,
-		.type = (uint8_t)X86_SEG_TYPE(s->attr), .s = !!(s->attr & X86_SEG_S),
-		.dpl = (uint8_t)X86_SEG_DPL(s->attr), .present = !!(s->attr & X86_SEG_P),
-		.avl = !!(s->attr & X86_SEG_AVL), .l = !!(s->attr & X86_SEG_L),
-		.db = !!(s->attr & X86_SEG_DB), .g = !!(s->attr & X86_SEG_G),
+		.base = s->base,
+		.limit = s->limit,
+		.selector = s->sel,
+		.type = (uint8_t)X86_SEG_TYPE(s->attr),
+		.s = !!(s->attr & X86_SEG_S),
+		.dpl = (uint8_t)X86_SEG_DPL(s->attr),
+		.present = !!(s->attr & X86_SEG_P),
+		.avl = !!(s->attr & X86_SEG_AVL),
+		.l = !!(s->attr & X86_SEG_L),
+		.db = !!(s->attr & X86_SEG_DB),
+		.g = !!(s->attr & X86_SEG_G),
 		.unusable = !(s->attr & X86_SEG_P),
 	};
 }
 
 /* The two forms of the structure agree up to apic_base. */
 enum { STATE_SREGS_COMMON = offsetof(struct kvm_sregs, interrupt_bitmap) };
-_Static_assert(offsetof(struct kvm_sregs2, flags) == STATE_SREGS_COMMON, "sregs layouts");
+_Static_assert(offsetof(struct kvm_sregs2, flags) == STATE_SREGS_COMMON,
+               "sregs layouts");
 
 static int state_get_sregs(struct kvm_vcpu *v, struct kvm_sregs2 *s)
 {
@@ -124,8 +140,8 @@ static int state_pull_sregs(struct kvm_vcpu *v, struct x86_cpu *c)
 {
 	struct kvm_sregs2 s;
 	int r = state_get_sregs(v, &s);
-	const struct kvm_segment *const seg[X86_NSEG] = { &s.es, &s.cs, &s.ss, &s.ds, &s.fs,
-							  &s.gs, &s.ldt, &s.tr };
+	const struct kvm_segment *const seg[X86_NSEG] = { &s.es, &s.cs, &s.ss,  &s.ds,
+		                                          &s.fs, &s.gs, &s.ldt, &s.tr };
 
 	if (r < 0) {
 		return r;
@@ -149,8 +165,9 @@ static int state_pull_sregs(struct kvm_vcpu *v, struct x86_cpu *c)
 	if (s.flags & KVM_SREGS2_FLAGS_PDPTRS_VALID) {
 		memcpy(c->pdpte, s.pdptrs, sizeof(c->pdpte));
 	} else if ((c->cr0 & X86_CR0_PG) && (c->cr4 & X86_CR4_PAE) &&
-		   !(c->efer & X86_EFER_LMA)) {
-		if (dma_read(&c->vcpu->vm->mem, c->cr3 & 0xffffffe0, c->pdpte, 32) < 0) {
+	           !(c->efer & X86_EFER_LMA)) {
+		if (dma_read(&c->vcpu->vm->mem, c->cr3 & 0xffffffe0, c->pdpte, 32) <
+		    0) {
 			memset(c->pdpte, 0, sizeof(c->pdpte));
 		}
 	}
@@ -164,8 +181,8 @@ static int state_pull_sregs(struct kvm_vcpu *v, struct x86_cpu *c)
 static int state_push_sregs(struct kvm_vcpu *v, const struct x86_cpu *c, bool flush)
 {
 	struct kvm_sregs2 s;
-	struct kvm_segment *const seg[X86_NSEG] = { &s.es, &s.cs, &s.ss, &s.ds, &s.fs, &s.gs,
-						    &s.ldt, &s.tr };
+	struct kvm_segment *const seg[X86_NSEG] = { &s.es, &s.cs, &s.ss,  &s.ds,
+		                                    &s.fs, &s.gs, &s.ldt, &s.tr };
 
 	memset(&s, 0, sizeof(s));
 	for (unsigned i = 0; i < X86_NSEG; i++) {
@@ -181,9 +198,10 @@ static int state_push_sregs(struct kvm_vcpu *v, const struct x86_cpu *c, bool fl
 	s.cr4 = c->cr4;
 	s.cr8 = c->apic_ops && c->apic ? c->apic_ops->get_tpr(c->apic) : c->cr8;
 	s.efer = c->efer;
-	s.apic_base = c->apic_ops && c->apic ? c->apic_ops->get_base(c->apic) :
-					       v->arch->apic_base;
-	if ((c->cr0 & X86_CR0_PG) && (c->cr4 & X86_CR4_PAE) && !(c->efer & X86_EFER_LMA)) {
+	s.apic_base = c->apic_ops && c->apic ? c->apic_ops->get_base(c->apic)
+	                                     : v->arch->apic_base;
+	if ((c->cr0 & X86_CR0_PG) && (c->cr4 & X86_CR4_PAE) &&
+	    !(c->efer & X86_EFER_LMA)) {
 		memcpy(s.pdptrs, c->pdpte, sizeof(c->pdpte));
 		s.flags = KVM_SREGS2_FLAGS_PDPTRS_VALID;
 	}
@@ -201,8 +219,8 @@ static int state_push_sregs(struct kvm_vcpu *v, const struct x86_cpu *c, bool fl
 static int state_tsc_attr(struct kvm_vcpu *v, bool set, int64_t *off)
 {
 	struct kvm_device_attr a = { .group = 0 /* KVM_VCPU_TSC_CTRL */,
-				     .attr = 0 /* KVM_VCPU_TSC_OFFSET */,
-				     .addr = (uint64_t)(uintptr_t)off };
+		                     .attr = 0 /* KVM_VCPU_TSC_OFFSET */,
+		                     .addr = (uint64_t)(uintptr_t)off };
 
 	return kvm_ioctl(v->fd, set ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR, &a);
 }
@@ -244,14 +262,16 @@ static void state_push_tsc(struct kvm_vcpu *v, struct x86_cpu *c)
 		struct kvm_msrs h;
 		struct kvm_msr_entry e;
 	} m = { .h.nmsrs = 1, .e.index = MSR_TSC };
-	int64_t near = (int64_t)c->tsc_khz * 1000, all = atomic_load(&a->tsc_offset), now = 0;
+	int64_t near = (int64_t)c->tsc_khz * 1000, all = atomic_load(&a->tsc_offset),
+		now = 0;
 
 	if (a->tsc_fixed) {
 		c->tsc_offset = 0; /* RDTSC shows the host's, whatever KVM is told */
 		return;
 	}
 	/* vCPUs that were set to the same time a moment apart mean the same offset. */
-	if (atomic_load(&a->tsc_set) && c->tsc_offset - all < near && all - c->tsc_offset < near) {
+	if (atomic_load(&a->tsc_set) && c->tsc_offset - all < near &&
+	    all - c->tsc_offset < near) {
 		c->tsc_offset = all;
 	} else {
 		atomic_store(&a->tsc_offset, c->tsc_offset);
@@ -271,7 +291,8 @@ static void state_push_tsc(struct kvm_vcpu *v, struct x86_cpu *c)
 
 static int state_failed(struct err *e, int r, const char *what, bool push)
 {
-	return err_set_errno(e, r, "KVM does not %s the vCPU's %s", push ? "take" : "give", what);
+	return err_set_errno(e, r, "KVM does not %s the vCPU's %s",
+	                     push ? "take" : "give", what);
 }
 
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)

@@ -24,7 +24,8 @@ static int tsc_probe_setup(int vm, int vcpu, uint8_t *page)
 {
 	static const uint8_t code[] = { 0x0f, 0x31, 0xf4 }; /* rdtsc; hlt */
 	struct kvm_userspace_memory_region r = {
-		.guest_phys_addr = PROBE_GPA, .memory_size = PROBE_PAGE,
+		.guest_phys_addr = PROBE_GPA,
+		.memory_size = PROBE_PAGE,
 		.userspace_addr = (uint64_t)(uintptr_t)page,
 	};
 	struct kvm_regs g = { .rip = PROBE_GPA, .rflags = 2 };
@@ -73,7 +74,7 @@ static struct {
 static void tsc_ask_guest(void)
 {
 	uint8_t *page = mmap(NULL, PROBE_PAGE, PROT_READ | PROT_WRITE,
-			     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	uint64_t tsc = 0;
 
 	tsc_probe.asked = true;
@@ -93,10 +94,12 @@ bool kvm_x86_tsc_probe(bool ask_guest, int *khz)
 {
 	if (tsc_probe.vm < 0) {
 		tsc_probe.vm = kvm_ioctl_n(kvm_sys_fd(), KVM_CREATE_VM, 0);
-		tsc_probe.vcpu = tsc_probe.vm < 0 ? -1 :
-				 kvm_ioctl_n(tsc_probe.vm, KVM_CREATE_VCPU, 0);
+		tsc_probe.vcpu = tsc_probe.vm < 0 ? -1
+		                                  : kvm_ioctl_n(tsc_probe.vm,
+		                                                KVM_CREATE_VCPU, 0);
 	}
-	*khz = tsc_probe.vcpu >= 0 ? kvm_ioctl_n(tsc_probe.vcpu, KVM_GET_TSC_KHZ, 0) : 0;
+	*khz = tsc_probe.vcpu >= 0 ? kvm_ioctl_n(tsc_probe.vcpu, KVM_GET_TSC_KHZ, 0)
+	                           : 0;
 	if (ask_guest && !tsc_probe.asked) {
 		tsc_ask_guest();
 	}

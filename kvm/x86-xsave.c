@@ -20,11 +20,19 @@
 #include "base/log.h"
 #include "kvm/x86.h"
 
-enum { XS_BV = 512, XS_COMP = 528, XC_AVX = 2, XC_K = 5, XC_ZMM_HI = 6, XC_HI16 = 7,
-       XC_PKRU = 9, XC_TILEDATA = 18 };
+enum {
+	XS_BV = 512,
+	XS_COMP = 528,
+	XC_AVX = 2,
+	XC_K = 5,
+	XC_ZMM_HI = 6,
+	XC_HI16 = 7,
+	XC_PKRU = 9,
+	XC_TILEDATA = 18
+};
 
-static const uint8_t *xsave_comp(const struct kvm_arch_vm *a, const uint8_t *img, unsigned i,
-				 uint64_t bv)
+static const uint8_t *xsave_comp(const struct kvm_arch_vm *a, const uint8_t *img,
+                                 unsigned i, uint64_t bv)
 {
 	static const uint8_t zero[1024];
 
@@ -34,7 +42,8 @@ static const uint8_t *xsave_comp(const struct kvm_arch_vm *a, const uint8_t *img
 	return bv >> i & 1 ? img + a->comp[i].off : zero;
 }
 
-void kvm_x86_xsave_pull(struct x86_cpu *c, const struct kvm_arch_vm *a, const uint8_t *img)
+void kvm_x86_xsave_pull(struct x86_cpu *c, const struct kvm_arch_vm *a,
+                        const uint8_t *img)
 {
 	uint64_t bv = ld_le64(img + XS_BV);
 	uint8_t legacy[512];
@@ -84,7 +93,8 @@ static bool xsave_all_zero(const uint8_t *p, size_t n)
 	return !n;
 }
 
-void kvm_x86_xsave_push(const struct x86_cpu *c, const struct kvm_arch_vm *a, uint8_t *img)
+void kvm_x86_xsave_push(const struct x86_cpu *c, const struct kvm_arch_vm *a,
+                        uint8_t *img)
 {
 	uint64_t bv = ld_le64(img + XS_BV);
 	bool wide = false;
@@ -93,15 +103,16 @@ void kvm_x86_xsave_push(const struct x86_cpu *c, const struct kvm_arch_vm *a, ui
 	x86_to_fxsave(c, img);
 	memset(img + 464, 0, 48); /* software's bytes */
 	st_le64(img + XS_BV, (bv & ~(BIT64(XC_AVX) | BIT64(XC_K) | BIT64(XC_ZMM_HI) |
-				     BIT64(XC_HI16) | BIT64(XC_PKRU))) | 3);
+	                             BIT64(XC_HI16) | BIT64(XC_PKRU))) |
+	                             3);
 	st_le64(img + XS_COMP, 0); /* standard format */
 	p = xsave_comp_put(a, img, XC_AVX);
 	for (unsigned i = 0; p && i < 16; i++) {
 		memcpy(p + 16 * i, c->vec[i].b + 16, 16);
 	}
 	for (unsigned i = 0; i < 32 && !wide; i++) {
-		wide = i < 16 ? !xsave_all_zero(c->vec[i].b + 32, 32) :
-				!xsave_all_zero(c->vec[i].b, 64);
+		wide = i < 16 ? !xsave_all_zero(c->vec[i].b + 32, 32)
+		              : !xsave_all_zero(c->vec[i].b, 64);
 	}
 	if (wide || !xsave_all_zero((const uint8_t *)c->k, sizeof(c->k))) {
 		p = xsave_comp_put(a, img, XC_ZMM_HI);
@@ -126,7 +137,7 @@ int kvm_x86_pull_fpu(struct kvm_vcpu *v, struct x86_cpu *c)
 {
 	struct kvm_arch_vm *a = v->k->arch;
 	int r = kvm_ioctl(v->fd, a->xsave_size > 4096 ? KVM_GET_XSAVE2 : KVM_GET_XSAVE,
-			  v->arch->xsave);
+	                  v->arch->xsave);
 
 	if (r < 0) {
 		return r;
@@ -153,7 +164,8 @@ int kvm_x86_push_fpu(struct kvm_vcpu *v, const struct x86_cpu *c)
 
 	x86_cpuid((struct x86_cpu *)c, 0xd, 0, out);
 	if (a->xcrs && out[0]) {
-		struct kvm_xcrs x = { .nr_xcrs = 1, .xcrs[0] = { .xcr = 0, .value = c->xcr0 } };
+		struct kvm_xcrs x = { .nr_xcrs = 1,
+			              .xcrs[0] = { .xcr = 0, .value = c->xcr0 } };
 
 		r = kvm_ioctl(v->fd, KVM_SET_XCRS, &x);
 		if (r < 0) {
@@ -179,10 +191,12 @@ void kvm_x86_xsave_permit(void)
 {
 	uint64_t has = 0;
 
-	if (syscall(SYS_arch_prctl, ARCH_GET_XCOMP_SUPP, &has) < 0 || !(has >> XC_TILEDATA & 1)) {
+	if (syscall(SYS_arch_prctl, ARCH_GET_XCOMP_SUPP, &has) < 0 ||
+	    !(has >> XC_TILEDATA & 1)) {
 		return;
 	}
-	if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM, (unsigned long)XC_TILEDATA) < 0) {
+	if (syscall(SYS_arch_prctl, ARCH_REQ_XCOMP_GUEST_PERM,
+	            (unsigned long)XC_TILEDATA) < 0) {
 		log_info("the kernel permits no AMX to guests: %s", strerror(errno));
 	}
 }

@@ -6,7 +6,7 @@
 #include "core/cpu/x86.h"
 #include "kvm/kvm.h"
 
-#define MSR_TSC		 0x10u
+#define MSR_TSC          0x10u
 #define MSR_TSC_DEADLINE 0x6e0u
 
 enum { KVM_X86_PV_MSRS = 4 };
@@ -14,7 +14,8 @@ enum { KVM_X86_PV_MSRS = 4 };
 struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
 	unsigned xsave_size;
-	bool sregs2, xcrs, debugregs, tsc_offset_attr, tsc_fixed, exit_on_failure, msr_exits;
+	bool sregs2, xcrs, debugregs, tsc_offset_attr, tsc_fixed, exit_on_failure,
+		msr_exits;
 	bool exception_payload, triple_fault, smm;
 	unsigned nested_size; /* 0: KVM does not tell */
 	struct kvm_x86_msr_list *msrs;
@@ -27,13 +28,13 @@ struct kvm_arch_vm {
 		bool used;
 		int fd;
 		struct msi_msg m;
-	} *msi;
+	} * msi;
 	unsigned n_msi;
-	bool x2apic_api;	/* APIC ids of 32 bits */
+	bool x2apic_api;               /* APIC ids of 32 bits */
 	uint32_t pin_level, pic_level; /* as KVM knows them; under the mux's lock */
-	uint32_t pin_valid;	/* split: what IOAPIC pins send; under routes_lk */
+	uint32_t pin_valid; /* split: what IOAPIC pins send; under routes_lk */
 	struct msi_msg pin[24];
-	uint8_t pit_parked;	/* see kvm_x86_pit_push() */
+	uint8_t pit_parked; /* see kvm_x86_pit_push() */
 	struct {
 		uint32_t size, off;
 	} comp[16]; /* XSAVE components of this host, standard format */
@@ -41,9 +42,9 @@ struct kvm_arch_vm {
 
 struct kvm_arch_vcpu {
 	uint8_t *xsave; /* also holds the components that the struct does not have */
-	bool ready;	/* an interrupt may be injected now */
+	bool ready;     /* an interrupt may be injected now */
 	uint64_t pv[KVM_X86_PV_MSRS]; /* as KVM has them */
-	bool nmi_waits; /* KVM had an NMI pending at the last pull */
+	bool nmi_waits;               /* KVM had an NMI pending at the last pull */
 	struct kvm_x86_msr_state *msrs;
 	struct kvm_nested_state *nested; /* nested_size bytes */
 	bool nested_valid;
@@ -51,7 +52,7 @@ struct kvm_arch_vcpu {
 		uint8_t pending, inside_nmi, latched_init;
 	} smi;
 	/* x86-chips.c */
-	bool halted;	/* in the kernel, when the state was pulled */
+	bool halted; /* in the kernel, when the state was pulled */
 	uint64_t apic_base;
 };
 
@@ -81,18 +82,21 @@ struct x86_chip_lapic;
 struct x86_chip_ioapic;
 struct x86_chip_pic;
 struct x86_chip_pit;
-void kvm_x86_lapic_push(struct kvm_lapic_state *k, const struct x86_chip_lapic *s, bool wide_id);
-void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *k, uint64_t base,
-			uint64_t deadline);
+void kvm_x86_lapic_push(struct kvm_lapic_state *k, const struct x86_chip_lapic *s,
+                        bool wide_id);
+void kvm_x86_lapic_pull(struct x86_chip_lapic *s, const struct kvm_lapic_state *k,
+                        uint64_t base, uint64_t deadline);
 void kvm_x86_ioapic_push(struct kvm_ioapic_state *k, const struct x86_chip_ioapic *s,
-			 uint32_t lines);
+                         uint32_t lines);
 void kvm_x86_ioapic_pull(struct x86_chip_ioapic *s, const struct kvm_ioapic_state *k);
-void kvm_x86_pic_push(struct kvm_pic_state *k, const struct x86_chip_pic *s, bool master);
+void kvm_x86_pic_push(struct kvm_pic_state *k, const struct x86_chip_pic *s,
+                      bool master);
 void kvm_x86_pic_pull(struct x86_chip_pic *s, const struct kvm_pic_state *k);
 /* `parked`: the mode of channel 0 if it has expired and must not do so again (else ff). */
-void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s, uint8_t *parked);
-void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k, uint8_t parked,
-		      uint64_t now_ns);
+void kvm_x86_pit_push(struct kvm_pit_state2 *k, const struct x86_chip_pit *s,
+                      uint8_t *parked);
+void kvm_x86_pit_pull(struct x86_chip_pit *s, const struct kvm_pit_state2 *k,
+                      uint8_t parked, uint64_t now_ns);
 
 /* x86-msr.c */
 int kvm_x86_msr_vm_init(struct kvm *k);
@@ -132,7 +136,9 @@ bool kvm_x86_tsc_probe(bool ask_guest, int *khz);
 /* conversions are pure, for the unit test */
 void kvm_x86_seg_pull(struct x86_seg *d, const struct kvm_segment *s);
 void kvm_x86_seg_push(struct kvm_segment *d, const struct x86_seg *s);
-void kvm_x86_xsave_pull(struct x86_cpu *c, const struct kvm_arch_vm *a, const uint8_t *img);
-void kvm_x86_xsave_push(const struct x86_cpu *c, const struct kvm_arch_vm *a, uint8_t *img);
+void kvm_x86_xsave_pull(struct x86_cpu *c, const struct kvm_arch_vm *a,
+                        const uint8_t *img);
+void kvm_x86_xsave_push(const struct x86_cpu *c, const struct kvm_arch_vm *a,
+                        uint8_t *img);
 
 #endif

@@ -18,7 +18,7 @@ enum monitor_mode { MONITOR_READLINE, MONITOR_CONTROL };
 
 /* NULL with a sentence on failure. */
 struct monitor *monitor_new(struct vm *vm, struct chardev *c, enum monitor_mode mode,
-			    bool pretty, struct err *e);
+                            bool pretty, struct err *e);
 void monitor_free_all(void);
 
 #endif

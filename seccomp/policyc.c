@@ -44,7 +44,8 @@ static int policy_rule(scmp_filter_ctx ctx, char *text, const char *file, int li
 		return 0; /* another architecture's */
 	}
 	while ((arg = strtok_r(NULL, " \t", &save))) {
-		char *op = strtok_r(NULL, " \t", &save), *val = strtok_r(NULL, " \t", &save);
+		char *op = strtok_r(NULL, " \t", &save),
+		     *val = strtok_r(NULL, " \t", &save);
 		unsigned i = strncmp(arg, "arg", 3) ? 9 : (unsigned)(arg[3] - '0');
 
 		if (i > 5 || !op || !val || n == ARRAY_LEN(cmp)) {
@@ -73,7 +74,8 @@ static int policy_rule(scmp_filter_ctx ctx, char *text, const char *file, int li
 	return ret == -EEXIST ? 0 : ret;
 }
 
-static void policy_file(scmp_filter_ctx ctx, const char *dir, const char *role, int depth)
+static void policy_file(scmp_filter_ctx ctx, const char *dir, const char *role,
+                        int depth)
 {
 	char path[4096], line[512];
 	int n = 0;
@@ -82,7 +84,8 @@ static void policy_file(scmp_filter_ctx ctx, const char *dir, const char *role, 
 	snprintf(path, sizeof(path), "%s/%s.policy", dir, role);
 	f = fopen(path, "r");
 	if (!f || depth > POLICY_MAX_DEPTH) {
-		policy_die(path, 0, f ? "includes are nested too deeply" : strerror(errno));
+		policy_die(path, 0,
+		           f ? "includes are nested too deeply" : strerror(errno));
 	}
 	while (fgets(line, sizeof(line), f)) {
 		char *colon, *s = line + strspn(line, " \t\n");
@@ -139,7 +142,8 @@ static void policy_emit(const char *dir, const char *role)
 	rewind(tmp);
 	printf("static const struct sock_filter policy_%s[] = {\n", policy_ident(role));
 	while (fread(&ins, sizeof(ins), 1, tmp) == 1) {
-		printf("\t{ 0x%04x, %u, %u, 0x%08x },\n", ins.code, ins.jt, ins.jf, ins.k);
+		printf("\t{ 0x%04x, %u, %u, 0x%08x },\n", ins.code, ins.jt, ins.jf,
+		       ins.k);
 		n++;
 	}
 	printf("};\n");
@@ -161,10 +165,12 @@ int main(int argc, char **argv)
 	for (int i = 2; i < argc; i++) {
 		const char *id = policy_ident(argv[i]);
 
-		printf("\t{ \"%s\", policy_%s, sizeof(policy_%s) / sizeof(policy_%s[0]) },\n",
+		printf("\t{ \"%s\", policy_%s, sizeof(policy_%s) / "
+		       "sizeof(policy_%s[0]) },\n",
 		       argv[i], id, id, id);
 	}
-	printf("\t{ 0, 0, 0 },\n};\nconst char *const sandbox_syscall_names[SANDBOX_NR_MAX] = {\n");
+	printf("\t{ 0, 0, 0 },\n};\nconst char *const "
+	       "sandbox_syscall_names[SANDBOX_NR_MAX] = {\n");
 	for (int nr = 0; nr < POLICY_MAX_NR; nr++) {
 		char *name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, nr);
 

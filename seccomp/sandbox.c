@@ -66,7 +66,7 @@ static void sandbox_violation(int sig, siginfo_t *si, void *uc)
 int sandbox_init(struct err *e)
 {
 	struct sigaction sa = { .sa_sigaction = sandbox_violation,
-				.sa_flags = SA_SIGINFO | SA_NODEFER };
+		                .sa_flags = SA_SIGINFO | SA_NODEFER };
 
 	/* Before it gives a thread's heap back, glibc reads /proc/sys/vm/overcommit_memory: an
 	 * openat that no data-plane role may make. So heaps of threads are not trimmed. */
@@ -85,8 +85,9 @@ static int sandbox_drop_caps(struct err *e)
 {
 	capng_clear(CAPNG_SELECT_CAPS);
 	if (capng_apply(CAPNG_SELECT_CAPS) < 0) {
-		return err_set(e, -EPERM, "sandbox: cannot drop capabilities; run lodge as an "
-					  "ordinary user or with -sandbox off");
+		return err_set(e, -EPERM,
+		               "sandbox: cannot drop capabilities; run lodge as an "
+		               "ordinary user or with -sandbox off");
 	}
 	return 0;
 }
@@ -108,14 +109,17 @@ int sandbox_seal_thread(enum role r, struct err *e)
 		f++;
 	}
 	if (!f->role) {
-		return err_set(e, -ENOENT, "sandbox: no policy for role %s", role_name(r));
+		return err_set(e, -ENOENT, "sandbox: no policy for role %s",
+		               role_name(r));
 	}
-	prog = (struct sock_fprog){ .len = f->n, .filter = (struct sock_filter *)(uintptr_t)f->ins };
+	prog = (struct sock_fprog){ .len = f->n,
+		                    .filter = (struct sock_filter *)(uintptr_t)f->ins };
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0) {
-		return err_set_errno(e, -errno,
-				     "sandbox: filter of role %s (kernel without "
-				     "CONFIG_SECCOMP_FILTER? -sandbox off runs without it)",
-				     role_name(r));
+		return err_set_errno(
+			e, -errno,
+			"sandbox: filter of role %s (kernel without "
+			"CONFIG_SECCOMP_FILTER? -sandbox off runs without it)",
+			role_name(r));
 	}
 	return 0;
 }

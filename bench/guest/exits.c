@@ -80,13 +80,17 @@ static inline u64 rdtsc(void)
 static inline void cpuid(u32 leaf, u32 *r)
 {
 	__asm__ volatile("cpuid"
-			 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
-			 : "a"(leaf), "c"(0) : "memory");
+	                 : "=a"(r[0]), "=b"(r[1]), "=c"(r[2]), "=d"(r[3])
+	                 : "a"(leaf), "c"(0)
+	                 : "memory");
 }
 
 static inline void wrmsr(u32 n, u64 v)
 {
-	__asm__ volatile("wrmsr" : : "c"(n), "a"((u32)v), "d"((u32)(v >> 32)) : "memory");
+	__asm__ volatile("wrmsr"
+	                 :
+	                 : "c"(n), "a"((u32)v), "d"((u32)(v >> 32))
+	                 : "memory");
 }
 
 static inline u64 rdmsr(u32 n)
@@ -238,8 +242,11 @@ static void gate_set(int n, void *to)
 {
 	u64 a = (u64)to;
 
-	idt[n] = (struct gate){ .lo = (u16)a, .sel = CODE64, .type = 0x8e,
-				.mid = (u16)(a >> 16), .hi = (u32)(a >> 32) };
+	idt[n] = (struct gate){ .lo = (u16)a,
+		                .sel = CODE64,
+		                .type = 0x8e,
+		                .mid = (u16)(a >> 16),
+		                .hi = (u32)(a >> 32) };
 }
 
 static void cpu_init(void)
@@ -265,8 +272,9 @@ static void irq_init(void)
 	for (int i = 0; i < 256; i++) {
 		int code = i == 8 || (i >= 10 && i <= 14) || i == 17 || i == 21;
 
-		gate_set(i, i >= 32 ? (void *)irq_other : code ? (void *)fault_error
-			 : (void *)fault_other);
+		gate_set(i, i >= 32 ? (void *)irq_other
+		            : code  ? (void *)fault_error
+		                    : (void *)fault_other);
 	}
 	gate_set(VEC_TIMER, (void *)irq_timer);
 	gate_set(VEC_IPI, (void *)irq_ipi);
@@ -324,13 +332,13 @@ static int pci_setup(u32 devfn)
 	u64 common = 0, notify = 0;
 	u32 mult = 0;
 
-	for (u32 at = pci_read(devfn, 0x34) & 0xfc; at; ) {
+	for (u32 at = pci_read(devfn, 0x34) & 0xfc; at;) {
 		u32 h = pci_read(devfn, at);
 
 		if ((h & 0xff) == 9) {
 			u32 kind = h >> 24;
 			u64 where = pci_bar(devfn, pci_read(devfn, at + 4) & 0xff) +
-				    pci_read(devfn, at + 8);
+			            pci_read(devfn, at + 8);
 
 			if (kind == 1 && !common) {
 				common = where;
@@ -414,8 +422,8 @@ static void device_find(void)
 	have_pci = id != 0xffffffff && id != 0;
 	for (u32 fn = 0; have_pci && fn < 256; fn++) {
 		id = pci_read(fn, 0);
-		if ((id & 0xffff) == 0x1af4 && id >> 16 >= 0x1000 && id >> 16 < 0x1080 &&
-		    pci_setup(fn)) {
+		if ((id & 0xffff) == 0x1af4 && id >> 16 >= 0x1000 &&
+		    id >> 16 < 0x1080 && pci_setup(fn)) {
 			return;
 		}
 	}
@@ -428,11 +436,26 @@ static void device_find(void)
 
 /* ---- operations, each one exit ---- */
 
-static void op_pio_write(void) { outb(0x80, 1); }
-static void op_pio_read(void) { inb(0x3fd); }
-static void op_pci_read(void) { inl(0xcfc); }
-static void op_mmio_read(void) { (void)MMIO32(dev_reg); }
-static void op_mmio_write(void) { MMIO32(dev_wreg) = 0; }
+static void op_pio_write(void)
+{
+	outb(0x80, 1);
+}
+static void op_pio_read(void)
+{
+	inb(0x3fd);
+}
+static void op_pci_read(void)
+{
+	inl(0xcfc);
+}
+static void op_mmio_read(void)
+{
+	(void)MMIO32(dev_reg);
+}
+static void op_mmio_write(void)
+{
+	MMIO32(dev_wreg) = 0;
+}
 
 static void op_doorbell(void)
 {
@@ -660,7 +683,7 @@ static void measure_second(void)
 
 static int option(const u8 *params, const char *word)
 {
-	const char *line = (const char *)(u64)*(const u32 *)(params + 0x228);
+	const char *line = (const char *)(u64) * (const u32 *)(params + 0x228);
 
 	for (; line && *line; line++) {
 		const char *a = line, *b = word;

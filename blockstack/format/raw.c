@@ -30,13 +30,15 @@ static int blk_raw_open(struct blk_node *n, struct opt *o, struct err *e)
 		return r;
 	}
 	if (s->offset > n->file.node->length || s->offset % 512) {
-		return err_set(e, -EINVAL, "raw: offset must be a multiple of 512 inside the file");
+		return err_set(e, -EINVAL,
+		               "raw: offset must be a multiple of 512 inside the file");
 	}
 	n->length = n->file.node->length - s->offset;
 	if (size != UINT64_MAX) {
 		if (size > n->length || size % 512) {
 			return err_set(e, -EINVAL,
-				       "raw: size must be a multiple of 512 that fits the file");
+			               "raw: size must be a multiple of 512 that fits "
+			               "the file");
 		}
 		n->length = size;
 	}
@@ -45,7 +47,8 @@ static int blk_raw_open(struct blk_node *n, struct opt *o, struct err *e)
 	return 0;
 }
 
-static int blk_raw_set_perm(struct blk_node *n, unsigned perm, unsigned shared, struct err *e)
+static int blk_raw_set_perm(struct blk_node *n, unsigned perm, unsigned shared,
+                            struct err *e)
 {
 	return blk_edge_set(&n->file, perm, shared, e);
 }

@@ -112,7 +112,7 @@ static void blk_start(struct blk *b, struct blk_req *r, bool ranged)
 		return;
 	}
 	if (unlikely(r->op != BLK_OP_READ && r->op != BLK_OP_FLUSH &&
-		     !(b->edge.perm & BLK_PERM_WRITE))) {
+	             !(b->edge.perm & BLK_PERM_WRITE))) {
 		blk_req_done_later(r, -EPERM);
 		return;
 	}
@@ -123,8 +123,8 @@ static void blk_start(struct blk *b, struct blk_req *r, bool ranged)
 	n->drv->submit(n, r);
 }
 
-static void blk_rw(struct blk *b, enum blk_op op, uint64_t off, const struct iovec *iov, int n,
-		   unsigned flags, blk_cb *cb, void *opaque)
+static void blk_rw(struct blk *b, enum blk_op op, uint64_t off, const struct iovec *iov,
+                   int n, unsigned flags, blk_cb *cb, void *opaque)
 {
 	struct blk_req *r = blk_req_get(b);
 
@@ -144,19 +144,19 @@ static void blk_rw(struct blk *b, enum blk_op op, uint64_t off, const struct iov
 }
 
 void blk_readv(struct blk *b, uint64_t off, const struct iovec *iov, int n, blk_cb *cb,
-	       void *opaque)
+               void *opaque)
 {
 	blk_rw(b, BLK_OP_READ, off, iov, n, 0, cb, opaque);
 }
 
-void blk_writev(struct blk *b, uint64_t off, const struct iovec *iov, int n, unsigned flags,
-		blk_cb *cb, void *opaque)
+void blk_writev(struct blk *b, uint64_t off, const struct iovec *iov, int n,
+                unsigned flags, blk_cb *cb, void *opaque)
 {
 	blk_rw(b, BLK_OP_WRITE, off, iov, n, flags, cb, opaque);
 }
 
 static void blk_plain(struct blk *b, enum blk_op op, uint64_t off, uint64_t len,
-		      unsigned flags, blk_cb *cb, void *opaque)
+                      unsigned flags, blk_cb *cb, void *opaque)
 {
 	struct blk_req *r = blk_req_get(b);
 
@@ -183,11 +183,11 @@ void blk_discard(struct blk *b, uint64_t off, uint64_t len, blk_cb *cb, void *op
 	blk_plain(b, BLK_OP_DISCARD, off, len, 0, cb, opaque);
 }
 
-void blk_write_zeroes(struct blk *b, uint64_t off, uint64_t len, unsigned flags, blk_cb *cb,
-		      void *opaque)
+void blk_write_zeroes(struct blk *b, uint64_t off, uint64_t len, unsigned flags,
+                      blk_cb *cb, void *opaque)
 {
-	blk_plain(b, BLK_OP_ZEROES, off, len, flags | (b->write_cache ? 0 : BLK_REQ_FUA), cb,
-		  opaque);
+	blk_plain(b, BLK_OP_ZEROES, off, len,
+	          flags | (b->write_cache ? 0 : BLK_REQ_FUA), cb, opaque);
 }
 
 /* The loop submits once a turn, which is the batch already. */
@@ -221,7 +221,7 @@ void blk_drain(struct blk *b)
 /* ---- life ---- */
 
 struct blk *blk_open(struct blk_node *n, unsigned perm, unsigned shared, struct loop *l,
-		     struct err *e)
+                     struct err *e)
 {
 	struct blk *b = calloc(1, sizeof(*b));
 

@@ -22,11 +22,12 @@ static struct list blk_nodes = LIST_INIT(blk_nodes);
 static unsigned blk_node_serial;
 
 static const struct blk_driver *const blk_drivers[] = {
-	&blk_drv_file, &blk_drv_host_device, &blk_drv_raw, &blk_drv_null_co, &blk_drv_null_aio,
+	&blk_drv_file,    &blk_drv_host_device, &blk_drv_raw,
+	&blk_drv_null_co, &blk_drv_null_aio,
 };
 
-static const char *const blk_perm_names[] = { "consistent read", "write", "write unchanged",
-					      "resize" };
+static const char *const blk_perm_names[] = { "consistent read", "write",
+	                                      "write unchanged", "resize" };
 
 /* ---- permissions ---- */
 
@@ -61,9 +62,10 @@ static int blk_edge_check(const struct blk_edge *edge, struct err *e)
 
 		if (o != edge && (a || b)) {
 			return err_set(e, -EPERM,
-				       "block node '%s' is in use by another user that %s '%s'",
-				       n->name, a ? "uses" : "does not allow",
-				       blk_perm_first(a ? a : b));
+			               "block node '%s' is in use by another user that "
+			               "%s '%s'",
+			               n->name, a ? "uses" : "does not allow",
+			               blk_perm_first(a ? a : b));
 		}
 	}
 	return 0;
@@ -145,8 +147,9 @@ static int blk_node_parse(struct blk_node *n, struct opt *o, struct err *e)
 	}
 	n->unmap = discard >= 2;
 	if (dz != 0) {
-		return err_set(e, -ENOTSUP, "block node '%s': detect-zeroes is not supported",
-			       n->name);
+		return err_set(e, -ENOTSUP,
+		               "block node '%s': detect-zeroes is not supported",
+		               n->name);
 	}
 	if (n->force_share && !n->read_only) {
 		return err_set(e, -EINVAL, "force-share=on needs read-only=on");
@@ -159,8 +162,10 @@ static int blk_node_name_ok(const char *name, struct err *e)
 	size_t len = strlen(name);
 
 	if (!len || len > 31 || !((*name | 32) >= 'a' && (*name | 32) <= 'z')) {
-		return err_set(e, -EINVAL, "invalid node name '%s': begin with a letter, at "
-					   "most 31 characters", name);
+		return err_set(e, -EINVAL,
+		               "invalid node name '%s': begin with a letter, at "
+		               "most 31 characters",
+		               name);
 	}
 	if (blk_node_find(name)) {
 		return err_set(e, -EEXIST, "duplicate node name '%s'", name);
@@ -168,7 +173,8 @@ static int blk_node_name_ok(const char *name, struct err *e)
 	return 0;
 }
 
-static int blk_node_make(struct opt *o, bool implicit, struct blk_node **out, struct err *e)
+static int blk_node_make(struct opt *o, bool implicit, struct blk_node **out,
+                         struct err *e)
 {
 	const char *drv_name = opt_get_str(o, "driver", NULL);
 	const char *name = opt_get_str(o, "node-name", NULL);
@@ -183,8 +189,10 @@ static int blk_node_make(struct opt *o, bool implicit, struct blk_node **out, st
 		}
 	}
 	if (!drv) {
-		return err_set(e, -EINVAL, "block driver '%s' is not supported; known: file, "
-			       "host_device, raw, null-co", drv_name ? drv_name : "(none)");
+		return err_set(e, -EINVAL,
+		               "block driver '%s' is not supported; known: file, "
+		               "host_device, raw, null-co",
+		               drv_name ? drv_name : "(none)");
 	}
 	r = name ? blk_node_name_ok(name, e) : 0;
 	if (r < 0) {
@@ -226,7 +234,8 @@ int blk_node_add(struct opt *o, struct blk_node **out, struct err *e)
 	int r;
 
 	if (!opt_has(o, "node-name")) {
-		return err_set(e, -EINVAL, "'node-name' must be specified for the root node");
+		return err_set(e, -EINVAL,
+		               "'node-name' must be specified for the root node");
 	}
 	r = blk_node_make(o, false, &n, e);
 	if (r == 0 && out) {
@@ -260,14 +269,15 @@ static void blk_node_inherit(const struct blk_node *n, struct opt *child)
 }
 
 int blk_node_open_child(struct blk_node *n, struct blk_edge *edge, struct opt *o,
-			const char *key, struct err *e)
+                        const char *key, struct err *e)
 {
 	struct opt *c = opt_get(o, key);
 	struct blk_node *child = NULL;
 	int r;
 
 	if (!c) {
-		return err_set(e, -EINVAL, "block node '%s': member '%s' is missing", n->name, key);
+		return err_set(e, -EINVAL, "block node '%s': member '%s' is missing",
+		               n->name, key);
 	}
 	if (opt_kind(c) == OPT_DICT) {
 		blk_node_inherit(n, c);
@@ -278,8 +288,9 @@ int blk_node_open_child(struct blk_node *n, struct blk_edge *edge, struct opt *o
 	} else {
 		child = blk_node_find(opt_str(c));
 		if (!child) {
-			return err_set(e, -ENOENT, "Cannot find device='' nor node-name='%s'",
-				       opt_str(c));
+			return err_set(e, -ENOENT,
+			               "Cannot find device='' nor node-name='%s'",
+			               opt_str(c));
 		}
 	}
 	edge->node = child;
@@ -307,7 +318,8 @@ int blk_node_del(const char *name, struct err *e)
 	struct blk_node *n = blk_node_find(name);
 
 	if (!n) {
-		return err_set(e, -ENOENT, "Failed to find node with node-name='%s'", name);
+		return err_set(e, -ENOENT, "Failed to find node with node-name='%s'",
+		               name);
 	}
 	if (!list_empty(&n->edges)) {
 		return err_set(e, -EBUSY, "Node %s is in use", name);

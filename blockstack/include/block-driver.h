@@ -57,7 +57,8 @@ struct blk_driver {
 	int (*open)(struct blk_node *n, struct opt *o, struct err *e);
 	void (*close)(struct blk_node *n);
 	/* New sum of what the parents need and share. All-or-nothing. */
-	int (*set_perm)(struct blk_node *n, unsigned perm, unsigned shared, struct err *e);
+	int (*set_perm)(struct blk_node *n, unsigned perm, unsigned shared,
+	                struct err *e);
 	void (*submit)(struct blk_node *n, struct blk_req *r);
 	/* Path or address for people and query-block; may be NULL. */
 	const char *(*filename)(const struct blk_node *n);
@@ -72,16 +73,16 @@ struct blk_node {
 	bool read_only, auto_ro, unmap, direct, no_flush, force_share;
 	uint64_t length;
 	uint32_t align;
-	struct list edges; /* parents */
-	struct blk_edge file; /* the one child of protocols' users; node NULL: none */
+	struct list edges;     /* parents */
+	struct blk_edge file;  /* the one child of protocols' users; node NULL: none */
 	unsigned perm, shared; /* sums over edges */
 };
 
 /* Opens or finds the child named by member `key` ("node" or {...}) of a node's options. */
 int blk_node_open_child(struct blk_node *n, struct blk_edge *edge, struct opt *o,
-			const char *key, struct err *e) __must_check;
-int blk_edge_set(struct blk_edge *edge, unsigned perm, unsigned shared,
-		 struct err *e) __must_check;
+                        const char *key, struct err *e) __must_check;
+int blk_edge_set(struct blk_edge *edge, unsigned perm, unsigned shared, struct err *e)
+	__must_check;
 void blk_edge_detach(struct blk_edge *edge);
 unsigned blk_node_perm_sum(const struct blk_node *n, unsigned *shared);
 

@@ -27,14 +27,14 @@ struct blk;
 
 /* Permissions (bits), needed and shared. */
 #define BLK_PERM_CONSISTENT_READ BIT(0)
-#define BLK_PERM_WRITE		 BIT(1)
+#define BLK_PERM_WRITE           BIT(1)
 #define BLK_PERM_WRITE_UNCHANGED BIT(2)
-#define BLK_PERM_RESIZE		 BIT(3)
-#define BLK_PERM_ALL		 0xfu
+#define BLK_PERM_RESIZE          BIT(3)
+#define BLK_PERM_ALL             0xfu
 
 /* Request flags. */
-#define BLK_REQ_FUA	 BIT(0)
-#define BLK_REQ_MAY_UNMAP BIT(1) /* write zeroes may discard */
+#define BLK_REQ_FUA         BIT(0)
+#define BLK_REQ_MAY_UNMAP   BIT(1) /* write zeroes may discard */
 #define BLK_REQ_NO_FALLBACK BIT(2) /* -ENOTSUP rather than slow zeroes */
 
 /* ---- nodes (control thread) ---- */
@@ -45,7 +45,8 @@ struct blk_node *blk_node_find(const char *name);
 int blk_node_del(const char *name, struct err *e) __must_check;
 const char *blk_node_name(const struct blk_node *n);
 const char *blk_node_driver(const struct blk_node *n);
-const char *blk_node_filename(const struct blk_node *n); /* of the nearest protocol node */
+const char *
+blk_node_filename(const struct blk_node *n); /* of the nearest protocol node */
 bool blk_node_read_only(const struct blk_node *n);
 uint64_t blk_node_length(const struct blk_node *n);
 unsigned blk_node_count(void);
@@ -53,7 +54,7 @@ struct blk_node *blk_node_at(unsigned i);
 
 /* ---- backends ---- */
 struct blk *blk_open(struct blk_node *n, unsigned perm, unsigned shared, struct loop *l,
-		     struct err *e);
+                     struct err *e);
 void blk_close(struct blk *b);
 struct blk_node *blk_node_of(struct blk *b);
 uint64_t blk_length(struct blk *b);
@@ -68,13 +69,13 @@ void blk_set_resize_cb(struct blk *b, void (*cb)(void *), void *opaque);
 typedef void blk_cb(void *opaque, int ret);
 /* A request costs no allocation when the caller gives storage with blk_req_size(). */
 void blk_readv(struct blk *b, uint64_t off, const struct iovec *iov, int n, blk_cb *cb,
-	       void *opaque);
-void blk_writev(struct blk *b, uint64_t off, const struct iovec *iov, int n, unsigned flags,
-		blk_cb *cb, void *opaque);
+               void *opaque);
+void blk_writev(struct blk *b, uint64_t off, const struct iovec *iov, int n,
+                unsigned flags, blk_cb *cb, void *opaque);
 void blk_flush(struct blk *b, blk_cb *cb, void *opaque);
 void blk_discard(struct blk *b, uint64_t off, uint64_t len, blk_cb *cb, void *opaque);
-void blk_write_zeroes(struct blk *b, uint64_t off, uint64_t len, unsigned flags, blk_cb *cb,
-		      void *opaque);
+void blk_write_zeroes(struct blk *b, uint64_t off, uint64_t len, unsigned flags,
+                      blk_cb *cb, void *opaque);
 /* Batches: requests between plug and unplug are submitted together. */
 void blk_plug(struct blk *b);
 void blk_unplug(struct blk *b);

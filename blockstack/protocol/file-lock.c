@@ -12,11 +12,13 @@
 enum { LOCK_PERM_BASE = 100, LOCK_SHARED_BASE = 200, LOCK_BITS = 4 };
 
 static const char *const blk_lock_names[LOCK_BITS] = { "consistent read", "write",
-						       "write unchanged", "resize" };
+	                                               "write unchanged", "resize" };
 
 static int blk_lock_byte(int fd, off_t at, short type)
 {
-	struct flock fl = { .l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	struct flock fl = {
+		.l_type = type, .l_whence = SEEK_SET, .l_start = at, .l_len = 1
+	};
 
 	while (fcntl(fd, F_OFD_SETLK, &fl) < 0) {
 		if (errno != EINTR) {
@@ -29,7 +31,9 @@ static int blk_lock_byte(int fd, off_t at, short type)
 /* Somebody else holds any lock on that byte. */
 static bool blk_lock_taken(int fd, off_t at)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1 };
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = at, .l_len = 1
+	};
 
 	return fcntl(fd, F_OFD_GETLK, &fl) == 0 && fl.l_type != F_UNLCK;
 }
@@ -76,7 +80,7 @@ static const char *blk_lock_conflict(int fd, unsigned perm, unsigned shared)
 }
 
 int blk_file_lock(int fd, unsigned old_perm, unsigned old_shared, unsigned perm,
-		  unsigned shared, const char *path, struct err *e)
+                  unsigned shared, const char *path, struct err *e)
 {
 	struct timespec ts = { 0, 20 * 1000 * 1000 };
 	const char *what = NULL;
@@ -96,13 +100,17 @@ int blk_file_lock(int fd, unsigned old_perm, unsigned old_shared, unsigned perm,
 		nanosleep(&ts, NULL);
 	}
 	blk_lock_drop(fd, old_perm, ~old_shared);
-	return err_set(e, -EAGAIN, "Failed to get \"%s\" lock: Is another process using the "
-				   "image [%s]?", what, path);
+	return err_set(e, -EAGAIN,
+	               "Failed to get \"%s\" lock: Is another process using the "
+	               "image [%s]?",
+	               what, path);
 }
 
 bool blk_file_lock_works(int fd)
 {
-	struct flock fl = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1 };
+	struct flock fl = {
+		.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1
+	};
 
 	return fcntl(fd, F_OFD_GETLK, &fl) == 0;
 }

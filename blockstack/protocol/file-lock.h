@@ -13,7 +13,7 @@
 /* Locks for `perm` used and `shared` allowed; others' conflicting locks refuse it. On
  * failure the old set (old_perm, old_shared) is in force again. */
 int blk_file_lock(int fd, unsigned old_perm, unsigned old_shared, unsigned perm,
-		  unsigned shared, const char *path, struct err *e) __must_check;
+                  unsigned shared, const char *path, struct err *e) __must_check;
 /* The same set on another descriptor of the file, without looking for conflicts. */
 int blk_file_lock_copy(int fd, unsigned perm, unsigned shared) __must_check;
 bool blk_file_lock_works(int fd);

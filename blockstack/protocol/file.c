@@ -41,9 +41,9 @@ enum { BLK_FILE_ZERO_CHUNK = 1 << 20 };
 struct blk_file {
 	char *path;
 	int fd;
-	bool rw;	/* fd is open for writing */
+	bool rw; /* fd is open for writing */
 	bool lock, device;
-	uint64_t size;	/* of the file, not rounded */
+	uint64_t size;        /* of the file, not rounded */
 	_Atomic uint64_t end; /* highest byte known to exist */
 	uint32_t req_align, mem_align;
 	_Atomic bool no_zero_range, no_punch;
@@ -120,8 +120,10 @@ static int blk_file_open_fd(struct blk_node *n, bool rw, int *out, struct err *e
 	}
 	r = -errno;
 	if (r == -EINVAL && n->direct) {
-		return err_set(e, r, "Could not open '%s': the file system does not support "
-				     "O_DIRECT; try cache.direct=off", f->path);
+		return err_set(e, r,
+		               "Could not open '%s': the file system does not support "
+		               "O_DIRECT; try cache.direct=off",
+		               f->path);
 	}
 	return err_set_errno(e, r, "Could not open '%s'", f->path);
 }
@@ -138,7 +140,8 @@ static int blk_file_open(struct blk_node *n, struct opt *o, struct err *e)
 	f->fd = -1;
 	pthread_mutex_init(&f->rmw, NULL);
 	if (!path) {
-		return err_set(e, -EINVAL, "driver '%s': 'filename' is missing", n->drv->name);
+		return err_set(e, -EINVAL, "driver '%s': 'filename' is missing",
+		               n->drv->name);
 	}
 	if (!strncmp(path, "file:", 5)) {
 		path += 5;
@@ -160,13 +163,15 @@ static int blk_file_open(struct blk_node *n, struct opt *o, struct err *e)
 	r = blk_file_size(f, f->fd, &f->size);
 	if (r < 0 || (!strcmp(n->drv->name, "file") && f->device)) {
 		r = r < 0 ? err_set_errno(e, r, "Could not use '%s'", path)
-			  : err_set(e, -EINVAL, "'%s' is a block device: use driver=host_device",
-				    path);
+		          : err_set(e, -EINVAL,
+		                    "'%s' is a block device: use driver=host_device",
+		                    path);
 		close(f->fd);
 		free(f->path);
 		return r;
 	}
-	f->lock = locking != 2 && !n->force_share && (locking == 1 || blk_file_lock_works(f->fd));
+	f->lock = locking != 2 && !n->force_share &&
+	          (locking == 1 || blk_file_lock_works(f->fd));
 	f->req_align = f->mem_align = 1;
 	if (n->direct) {
 		blk_file_probe_align(f);
@@ -188,7 +193,7 @@ static void blk_file_close(struct blk_node *n)
 
 /* New locks on the old descriptor first; a changed mode then opens anew and moves them. */
 static int blk_file_set_perm(struct blk_node *n, unsigned perm, unsigned shared,
-			     struct err *e)
+                             struct err *e)
 {
 	struct blk_file *f = n->state;
 	bool want_rw = !n->read_only && (!n->auto_ro || (perm & BLK_PERM_WRITERS));
@@ -218,8 +223,8 @@ static int blk_file_set_perm(struct blk_node *n, unsigned perm, unsigned shared,
 			return 0; /* it stays writable: harmless */
 		}
 		if (f->lock) {
-			(void)!blk_file_lock(f->fd, perm, shared, n->perm, n->shared, f->path,
-					     NULL);
+			(void)!blk_file_lock(f->fd, perm, shared, n->perm, n->shared,
+			                     f->path, NULL);
 		}
 		return r;
 	}
@@ -240,8 +245,8 @@ static const char *blk_file_filename(const struct blk_node *n)
 
 static void blk_file_rw_done(void *opaque, ssize_t res);
 
-static void blk_file_rw_issue(struct blk_file *f, struct blk_req *r, const struct iovec *iov,
-			      int n, uint64_t off)
+static void blk_file_rw_issue(struct blk_file *f, struct blk_req *r,
+                              const struct iovec *iov, int n, uint64_t off)
 {
 	if (r->op == BLK_OP_READ) {
 		loop_readv(r->loop, &r->io, f->fd, iov, n, off, blk_file_rw_done, r);
@@ -267,9 +272,11 @@ static void blk_file_rw_end(struct blk_file *f, struct blk_req *r)
 {
 	if (r->op == BLK_OP_READ) {
 		if (r->bounce) {
-			uint64_t skip = r->off - ALIGN_DOWN(r->off, (uint64_t)f->req_align);
+			uint64_t skip =
+				r->off - ALIGN_DOWN(r->off, (uint64_t)f->req_align);
 
-			iov_write(r->iov, (unsigned)r->niov, 0, (char *)r->bounce + skip, r->len);
+			iov_write(r->iov, (unsigned)r->niov, 0,
+			          (char *)r->bounce + skip, r->len);
 		}
 	} else {
 		if (unlikely(r->off + r->len > f->size)) {
@@ -285,7 +292,7 @@ static void blk_file_rw_end(struct blk_file *f, struct blk_req *r)
 
 /* The vectors this request is carried out with, and where they begin. */
 static const struct iovec *blk_file_iov(struct blk_file *f, struct blk_req *r, int *n,
-					uint64_t *off, uint64_t *len)
+                                        uint64_t *off, uint64_t *len)
 {
 	if (!r->bounce) {
 		*n = r->niov;
@@ -385,10 +392,11 @@ static int blk_file_rmw(struct blk_file *f, struct blk_req *r)
 	ret = (int)blk_file_pread_full(f->fd, r->bounce, a, start);
 	if (ret == 0 && len > a) {
 		ret = (int)blk_file_pread_full(f->fd, (char *)r->bounce + len - a, a,
-					       start + len - a);
+		                               start + len - a);
 	}
 	if (ret == 0) {
-		iov_read(r->iov, (unsigned)r->niov, 0, (char *)r->bounce + (r->off - start), r->len);
+		iov_read(r->iov, (unsigned)r->niov, 0,
+		         (char *)r->bounce + (r->off - start), r->len);
 		n = pwrite(f->fd, r->bounce, len, (off_t)start);
 		ret = n < 0 ? -errno : (uint64_t)n == len ? 0 : -ENOSPC;
 	}
@@ -442,8 +450,8 @@ static void blk_file_zero_chunk(void *opaque, ssize_t res)
 	}
 	r->biov.iov_base = (void *)(uintptr_t)blk_file_zeroes;
 	r->biov.iov_len = MIN(r->len - r->done, (uint64_t)BLK_FILE_ZERO_CHUNK);
-	loop_writev(r->loop, &r->io, f->fd, &r->biov, 1, r->off + r->done, blk_file_zero_chunk,
-		    r);
+	loop_writev(r->loop, &r->io, f->fd, &r->biov, 1, r->off + r->done,
+	            blk_file_zero_chunk, r);
 }
 
 static bool blk_file_unsupported(ssize_t res)
@@ -477,11 +485,11 @@ static void blk_file_zero_start(struct blk_file *f, struct blk_req *r)
 	if (unmap && !atomic_load(&f->no_punch) && r->off + r->len <= f->size) {
 		r->done = 1; /* tells blk_file_zero_done what was tried */
 		loop_fallocate(r->loop, &r->io, f->fd,
-			       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r->off, r->len,
-			       blk_file_zero_done, r);
+		               FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r->off,
+		               r->len, blk_file_zero_done, r);
 	} else if (!atomic_load(&f->no_zero_range)) {
-		loop_fallocate(r->loop, &r->io, f->fd, FALLOC_FL_ZERO_RANGE, r->off, r->len,
-			       blk_file_zero_done, r);
+		loop_fallocate(r->loop, &r->io, f->fd, FALLOC_FL_ZERO_RANGE, r->off,
+		               r->len, blk_file_zero_done, r);
 	} else if (r->flags & BLK_REQ_NO_FALLBACK) {
 		blk_req_done_later(r, -ENOTSUP);
 	} else {
@@ -521,13 +529,11 @@ static void blk_file_submit(struct blk_node *n, struct blk_req *r)
 			blk_req_done_later(r, 0);
 		} else {
 			loop_fallocate(r->loop, &r->io, f->fd,
-				       FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, r->off, r->len,
-				       blk_file_discard_done, r);
+			               FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+			               r->off, r->len, blk_file_discard_done, r);
 		}
 		break;
-	case BLK_OP_ZEROES:
-		blk_file_zero_start(f, r);
-		break;
+	case BLK_OP_ZEROES: blk_file_zero_start(f, r); break;
 	}
 }
 

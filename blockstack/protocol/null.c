@@ -27,7 +27,8 @@ static int blk_null_open(struct blk_node *n, struct opt *o, struct err *e)
 		return r;
 	}
 	n->length = ALIGN_DOWN(n->length, 512);
-	return latency ? err_set(e, -ENOTSUP, "null-co: latency-ns is not supported") : 0;
+	return latency ? err_set(e, -ENOTSUP, "null-co: latency-ns is not supported")
+	               : 0;
 }
 
 static void blk_null_submit(struct blk_node *n, struct blk_req *r)

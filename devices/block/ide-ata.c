@@ -14,7 +14,16 @@
 #include "base/bytes.h"
 #include "devices/block/ide.h"
 
-enum { A_DISK = 1, A_CD = 2, A_ALL = 3, A_EXT = 4, A_DMA = 8, A_MULT = 16, A_FUA = 32, A_WR = 64 };
+enum {
+	A_DISK = 1,
+	A_CD = 2,
+	A_ALL = 3,
+	A_EXT = 4,
+	A_DMA = 8,
+	A_MULT = 16,
+	A_FUA = 32,
+	A_WR = 64
+};
 
 struct ide_ata_cmd {
 	uint8_t first, last, flags;
@@ -64,12 +73,14 @@ uint64_t ide_sectors(const struct ide_drive *d)
 static int64_t ide_lba(const struct ide_drive *d)
 {
 	const uint8_t *r = d->reg, *h = d->hob;
-	uint64_t low = r[IDE_LOW] | (uint32_t)r[IDE_MID] << 8 | (uint32_t)r[IDE_HIGH] << 16;
+	uint64_t low =
+		r[IDE_LOW] | (uint32_t)r[IDE_MID] << 8 | (uint32_t)r[IDE_HIGH] << 16;
 	unsigned head = r[IDE_DEVICE] & 15;
 
 	if (d->ext) {
-		return (int64_t)(low | (uint64_t)h[IDE_LOW] << 24 | (uint64_t)h[IDE_MID] << 32 |
-				 (uint64_t)h[IDE_HIGH] << 40);
+		return (int64_t)(low | (uint64_t)h[IDE_LOW] << 24 |
+		                 (uint64_t)h[IDE_MID] << 32 |
+		                 (uint64_t)h[IDE_HIGH] << 40);
 	}
 	if (r[IDE_DEVICE] & IDE_D_LBA) {
 		return (int64_t)(low | (uint64_t)head << 24);
@@ -105,7 +116,8 @@ static void ide_set_lba(struct ide_drive *d, uint64_t lba)
 
 static uint32_t ide_count(const struct ide_drive *d)
 {
-	uint32_t n = d->reg[IDE_COUNT] | (d->ext ? (uint32_t)d->hob[IDE_COUNT] << 8 : 0);
+	uint32_t n =
+		d->reg[IDE_COUNT] | (d->ext ? (uint32_t)d->hob[IDE_COUNT] << 8 : 0);
 
 	return n ? n : d->ext ? 65536 : 256;
 }
@@ -116,14 +128,17 @@ static void ide_ask_data(struct ide_drive *d, bool irq)
 {
 	if (d->pos == d->fill) {
 		d->pos = 0;
-		d->fill = (uint32_t)MIN((uint64_t)d->x.left * IDE_SECTOR, (uint64_t)IDE_BUF);
+		d->fill = (uint32_t)MIN((uint64_t)d->x.left * IDE_SECTOR,
+		                        (uint64_t)IDE_BUF);
 	}
-	ide_data_block(d, IDE_PIO_OUT, MIN(d->fill - d->pos, d->drq * (uint32_t)IDE_SECTOR), irq);
+	ide_data_block(d, IDE_PIO_OUT,
+	               MIN(d->fill - d->pos, d->drq * (uint32_t)IDE_SECTOR), irq);
 }
 
 static void ide_offer_data(struct ide_drive *d)
 {
-	ide_data_block(d, IDE_PIO_IN, MIN(d->fill - d->pos, d->drq * (uint32_t)IDE_SECTOR), true);
+	ide_data_block(d, IDE_PIO_IN,
+	               MIN(d->fill - d->pos, d->drq * (uint32_t)IDE_SECTOR), true);
 }
 
 static bool ide_range(struct ide_drive *d, uint64_t *lba, uint32_t *n)
@@ -139,7 +154,8 @@ static void ide_rw(struct ide_drive *d, unsigned flags)
 {
 	struct ide_xfer *x = &d->x;
 
-	if (((flags & A_MULT) && !d->mult) || ((flags & A_WR) && blk_read_only(d->blk))) {
+	if (((flags & A_MULT) && !d->mult) ||
+	    ((flags & A_WR) && blk_read_only(d->blk))) {
 		ide_fail(d, IDE_E_ABRT);
 		return;
 	}
@@ -190,7 +206,8 @@ void ide_ata_done(struct ide_drive *d, int ret)
 		ide_set_lba(d, ret < 0 ? x->lba : x->lba - 1);
 	}
 	if (ret < 0) {
-		ide_fail(d, x->kind == IDE_X_READ && ret == -EIO ? IDE_E_UNC : IDE_E_ABRT);
+		ide_fail(d,
+		         x->kind == IDE_X_READ && ret == -EIO ? IDE_E_UNC : IDE_E_ABRT);
 	} else if (x->dma || !rw) {
 		ide_ok_irq(d);
 	} else if (x->kind == IDE_X_READ) {
@@ -328,10 +345,8 @@ static bool ide_set_mode(struct ide_drive *d)
 	uint8_t v = d->reg[IDE_COUNT], mode = v & 7;
 
 	switch (v >> 3) {
-	case 0:
-		return mode <= 1;
-	case 1:
-		return mode <= 4;
+	case 0: return mode <= 1;
+	case 1: return mode <= 4;
 	case 4:
 	case 8:
 		if (mode > (v >> 3 == 4 ? 2 : 5)) {
@@ -359,16 +374,12 @@ static void ide_set_features(struct ide_drive *d, unsigned flags)
 			}
 		}
 		break;
-	case 0x03:
-		ok = ide_set_mode(d);
-		break;
+	case 0x03: ok = ide_set_mode(d); break;
 	case 0x55: /* read look-ahead */
 	case 0xaa:
 	case 0x66: /* keep settings over a software reset; or not */
-	case 0xcc:
-		break;
-	default:
-		ok = false;
+	case 0xcc: break;
+	default: ok = false;
 	}
 	if (ok) {
 		ide_ok_irq(d);
@@ -426,7 +437,8 @@ void ide_command(struct ide_drive *d, uint8_t cmd)
 	for (unsigned i = 0; i < ARRAY_LEN(ide_ata_cmds); i++) {
 		const struct ide_ata_cmd *c = &ide_ata_cmds[i];
 
-		if (cmd >= c->first && cmd <= c->last && (c->flags & (d->cd ? A_CD : A_DISK))) {
+		if (cmd >= c->first && cmd <= c->last &&
+		    (c->flags & (d->cd ? A_CD : A_DISK))) {
 			d->ext = c->flags & A_EXT;
 			c->fn(d, c->flags);
 			return;

@@ -17,15 +17,30 @@
 #include "base/bytes.h"
 
 enum { /* sense keys; additional codes */
-	SK_NOT_READY = 2, SK_MEDIUM = 3, SK_ILLEGAL = 5, SK_ATTENTION = 6, SK_ABORTED = 11,
-	ASC_READ_ERROR = 0x11, ASC_OPCODE = 0x20, ASC_RANGE = 0x21, ASC_FIELD = 0x24,
-	ASC_CHANGED = 0x28, ASC_NO_MEDIUM = 0x3a, ASC_LOCKED = 0x53,
+       SK_NOT_READY = 2,
+       SK_MEDIUM = 3,
+       SK_ILLEGAL = 5,
+       SK_ATTENTION = 6,
+       SK_ABORTED = 11,
+       ASC_READ_ERROR = 0x11,
+       ASC_OPCODE = 0x20,
+       ASC_RANGE = 0x21,
+       ASC_FIELD = 0x24,
+       ASC_CHANGED = 0x28,
+       ASC_NO_MEDIUM = 0x3a,
+       ASC_LOCKED = 0x53,
 };
 
-enum { CD_BLOCKS_MAX = 405000, /* more than a CD holds: a DVD */
-       CD_PROFILE_CD = 0x08, CD_PROFILE_DVD = 0x10 };
+enum {
+	CD_BLOCKS_MAX = 405000, /* more than a CD holds: a DVD */
+	CD_PROFILE_CD = 0x08,
+	CD_PROFILE_DVD = 0x10
+};
 
-enum { CD_MEDIUM = 1, CD_ANYTIME = 2 }; /* wants a medium; runs despite a unit attention */
+enum {
+	CD_MEDIUM = 1,
+	CD_ANYTIME = 2
+}; /* wants a medium; runs despite a unit attention */
 
 struct cd_cmd {
 	uint8_t op, flags;
@@ -122,7 +137,9 @@ void ide_packet_begin(struct ide_drive *d)
 {
 	unsigned limit = d->reg[IDE_MID] | (unsigned)d->reg[IDE_HIGH] << 8;
 
-	d->limit = (uint16_t)(limit == 0 || limit == 0xffff ? 0xfffe : limit == 1 ? 2 : limit);
+	d->limit = (uint16_t)(limit == 0 || limit == 0xffff ? 0xfffe
+	                      : limit == 1                  ? 2
+	                                                    : limit);
 	d->x.dma = d->reg[IDE_FEATURE] & 1;
 	d->x.fua = false;
 	d->pos = 0;
@@ -140,12 +157,15 @@ static bool cd_has_medium(const struct ide_drive *d)
 static uint32_t cd_blocks(const struct ide_drive *d)
 {
 	return cd_has_medium(d) ? (uint32_t)MIN(blk_length(d->blk) / CD_SECTOR,
-						(uint64_t)UINT32_MAX) : 0;
+	                                        (uint64_t)UINT32_MAX)
+	                        : 0;
 }
 
 static unsigned cd_profile(const struct ide_drive *d)
 {
-	return !cd_has_medium(d) ? 0 : cd_blocks(d) > CD_BLOCKS_MAX ? CD_PROFILE_DVD : CD_PROFILE_CD;
+	return !cd_has_medium(d)              ? 0
+	       : cd_blocks(d) > CD_BLOCKS_MAX ? CD_PROFILE_DVD
+	                                      : CD_PROFILE_CD;
 }
 
 static void cd_read(struct ide_drive *d, uint32_t lba, uint32_t n)
@@ -294,8 +314,8 @@ static void cd_inquiry(struct ide_drive *d, const uint8_t *c)
 	b[4] = 31;
 	memset(b + 8, ' ', 28);
 	memcpy(b + 8, "LODGE", 5);
-	memcpy(b + 16, d->model ? d->model : "DVD-ROM", MIN(strlen(d->model ? d->model : "DVD-ROM"),
-							  (size_t)16));
+	memcpy(b + 16, d->model ? d->model : "DVD-ROM",
+	       MIN(strlen(d->model ? d->model : "DVD-ROM"), (size_t)16));
 	memcpy(b + 32, PACKAGE_VERSION, MIN(strlen(PACKAGE_VERSION), (size_t)4));
 	cd_reply(d, 36, ld_be16(c + 3));
 }
@@ -322,7 +342,8 @@ static void cd_request_sense(struct ide_drive *d, const uint8_t *c)
 static unsigned cd_page_capabilities(const struct ide_drive *d, uint8_t *b)
 {
 	static const uint8_t page[20] = {
-		0x2a, 18, 0x3b, 0, 0x70, 0x60, 0x29, 0, 0x02, 0xc2, 0, 2, 0x02, 0, 0x02, 0xc2,
+		0x2a, 18,   0x3b, 0, 0x70, 0x60, 0x29, 0,
+		0x02, 0xc2, 0,    2, 0x02, 0,    0x02, 0xc2,
 	};
 
 	memcpy(b, page, sizeof(page));
@@ -365,11 +386,12 @@ static void cd_mode_sense(struct ide_drive *d, const uint8_t *c)
 
 /* A feature descriptor, when the request's kind (RT) and start ask for it. */
 static unsigned cd_feature(uint8_t *at, const uint8_t *c, uint16_t code, uint8_t flags,
-			   const uint8_t *data, uint8_t len)
+                           const uint8_t *data, uint8_t len)
 {
 	unsigned start = ld_be16(c + 2), kind = c[1] & 3;
 
-	if (code < start || (kind == 2 && code != start) || (kind == 1 && !(flags & 1))) {
+	if (code < start || (kind == 2 && code != start) ||
+	    (kind == 1 && !(flags & 1))) {
 		return 0;
 	}
 	st_be16(at, code);
@@ -385,7 +407,8 @@ static void cd_get_configuration(struct ide_drive *d, const uint8_t *c)
 	static const uint8_t removable[4] = { 0x29 };
 	static const uint8_t random[8] = { 0, 0, 8, 0, 0, 1, 0, 0 };
 	unsigned profile = cd_profile(d), n = 8;
-	uint8_t list[8] = { 0, CD_PROFILE_DVD, 0, 0, 0, CD_PROFILE_CD, 0, 0 }, *b = d->buf;
+	uint8_t list[8] = { 0, CD_PROFILE_DVD, 0, 0, 0, CD_PROFILE_CD, 0, 0 },
+		*b = d->buf;
 
 	list[2] = profile == CD_PROFILE_DVD;
 	list[6] = profile == CD_PROFILE_CD;

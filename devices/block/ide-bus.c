@@ -13,7 +13,14 @@
 #include "base/bytes.h"
 #include "core/vm.h"
 
-enum { BM_START = 1, BM_READ = 8, BM_ACTIVE = 1, BM_ERROR = 2, BM_INTR = 4, BM_CAPABLE = 0x60 };
+enum {
+	BM_START = 1,
+	BM_READ = 8,
+	BM_ACTIVE = 1,
+	BM_ERROR = 2,
+	BM_INTR = 4,
+	BM_CAPABLE = 0x60
+};
 
 /* ---- interrupt ---- */
 
@@ -51,7 +58,8 @@ void ide_signature(struct ide_drive *d)
 
 void ide_reset_drive(struct ide_drive *d)
 {
-	if (d->phase == IDE_BUSY) { /* ide-io.c comes back here when the request is over */
+	if (d->phase ==
+	    IDE_BUSY) { /* ide-io.c comes back here when the request is over */
 		d->reset_pending = true;
 		d->reg[IDE_STATUS] = IDE_BSY;
 		return;
@@ -117,7 +125,8 @@ static void ide_data_write(struct ide_bus *b, uint32_t v, unsigned size)
 	struct ide_drive *d = ide_selected(b);
 	uint8_t *to;
 
-	if (!d || (d->phase != IDE_PIO_OUT && d->phase != IDE_PACKET) || d->pos >= d->end) {
+	if (!d || (d->phase != IDE_PIO_OUT && d->phase != IDE_PACKET) ||
+	    d->pos >= d->end) {
 		return;
 	}
 	to = d->phase == IDE_PACKET ? d->packet : d->buf;
@@ -149,7 +158,8 @@ static void ide_command_write(struct ide_bus *b, uint8_t v)
 {
 	struct ide_drive *d = ide_selected(b);
 
-	if (!d || ((d->reg[IDE_STATUS] & IDE_BSY) && !(d->cd && v == IDE_CMD_DEVICE_RESET))) {
+	if (!d ||
+	    ((d->reg[IDE_STATUS] & IDE_BSY) && !(d->cd && v == IDE_CMD_DEVICE_RESET))) {
 		return;
 	}
 	if (v == IDE_CMD_DEVICE_RESET && d->cd) {
@@ -291,12 +301,10 @@ static void ide_bm_put(struct ide_bus *b, unsigned off, uint8_t v)
 	unsigned sh = 8 * (off & 3);
 
 	switch (off) {
-	case 0:
-		ide_bm_command(b, v);
-		break;
+	case 0: ide_bm_command(b, v); break;
 	case 2:
 		b->bm_sts = (uint8_t)((b->bm_sts & ~BM_CAPABLE) | (v & BM_CAPABLE));
-		b->bm_sts &= (uint8_t)~(v & (BM_ERROR | BM_INTR));
+		b->bm_sts &= (uint8_t) ~(v & (BM_ERROR | BM_INTR));
 		break;
 	case 4 ... 7:
 		b->bm_prd = ((b->bm_prd & ~(0xffu << sh)) | (uint32_t)v << sh) & ~3u;
@@ -314,13 +322,24 @@ static void ide_bm_write(void *opaque, uint64_t off, uint64_t val, unsigned size
 /* ---- life ---- */
 
 static const struct mr_ops ide_cmd_ops = {
-	.read = ide_cmd_read, .write = ide_cmd_write, .min = 1, .max = 4, .split = true,
+	.read = ide_cmd_read,
+	.write = ide_cmd_write,
+	.min = 1,
+	.max = 4,
+	.split = true,
 };
 static const struct mr_ops ide_ctl_ops = {
-	.read = ide_ctl_read, .write = ide_ctl_write, .min = 1, .max = 1,
+	.read = ide_ctl_read,
+	.write = ide_ctl_write,
+	.min = 1,
+	.max = 1,
 };
 static const struct mr_ops ide_bm_ops = {
-	.read = ide_bm_read, .write = ide_bm_write, .min = 1, .max = 4, .split = true,
+	.read = ide_bm_read,
+	.write = ide_bm_write,
+	.min = 1,
+	.max = 4,
+	.split = true,
 };
 
 static int ide_bus_plug(struct bus *bus, struct device *dev, struct err *e)
@@ -336,7 +355,8 @@ static int ide_bus_plug(struct bus *bus, struct device *dev, struct err *e)
 		return err_set(e, -EINVAL, "Invalid IDE unit %u (0 and 1 are)", u);
 	}
 	if (b->drive[u]) {
-		return err_set(e, -EBUSY, "IDE unit %u of bus '%s' is in use", u, bus->name);
+		return err_set(e, -EBUSY, "IDE unit %u of bus '%s' is in use", u,
+		               bus->name);
 	}
 	d->unit = (uint8_t)u;
 	d->bus = b;
@@ -344,7 +364,7 @@ static int ide_bus_plug(struct bus *bus, struct device *dev, struct err *e)
 }
 
 void ide_bus_init(struct ide_bus *b, const char *name, struct pci_dev *pci,
-		  const struct irq *irq)
+                  const struct irq *irq)
 {
 	bus_init(&b->bus, "IDE", name, &pci->dev);
 	b->bus.plug = ide_bus_plug;

@@ -34,9 +34,11 @@ static void ide_word(struct ide_drive *d, unsigned n, unsigned v)
 }
 
 /* Supported modes in the low byte; the one in use in the high one. */
-static unsigned ide_modes(const struct ide_drive *d, unsigned family, unsigned supported)
+static unsigned ide_modes(const struct ide_drive *d, unsigned family,
+                          unsigned supported)
 {
-	return supported | (d->dma_mode >> 3 == family ? 1u << (8 + (d->dma_mode & 7)) : 0);
+	return supported |
+	       (d->dma_mode >> 3 == family ? 1u << (8 + (d->dma_mode & 7)) : 0);
 }
 
 static void ide_identify_common(struct ide_drive *d)
@@ -47,10 +49,13 @@ static void ide_identify_common(struct ide_drive *d)
 	snprintf(serial, sizeof(serial), "LODGE-%s-%u", d->bus->bus.name, d->unit);
 	ide_string(d->buf + 20, 20, d->serial ? d->serial : serial);
 	ide_string(d->buf + 46, 8, d->ver ? d->ver : PACKAGE_VERSION);
-	ide_string(d->buf + 54, 40, d->model ? d->model : d->cd ? "LODGE DVD-ROM" : "LODGE HARDDISK");
-	ide_word(d, 48, 1);	     /* data port of 32 bits */
-	ide_word(d, 49, 0x0b00);     /* IORDY, LBA, DMA */
-	ide_word(d, 53, 7);	     /* words 54-58, 64-70, 88 mean something */
+	ide_string(d->buf + 54, 40,
+	           d->model ? d->model
+	           : d->cd  ? "LODGE DVD-ROM"
+	                    : "LODGE HARDDISK");
+	ide_word(d, 48, 1);      /* data port of 32 bits */
+	ide_word(d, 49, 0x0b00); /* IORDY, LBA, DMA */
+	ide_word(d, 53, 7);      /* words 54-58, 64-70, 88 mean something */
 	ide_word(d, 63, ide_modes(d, 4, 0x07));
 	ide_word(d, 64, 3); /* PIO 3 and 4 */
 	for (unsigned i = 65; i <= 68; i++) {
@@ -63,7 +68,7 @@ static void ide_identify_common(struct ide_drive *d)
 
 static void ide_identify_cd(struct ide_drive *d)
 {
-	ide_word(d, 0, 0x85c0); /* CD, removable, DRQ at once, 12 bytes */
+	ide_word(d, 0, 0x85c0);  /* CD, removable, DRQ at once, 12 bytes */
 	ide_word(d, 82, 0x4210); /* NOP, DEVICE RESET, PACKET */
 	ide_word(d, 83, 0x4000);
 	ide_word(d, 84, 0x4000);
@@ -83,7 +88,8 @@ static void ide_identify_features(struct ide_drive *d)
 		ide_word(d, 108 + i, (unsigned)(d->wwn >> (48 - 16 * i)));
 	}
 	if (d->physical > IDE_SECTOR) {
-		ide_word(d, 106, 0x6000 | (unsigned)__builtin_ctz(d->physical / IDE_SECTOR));
+		ide_word(d, 106,
+		         0x6000 | (unsigned)__builtin_ctz(d->physical / IDE_SECTOR));
 	}
 	ide_word(d, 217, d->rotation);
 	if (!blk_read_only(d->blk)) {
@@ -133,22 +139,27 @@ static struct ide_drive *ide_drive_of(struct device *dev)
 static int ide_drive_check(struct ide_drive *d, struct err *e)
 {
 	if (d->logical && d->logical != IDE_SECTOR) {
-		return err_set(e, -ENOTSUP, "not supported: logical_block_size %u (512 is)",
-			       d->logical);
+		return err_set(e, -ENOTSUP,
+		               "not supported: logical_block_size %u (512 is)",
+		               d->logical);
 	}
-	if (!IS_POWER_OF_2(d->physical) || d->physical < IDE_SECTOR || d->physical > 32768) {
-		return err_set(e, -EINVAL, "physical_block_size must be a power of two from 512 to "
-			       "32768");
+	if (!IS_POWER_OF_2(d->physical) || d->physical < IDE_SECTOR ||
+	    d->physical > 32768) {
+		return err_set(e, -EINVAL,
+		               "physical_block_size must be a power of two from 512 to "
+		               "32768");
 	}
-	if (d->cyls > 65535 || d->prop_heads > 16 || d->prop_secs > 255 || d->rotation > 65535) {
-		return err_set(e, -EINVAL, "%s: cyls, heads or secs out of range (65535, 16, 255)",
-			       d->dev.cls->name);
+	if (d->cyls > 65535 || d->prop_heads > 16 || d->prop_secs > 255 ||
+	    d->rotation > 65535) {
+		return err_set(e, -EINVAL,
+		               "%s: cyls, heads or secs out of range (65535, 16, 255)",
+		               d->dev.cls->name);
 	}
 	if (d->iothread && *d->iothread) {
 		d->dev.io = object_iothread(d->iothread);
 		if (!d->dev.io) {
 			return err_set(e, -ENOENT, "%s: there is no iothread '%s'",
-				       d->dev.cls->name, d->iothread);
+			               d->dev.cls->name, d->iothread);
 		}
 	}
 	return 0;
@@ -159,15 +170,16 @@ static int ide_drive_open(struct ide_drive *d, struct err *e)
 	struct blk_node *n = d->drive ? blk_node_find(d->drive) : NULL;
 	unsigned perm = BLK_PERM_CONSISTENT_READ;
 	unsigned shared = BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE_UNCHANGED |
-			  (d->share_rw ? BLK_PERM_WRITE : 0);
+	                  (d->share_rw ? BLK_PERM_WRITE : 0);
 
 	if (!d->drive && d->cd) {
 		return 0; /* nothing in it */
 	}
 	if (!n) {
-		return d->drive ? err_set(e, -ENOENT, "Property '%s.drive' can't find value '%s'",
-					  d->dev.cls->name, d->drive)
-				: err_set(e, -EINVAL, "drive property not set");
+		return d->drive ? err_set(e, -ENOENT,
+		                          "Property '%s.drive' can't find value '%s'",
+		                          d->dev.cls->name, d->drive)
+		                : err_set(e, -EINVAL, "drive property not set");
 	}
 	if (!d->cd && !blk_node_read_only(n)) {
 		perm |= BLK_PERM_WRITE;
@@ -183,7 +195,8 @@ static void ide_drive_geometry(struct ide_drive *d)
 	d->prop_heads = d->prop_heads ? d->prop_heads : 16;
 	d->prop_secs = d->prop_secs ? d->prop_secs : 63;
 	if (!d->cyls) {
-		d->cyls = (uint32_t)MIN(n / (d->prop_heads * d->prop_secs), (uint64_t)16383);
+		d->cyls = (uint32_t)MIN(n / (d->prop_heads * d->prop_secs),
+		                        (uint64_t)16383);
 		d->cyls = MAX(d->cyls, 2u);
 	}
 }
@@ -265,12 +278,15 @@ static void ide_drive_pre_save(struct device *dev)
 static bool ide_drive_state_ok(const struct ide_drive *d)
 {
 	const struct ide_xfer *x = &d->x;
-	uint32_t room = d->phase == IDE_PACKET ? sizeof(d->packet) : ALIGN_UP(d->fill, 2u);
+	uint32_t room =
+		d->phase == IDE_PACKET ? sizeof(d->packet) : ALIGN_UP(d->fill, 2u);
 
-	if (d->phase != IDE_IDLE && d->phase != IDE_DMA && (d->pos > d->end || d->end > room)) {
+	if (d->phase != IDE_IDLE && d->phase != IDE_DMA &&
+	    (d->pos > d->end || d->end > room)) {
 		return false;
 	}
-	if ((d->mult & (d->mult - 1)) || (x->block != IDE_SECTOR && x->block != CD_SECTOR)) {
+	if ((d->mult & (d->mult - 1)) ||
+	    (x->block != IDE_SECTOR && x->block != CD_SECTOR)) {
 		return false;
 	}
 	return !d->cd || x->kind == IDE_X_READ || x->kind == IDE_X_DATA;
@@ -281,8 +297,8 @@ static int ide_drive_post_load(struct device *dev, struct err *e)
 	struct ide_drive *d = ide_drive_of(dev);
 
 	if (!ide_drive_state_ok(d)) {
-		return err_set(e, -EINVAL, "%s (%s): the state contradicts itself", dev->path,
-			       dev->cls->name);
+		return err_set(e, -EINVAL, "%s (%s): the state contradicts itself",
+		               dev->path, dev->cls->name);
 	}
 	LOCK_SCOPE(&d->bus->lk);
 	d->x.at = 0;
@@ -322,7 +338,9 @@ static const struct state_field ide_drive_state[] = {
 	STATE_RANGE(STATE_U32, struct ide_drive, x.left, 0, UINT32_MAX),
 	STATE_RANGE(STATE_U32, struct ide_drive, x.bytes, 0, IDE_BUF),
 	STATE_RANGE(STATE_U32, struct ide_drive, x.at, 0, IDE_BUF),
-	{ .name = "buf", .type = STATE_BYTES, .offset = offsetof(struct ide_drive, buf),
+	{ .name = "buf",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct ide_drive, buf),
 	  .count = IDE_BUF },
 	{ .name = NULL },
 };
@@ -332,35 +350,39 @@ static const struct state_field ide_drive_state[] = {
 static const char *const ide_errors[] = { "auto", "report", NULL };
 
 #define IDE_PROP(n, t, f, d, h) DEV_PROP(n, t, struct ide_drive, f, d, h)
-#define IDE_COMMON_PROPS                                                                 \
-	IDE_PROP("drive", PROP_DRIVE, drive, 0, "node name or drive id"),                \
-		IDE_PROP("unit", PROP_U32, unit_prop, UINT32_MAX,                        \
-			 "0 or 1: place on the channel (default: the free one)"),        \
-		IDE_PROP("bootindex", PROP_I32, bootindex, -1, "place in the boot order"), \
-		IDE_PROP("serial", PROP_STR, serial, 0, "serial number, 20 characters"), \
-		IDE_PROP("model", PROP_STR, model, 0, "model, 40 characters"),           \
-		IDE_PROP("ver", PROP_STR, ver, 0, "firmware revision, 8 characters"),    \
-		IDE_PROP("wwn", PROP_U64, wwn, 0, "world wide name"),                    \
-		IDE_PROP("iothread", PROP_OBJECT, iothread, 0, "iothread of the image"), \
-		IDE_PROP("logical_block_size", PROP_U32, logical, 0, "512"),             \
-		IDE_PROP("physical_block_size", PROP_U32, physical, 512,                 \
-			 "physical sector"),                                             \
-		IDE_PROP("min_io_size", PROP_U32, min_io, 0, "accepted"),                \
-		IDE_PROP("opt_io_size", PROP_U32, opt_io, 0, "accepted"),                \
-		IDE_PROP("discard_granularity", PROP_U32, discard_gran, 0, "accepted"),  \
-		IDE_PROP("write-cache", PROP_ON_OFF_AUTO, write_cache, 0,                \
-			 "a volatile write cache is shown"),                             \
-		IDE_PROP("share-rw", PROP_BOOL, share_rw, 0,                             \
-			 "others may write the image"),                                  \
-		{ .name = "werror",                                                      \
-		  .type = PROP_ENUM,                                                     \
-		  .offset = offsetof(struct ide_drive, werror),                          \
-		  .names = ide_errors,                                                   \
-		  .help = "report write errors to the guest" },                          \
-	{                                                                                \
-		.name = "rerror", .type = PROP_ENUM,                                     \
-		.offset = offsetof(struct ide_drive, rerror), .names = ide_errors,       \
-		.help = "report read errors to the guest"                                \
+#define IDE_COMMON_PROPS                                                               \
+	IDE_PROP("drive", PROP_DRIVE, drive, 0, "node name or drive id"),              \
+		IDE_PROP("unit", PROP_U32, unit_prop, UINT32_MAX,                      \
+	                 "0 or 1: place on the channel (default: the free one)"),      \
+		IDE_PROP("bootindex", PROP_I32, bootindex, -1,                         \
+	                 "place in the boot order"),                                   \
+		IDE_PROP("serial", PROP_STR, serial, 0,                                \
+	                 "serial number, 20 characters"),                              \
+		IDE_PROP("model", PROP_STR, model, 0, "model, 40 characters"),         \
+		IDE_PROP("ver", PROP_STR, ver, 0, "firmware revision, 8 characters"),  \
+		IDE_PROP("wwn", PROP_U64, wwn, 0, "world wide name"),                  \
+		IDE_PROP("iothread", PROP_OBJECT, iothread, 0,                         \
+	                 "iothread of the image"),                                     \
+		IDE_PROP("logical_block_size", PROP_U32, logical, 0, "512"),           \
+		IDE_PROP("physical_block_size", PROP_U32, physical, 512,               \
+	                 "physical sector"),                                           \
+		IDE_PROP("min_io_size", PROP_U32, min_io, 0, "accepted"),              \
+		IDE_PROP("opt_io_size", PROP_U32, opt_io, 0, "accepted"),              \
+		IDE_PROP("discard_granularity", PROP_U32, discard_gran, 0,             \
+	                 "accepted"),                                                  \
+		IDE_PROP("write-cache", PROP_ON_OFF_AUTO, write_cache, 0,              \
+	                 "a volatile write cache is shown"),                           \
+		IDE_PROP("share-rw", PROP_BOOL, share_rw, 0,                           \
+	                 "others may write the image"),                                \
+		{ .name = "werror",                                                    \
+		  .type = PROP_ENUM,                                                   \
+		  .offset = offsetof(struct ide_drive, werror),                        \
+		  .names = ide_errors,                                                 \
+		  .help = "report write errors to the guest" },                        \
+	{                                                                              \
+		.name = "rerror", .type = PROP_ENUM,                                   \
+		.offset = offsetof(struct ide_drive, rerror), .names = ide_errors,     \
+		.help = "report read errors to the guest"                              \
 	}
 
 static const struct prop ide_hd_props[] = {
@@ -377,20 +399,20 @@ static const struct prop ide_cd_props[] = {
 	{ .name = NULL },
 };
 
-#define IDE_CLASS(sym, type_name, desc, property_list, realize_fn)                       \
-	const struct device_class sym = {                                                \
-		.name = type_name,                                                       \
-		.bus = "IDE",                                                            \
-		.description = desc,                                                     \
-		.category = "storage",                                                   \
-		.instance_size = sizeof(struct ide_drive),                               \
-		.props = property_list,                                                  \
-		.state = ide_drive_state,                                                \
-		.realize = realize_fn,                                                   \
-		.unrealize = ide_drive_unrealize,                                        \
-		.reset = ide_drive_reset,                                                \
-		.pre_save = ide_drive_pre_save,                                          \
-		.post_load = ide_drive_post_load,                                        \
+#define IDE_CLASS(sym, type_name, desc, property_list, realize_fn)                     \
+	const struct device_class sym = {                                              \
+		.name = type_name,                                                     \
+		.bus = "IDE",                                                          \
+		.description = desc,                                                   \
+		.category = "storage",                                                 \
+		.instance_size = sizeof(struct ide_drive),                             \
+		.props = property_list,                                                \
+		.state = ide_drive_state,                                              \
+		.realize = realize_fn,                                                 \
+		.unrealize = ide_drive_unrealize,                                      \
+		.reset = ide_drive_reset,                                              \
+		.pre_save = ide_drive_pre_save,                                        \
+		.post_load = ide_drive_post_load,                                      \
 	}
 
 IDE_CLASS(ide_hd_class, "ide-hd", "ATA disk", ide_hd_props, ide_hd_realize);

@@ -46,7 +46,7 @@ static void ide_io_end(struct ide_drive *d, int ret)
 			ret = -ECANCELED;
 		}
 		ide_bm_ended(d, ret == 0 && (x->prd.len || !x->prd.last),
-			     ret == -EFAULT || ret == -EPERM);
+		             ret == -EFAULT || ret == -EPERM);
 		if (ret == -ECANCELED || ret == -ENODATA) {
 			/* Stopped, or a list that is too short: no interrupt (SFF-8038i, 3.1). */
 			d->reg[IDE_STATUS] = IDE_OK;
@@ -108,7 +108,7 @@ static int ide_prd_copy(struct ide_drive *d, uint32_t len, bool to_guest)
 		}
 		n = MIN(p->len, len - at);
 		r = to_guest ? pci_dma_write(d->bus->pci, p->addr, d->buf + at, n)
-			     : pci_dma_read(d->bus->pci, p->addr, d->buf + at, n);
+		             : pci_dma_read(d->bus->pci, p->addr, d->buf + at, n);
 		if (r < 0) {
 			return r;
 		}
@@ -141,9 +141,9 @@ static int ide_prd_map(struct ide_drive *d, uint32_t want, bool to_guest)
 		}
 		n = MIN(x->prd.len, want - total);
 		k = pci_dma_allowed(d->bus->pci)
-			    ? dma_map(&d->bus->vm->mem, x->prd.addr, n, to_guest, x->iov + x->n,
-				      (int)(IDE_SPANS - x->n))
-			    : -EPERM;
+		            ? dma_map(&d->bus->vm->mem, x->prd.addr, n, to_guest,
+		                      x->iov + x->n, (int)(IDE_SPANS - x->n))
+		            : -EPERM;
 		if (k == -E2BIG && total) {
 			break;
 		}
@@ -169,8 +169,8 @@ static int ide_prd_map(struct ide_drive *d, uint32_t want, bool to_guest)
 static void ide_io_failed(struct ide_drive *d, int ret)
 {
 	log_guest("%s: %s at sector %llu failed: %s", d->dev.path,
-		  d->x.kind == IDE_X_READ ? "read" : "write", (unsigned long long)d->x.lba,
-		  strerror(-ret));
+	          d->x.kind == IDE_X_READ ? "read" : "write",
+	          (unsigned long long)d->x.lba, strerror(-ret));
 }
 
 static void ide_io_moved(struct ide_xfer *x)
@@ -249,7 +249,8 @@ static void ide_io_rw(struct ide_drive *d)
 	uint64_t off = x->lba * x->block;
 	int r;
 
-	if (!d->blk || !range_fits(off, (uint64_t)x->left * x->block, blk_length(d->blk))) {
+	if (!d->blk ||
+	    !range_fits(off, (uint64_t)x->left * x->block, blk_length(d->blk))) {
 		ide_io_end(d, -EIO);
 		return;
 	}
@@ -259,7 +260,8 @@ static void ide_io_rw(struct ide_drive *d)
 	} else if (x->kind == IDE_X_READ) {
 		blk_readv(d->blk, off, x->iov, (int)x->n, ide_io_done, d);
 	} else {
-		blk_writev(d->blk, off, x->iov, (int)x->n, x->fua ? BLK_REQ_FUA : 0, ide_io_done, d);
+		blk_writev(d->blk, off, x->iov, (int)x->n, x->fua ? BLK_REQ_FUA : 0,
+		           ide_io_done, d);
 	}
 }
 
@@ -314,20 +316,11 @@ static void ide_io_next(struct ide_drive *d)
 {
 	switch ((enum ide_kind)d->x.kind) {
 	case IDE_X_READ:
-	case IDE_X_WRITE:
-		ide_io_rw(d);
-		break;
-	case IDE_X_DATA:
-		ide_io_end(d, ide_prd_copy(d, d->x.bytes, true));
-		break;
-	case IDE_X_TRIM:
-		ide_io_trim(d);
-		break;
-	case IDE_X_FLUSH:
-		blk_flush(d->blk, ide_io_flushed, d);
-		break;
-	case IDE_X_KINDS:
-		break;
+	case IDE_X_WRITE: ide_io_rw(d); break;
+	case IDE_X_DATA: ide_io_end(d, ide_prd_copy(d, d->x.bytes, true)); break;
+	case IDE_X_TRIM: ide_io_trim(d); break;
+	case IDE_X_FLUSH: blk_flush(d->blk, ide_io_flushed, d); break;
+	case IDE_X_KINDS: break;
 	}
 }
 

@@ -56,7 +56,8 @@ static void piix3_ide_update(struct piix3_ide *p)
 	aspace_commit(&p->pci.dev.vm->io);
 }
 
-static void piix3_ide_after_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned size)
+static void piix3_ide_after_write(struct pci_dev *d, unsigned off, uint32_t val,
+                                  unsigned size)
 {
 	(void)val;
 	if (ranges_overlap(off, size, PCI_COMMAND, 2) ||
@@ -101,7 +102,8 @@ static void piix3_ide_unrealize(struct device *dev)
 
 	/* device_unrealize() has emptied the first channel. */
 	while (!list_empty(&p->ch[1].bus.devices)) {
-		struct device *kid = list_first(&p->ch[1].bus.devices, struct device, link);
+		struct device *kid =
+			list_first(&p->ch[1].bus.devices, struct device, link);
 
 		device_unrealize(kid);
 		device_free(kid);
@@ -154,8 +156,12 @@ static const struct pci_class_ops piix3_ide_ops = {
 
 static const struct state_field piix3_ide_state[] = {
 	PCI_STATE(struct piix3_ide, pci),
-	{ .name = "channel", .type = STATE_STRUCT, .offset = offsetof(struct piix3_ide, ch),
-	  .count = 2, .stride = sizeof(struct ide_bus), .sub = ide_bus_state },
+	{ .name = "channel",
+	  .type = STATE_STRUCT,
+	  .offset = offsetof(struct piix3_ide, ch),
+	  .count = 2,
+	  .stride = sizeof(struct ide_bus),
+	  .sub = ide_bus_state },
 	{ .name = NULL },
 };
 
@@ -175,7 +181,8 @@ static const struct device_class piix3_ide_class = {
 	.ops = &piix3_ide_ops,
 };
 
-struct device *piix3_ide_create(struct pci_host *h, const struct irq *gsi, struct err *e)
+struct device *piix3_ide_create(struct pci_host *h, const struct irq *gsi,
+                                struct err *e)
 {
 	static const char *const names[2] = { "ide.0", "ide.1" };
 	struct device *dev = device_new(h->dev.vm, &piix3_ide_class, NULL);
@@ -203,7 +210,8 @@ struct device *piix3_ide_create(struct pci_host *h, const struct irq *gsi, struc
 void piix3_ide_enable(struct device *dev)
 {
 	for (unsigned i = 0; i < 2; i++) {
-		pci_config_write(&piix3_ide_dev(dev)->pci, PIIX3_IDE_TIM + 2 * i, TIM_ENABLE, 2);
+		pci_config_write(&piix3_ide_dev(dev)->pci, PIIX3_IDE_TIM + 2 * i,
+		                 TIM_ENABLE, 2);
 	}
 }
 
@@ -211,7 +219,7 @@ void piix3_ide_enable(struct device *dev)
 uint8_t piix3_ide_translation(const struct device *dev)
 {
 	const struct piix3_ide *p = container_of(container_of(dev, struct pci_dev, dev),
-						 const struct piix3_ide, pci);
+	                                         const struct piix3_ide, pci);
 	uint8_t v = 0;
 
 	for (unsigned i = 0; i < 4; i++) {

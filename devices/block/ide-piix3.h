@@ -14,10 +14,14 @@ struct pci_host;
 struct irq;
 struct err;
 
-enum { PIIX3_IDE_DEVFN = 1 << 3 | 1, PIIX3_IDE_TIM = 0x40 /* IDETIM, a word a channel */ };
+enum {
+	PIIX3_IDE_DEVFN = 1 << 3 | 1,
+	PIIX3_IDE_TIM = 0x40 /* IDETIM, a word a channel */
+};
 
 /* `gsi`: 16 lines. */
-struct device *piix3_ide_create(struct pci_host *h, const struct irq *gsi, struct err *e);
+struct device *piix3_ide_create(struct pci_host *h, const struct irq *gsi,
+                                struct err *e);
 /* Firmware's part: the channels decode their ports. */
 void piix3_ide_enable(struct device *dev);
 /* CMOS byte 39: how SeaBIOS is to translate the drives' geometries, two bits each. */

@@ -47,28 +47,54 @@ enum {
 
 /* Status, error, device control and device bits (ATA/ATAPI-7 vol. 2, 5). */
 enum {
-	IDE_ERR = 0x01, IDE_DRQ = 0x08, IDE_DSC = 0x10, IDE_DF = 0x20, IDE_DRDY = 0x40,
+	IDE_ERR = 0x01,
+	IDE_DRQ = 0x08,
+	IDE_DSC = 0x10,
+	IDE_DF = 0x20,
+	IDE_DRDY = 0x40,
 	IDE_BSY = 0x80,
 	IDE_OK = IDE_DRDY | IDE_DSC,
-	IDE_E_ABRT = 0x04, IDE_E_IDNF = 0x10, IDE_E_UNC = 0x40,
-	IDE_C_NIEN = 0x02, IDE_C_SRST = 0x04, IDE_C_HOB = 0x80,
-	IDE_D_UNIT = 0x10, IDE_D_LBA = 0x40,
+	IDE_E_ABRT = 0x04,
+	IDE_E_IDNF = 0x10,
+	IDE_E_UNC = 0x40,
+	IDE_C_NIEN = 0x02,
+	IDE_C_SRST = 0x04,
+	IDE_C_HOB = 0x80,
+	IDE_D_UNIT = 0x10,
+	IDE_D_LBA = 0x40,
 	/* interrupt reason of packet commands, in the count register */
-	IDE_R_CD = 1, IDE_R_IO = 2,
+	IDE_R_CD = 1,
+	IDE_R_IO = 2,
 };
 
 /* Task file: index of a register, as its port offset. Writes to the error port are the
  * features register, which has the place that the data port has no byte for. */
 enum {
-	IDE_DATA, IDE_ERROR, IDE_COUNT, IDE_LOW, IDE_MID, IDE_HIGH, IDE_DEVICE, IDE_STATUS,
+	IDE_DATA,
+	IDE_ERROR,
+	IDE_COUNT,
+	IDE_LOW,
+	IDE_MID,
+	IDE_HIGH,
+	IDE_DEVICE,
+	IDE_STATUS,
 	IDE_REGS,
-	IDE_FEATURE = IDE_DATA, IDE_COMMAND = IDE_STATUS,
+	IDE_FEATURE = IDE_DATA,
+	IDE_COMMAND = IDE_STATUS,
 };
 
 enum { IDE_CMD_DEVICE_RESET = 0x08, IDE_CMD_DIAGNOSTIC = 0x90 }; /* the channel's */
 
 /* ORDER: saved in state streams */
-enum ide_phase { IDE_IDLE, IDE_PIO_IN, IDE_PIO_OUT, IDE_PACKET, IDE_DMA, IDE_BUSY, IDE_PHASES };
+enum ide_phase {
+	IDE_IDLE,
+	IDE_PIO_IN,
+	IDE_PIO_OUT,
+	IDE_PACKET,
+	IDE_DMA,
+	IDE_BUSY,
+	IDE_PHASES
+};
 
 enum ide_kind {
 	IDE_X_READ,  /* image to guest */
@@ -81,9 +107,9 @@ enum ide_kind {
 
 /* Where a walk over a PRD list stands. Each entry is fetched once. */
 struct ide_prd {
-	uint32_t next;	/* address of the next entry */
+	uint32_t next;      /* address of the next entry */
 	uint32_t addr, len; /* rest of the current one */
-	uint16_t entries; /* fetched so far: the budget */
+	uint16_t entries;   /* fetched so far: the budget */
 	bool last;
 };
 
@@ -91,11 +117,11 @@ struct ide_prd {
 struct ide_xfer {
 	uint8_t kind;
 	bool dma, fua;
-	uint16_t block;	 /* bytes of a sector */
-	uint64_t lba;	 /* next sector of the image */
-	uint32_t left;	 /* sectors not moved yet */
-	uint32_t bytes;	 /* of the piece under way, or of DATA */
-	uint32_t at;	 /* TRIM: position in d->buf */
+	uint16_t block; /* bytes of a sector */
+	uint64_t lba;   /* next sector of the image */
+	uint32_t left;  /* sectors not moved yet */
+	uint32_t bytes; /* of the piece under way, or of DATA */
+	uint32_t at;    /* TRIM: position in d->buf */
 	struct ide_prd prd;
 	/* loop only */
 	unsigned n;
@@ -115,17 +141,18 @@ struct ide_drive {
 
 	/* Under bus->lk. */
 	uint8_t reg[IDE_REGS], hob[IDE_REGS]; /* current and previous contents */
-	uint8_t cmd;			      /* the command under way */
-	uint8_t phase;			      /* enum ide_phase */
-	uint8_t mult;			      /* SET MULTIPLE MODE; 0 off */
-	uint8_t drq;			      /* sectors a DRQ block of the command */
-	uint8_t dma_mode;		      /* SET FEATURES transfer mode */
-	bool irq;			      /* INTRQ as the drive drives it */
-	bool ext;			      /* the command has 48-bit addresses */
+	uint8_t cmd;                          /* the command under way */
+	uint8_t phase;                        /* enum ide_phase */
+	uint8_t mult;                         /* SET MULTIPLE MODE; 0 off */
+	uint8_t drq;                          /* sectors a DRQ block of the command */
+	uint8_t dma_mode;                     /* SET FEATURES transfer mode */
+	bool irq;                             /* INTRQ as the drive drives it */
+	bool ext;                             /* the command has 48-bit addresses */
 	bool reset_pending;
-	_Atomic bool stop; /* the bus master was stopped: end after this piece */
-	uint16_t heads, secs;	/* INITIALIZE DEVICE PARAMETERS */
-	uint32_t pos, end, fill; /* data port: place, end of DRQ block, valid bytes of buf */
+	_Atomic bool stop;    /* the bus master was stopped: end after this piece */
+	uint16_t heads, secs; /* INITIALIZE DEVICE PARAMETERS */
+	uint32_t pos, end,
+		fill; /* data port: place, end of DRQ block, valid bytes of buf */
 	/* ATAPI */
 	uint8_t sense, asc, ascq;
 	bool attention, tray_open, locked, media_event;
@@ -152,7 +179,7 @@ struct ide_bus {
 	struct irq irq;
 	struct ide_drive *drive[2];
 	uint8_t sel, ctl; /* selected unit; device control register */
-	bool level;	  /* of irq */
+	bool level;       /* of irq */
 	uint8_t bm_cmd, bm_sts;
 	uint32_t bm_prd;
 	struct mr cmd_mr, ctl_mr, bm_mr; /* 8, 1 and 8 ports; the owner maps them */
@@ -160,7 +187,7 @@ struct ide_bus {
 
 /* ---- channel (control thread) ---- */
 void ide_bus_init(struct ide_bus *b, const char *name, struct pci_dev *pci,
-		  const struct irq *irq);
+                  const struct irq *irq);
 void ide_bus_fini(struct ide_bus *b);
 void ide_bus_reset(struct ide_bus *b); /* hard reset; nothing is in flight */
 extern const struct state_field ide_bus_state[];
@@ -172,11 +199,13 @@ void ide_irq(struct ide_drive *d, bool on);
 void ide_update_irq(struct ide_bus *b);
 void ide_bm_ended(struct ide_drive *d, bool more, bool error);
 void ide_signature(struct ide_drive *d);
-void ide_reset_drive(struct ide_drive *d); /* software reset, as far as SRST lets it go */
+void ide_reset_drive(
+	struct ide_drive *d); /* software reset, as far as SRST lets it go */
 
 void ide_command(struct ide_drive *d, uint8_t cmd); /* the drive is not BSY */
-void ide_fail(struct ide_drive *d, uint8_t error);  /* ends the command, with an interrupt */
-void ide_port_done(struct ide_drive *d);	    /* the guest has moved a DRQ block */
+void ide_fail(struct ide_drive *d,
+              uint8_t error);            /* ends the command, with an interrupt */
+void ide_port_done(struct ide_drive *d); /* the guest has moved a DRQ block */
 /* The guest is to move `len` bytes at d->pos of d->buf through the data port. */
 void ide_data_block(struct ide_drive *d, enum ide_phase phase, uint32_t len, bool irq);
 

@@ -114,7 +114,7 @@ static struct vblk_req *virtio_blk_req_get(struct virtio_blk *b, unsigned n)
 		b->pool[c] = r->next;
 	} else {
 		r = malloc(sizeof(*r) +
-			   vblk_class_segs[c] * (sizeof(struct iovec) + sizeof(gpa_t)));
+		           vblk_class_segs[c] * (sizeof(struct iovec) + sizeof(gpa_t)));
 		if (!r) {
 			return NULL;
 		}
@@ -142,12 +142,9 @@ static void virtio_blk_req_put(struct vblk_req *r)
 static uint8_t virtio_blk_status(int ret)
 {
 	switch (ret) {
-	case 0:
-		return VIRTIO_BLK_S_OK;
-	case -ENOTSUP:
-		return VIRTIO_BLK_S_UNSUPP;
-	default:
-		return VIRTIO_BLK_S_IOERR;
+	case 0: return VIRTIO_BLK_S_OK;
+	case -ENOTSUP: return VIRTIO_BLK_S_UNSUPP;
+	default: return VIRTIO_BLK_S_IOERR;
 	}
 }
 
@@ -173,8 +170,8 @@ static void virtio_blk_done(void *opaque, int ret)
 
 	if (unlikely(ret < 0)) {
 		log_guest("%s: request type %u at sector %llu failed: %s",
-			  r->b->v.dev.id ? r->b->v.dev.id : "virtio-blk", r->type,
-			  (unsigned long long)r->sector, strerror(-ret));
+		          r->b->v.dev.id ? r->b->v.dev.id : "virtio-blk", r->type,
+		          (unsigned long long)r->sector, strerror(-ret));
 	}
 	virtio_blk_finish(r, virtio_blk_status(ret));
 }
@@ -184,8 +181,9 @@ static bool virtio_blk_range_ok(struct virtio_blk *b, uint64_t sector, uint64_t 
 {
 	uint64_t off;
 
-	return u64_mul(sector, VBLK_SECTOR, &off) && range_fits(off, len, blk_length(b->blk)) &&
-	       off % b->logical == 0 && len % b->logical == 0;
+	return u64_mul(sector, VBLK_SECTOR, &off) &&
+	       range_fits(off, len, blk_length(b->blk)) && off % b->logical == 0 &&
+	       len % b->logical == 0;
 }
 
 static void virtio_blk_rw(struct vblk_req *r, bool write)
@@ -197,10 +195,10 @@ static void virtio_blk_rw(struct vblk_req *r, bool write)
 		virtio_blk_finish(r, VIRTIO_BLK_S_IOERR);
 	} else if (write) {
 		blk_writev(b->blk, r->sector * VBLK_SECTOR, r->iov, (int)r->n, 0,
-			   virtio_blk_done, r);
+		           virtio_blk_done, r);
 	} else {
-		blk_readv(b->blk, r->sector * VBLK_SECTOR, r->iov, (int)r->n, virtio_blk_done,
-			  r);
+		blk_readv(b->blk, r->sector * VBLK_SECTOR, r->iov, (int)r->n,
+		          virtio_blk_done, r);
 	}
 }
 
@@ -217,7 +215,7 @@ static void virtio_blk_unmap(struct vblk_req *r)
 	    !(b->v.live_features &
 	      BIT64(zero ? VIRTIO_BLK_F_WRITE_ZEROES : VIRTIO_BLK_F_DISCARD))) {
 		virtio_blk_finish(r, r->data_len == sizeof(seg) ? VIRTIO_BLK_S_IOERR
-								: VIRTIO_BLK_S_UNSUPP);
+		                                                : VIRTIO_BLK_S_UNSUPP);
 		return;
 	}
 	iov_read(r->iov, r->n, 0, seg, sizeof(seg));
@@ -232,7 +230,7 @@ static void virtio_blk_unmap(struct vblk_req *r)
 		virtio_blk_finish(r, VIRTIO_BLK_S_IOERR);
 	} else if (zero) {
 		blk_write_zeroes(b->blk, r->sector * VBLK_SECTOR, len,
-				 flags ? BLK_REQ_MAY_UNMAP : 0, virtio_blk_done, r);
+		                 flags ? BLK_REQ_MAY_UNMAP : 0, virtio_blk_done, r);
 	} else {
 		blk_discard(b->blk, r->sector * VBLK_SECTOR, len, virtio_blk_done, r);
 	}
@@ -252,25 +250,13 @@ static void virtio_blk_get_id(struct vblk_req *r)
 static void virtio_blk_execute(struct vblk_req *r)
 {
 	switch (r->type) {
-	case VIRTIO_BLK_T_IN:
-		virtio_blk_rw(r, false);
-		break;
-	case VIRTIO_BLK_T_OUT:
-		virtio_blk_rw(r, true);
-		break;
-	case VIRTIO_BLK_T_FLUSH:
-		blk_flush(r->b->blk, virtio_blk_done, r);
-		break;
-	case VIRTIO_BLK_T_GET_ID:
-		virtio_blk_get_id(r);
-		break;
+	case VIRTIO_BLK_T_IN: virtio_blk_rw(r, false); break;
+	case VIRTIO_BLK_T_OUT: virtio_blk_rw(r, true); break;
+	case VIRTIO_BLK_T_FLUSH: blk_flush(r->b->blk, virtio_blk_done, r); break;
+	case VIRTIO_BLK_T_GET_ID: virtio_blk_get_id(r); break;
 	case VIRTIO_BLK_T_DISCARD:
-	case VIRTIO_BLK_T_WRITE_ZEROES:
-		virtio_blk_unmap(r);
-		break;
-	default:
-		virtio_blk_finish(r, VIRTIO_BLK_S_UNSUPP);
-		break;
+	case VIRTIO_BLK_T_WRITE_ZEROES: virtio_blk_unmap(r); break;
+	default: virtio_blk_finish(r, VIRTIO_BLK_S_UNSUPP); break;
 	}
 }
 
@@ -358,8 +344,8 @@ static uint64_t virtio_blk_features(struct virtio_dev *v)
 {
 	struct virtio_blk *b = virtio_blk_of(v);
 	uint64_t f = BIT64(VIRTIO_BLK_F_SEG_MAX) | BIT64(VIRTIO_BLK_F_GEOMETRY) |
-		     BIT64(VIRTIO_BLK_F_BLK_SIZE) | BIT64(VIRTIO_BLK_F_TOPOLOGY) |
-		     BIT64(VIRTIO_BLK_F_FLUSH);
+	             BIT64(VIRTIO_BLK_F_BLK_SIZE) | BIT64(VIRTIO_BLK_F_TOPOLOGY) |
+	             BIT64(VIRTIO_BLK_F_FLUSH);
 
 	f |= blk_read_only(b->blk) ? BIT64(VIRTIO_BLK_F_RO) : 0;
 	f |= b->config_wce ? BIT64(VIRTIO_BLK_F_CONFIG_WCE) : 0;
@@ -408,7 +394,8 @@ static void virtio_blk_config_set(struct virtio_dev *v, unsigned off, unsigned s
 {
 	struct virtio_blk *b = virtio_blk_of(v);
 
-	if (off <= 32 && off + size > 32 && (v->features & BIT64(VIRTIO_BLK_F_CONFIG_WCE))) {
+	if (off <= 32 && off + size > 32 &&
+	    (v->features & BIT64(VIRTIO_BLK_F_CONFIG_WCE))) {
 		blk_set_write_cache(b->blk, v->config[32] != 0);
 	}
 }
@@ -450,24 +437,28 @@ static int virtio_blk_check(struct virtio_blk *b, struct err *e)
 	b->logical = b->logical ? b->logical : VBLK_SECTOR;
 	b->physical = b->physical ? b->physical : b->logical;
 	b->num_queues = b->num_queues == UINT16_MAX || !b->num_queues
-				? (uint16_t)MIN(b->v.dev.vm->n_vcpus, 64u)
-				: b->num_queues;
+	                        ? (uint16_t)MIN(b->v.dev.vm->n_vcpus, 64u)
+	                        : b->num_queues;
 	b->num_queues = MAX(b->num_queues, (uint16_t)1);
 	if (!IS_POWER_OF_2(b->logical) || b->logical < 512 || b->logical > 2u << 20 ||
 	    !IS_POWER_OF_2(b->physical) || b->physical < b->logical) {
-		return err_set(e, -EINVAL, "logical_block_size and physical_block_size must be "
-					   "powers of two from 512 to 2M, logical <= physical");
+		return err_set(e, -EINVAL,
+		               "logical_block_size and physical_block_size must be "
+		               "powers of two from 512 to 2M, logical <= physical");
 	}
 	if (b->num_queues > VIRTIO_MAX_QUEUES - 4) {
-		return err_set(e, -EINVAL, "num-queues must be at most %d", VIRTIO_MAX_QUEUES - 4);
+		return err_set(e, -EINVAL, "num-queues must be at most %d",
+		               VIRTIO_MAX_QUEUES - 4);
 	}
-	if (!IS_POWER_OF_2(b->queue_size) || b->queue_size < 4 || b->queue_size > VIRTQ_MAX_SIZE) {
-		return err_set(e, -EINVAL, "queue-size must be a power of two from 4 to %d",
-			       VIRTQ_MAX_SIZE);
+	if (!IS_POWER_OF_2(b->queue_size) || b->queue_size < 4 ||
+	    b->queue_size > VIRTQ_MAX_SIZE) {
+		return err_set(e, -EINVAL,
+		               "queue-size must be a power of two from 4 to %d",
+		               VIRTQ_MAX_SIZE);
 	}
 	if (b->serial && strlen(b->serial) > VBLK_SERIAL_LEN) {
 		log_warn("virtio-blk: the serial number is cut to %d characters",
-			 VBLK_SERIAL_LEN);
+		         VBLK_SERIAL_LEN);
 	}
 	b->seg_max = b->queue_size - 2u;
 	b->max_discard = b->max_zeroes = VBLK_MAX_DISCARD_SECTORS;
@@ -479,12 +470,14 @@ static int virtio_blk_open(struct virtio_blk *b, struct loop *io, struct err *e)
 	struct blk_node *n = b->drive ? blk_node_find(b->drive) : NULL;
 	unsigned perm = BLK_PERM_CONSISTENT_READ;
 	unsigned shared = BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE_UNCHANGED |
-			  (b->share_rw ? BLK_PERM_WRITE : 0);
+	                  (b->share_rw ? BLK_PERM_WRITE : 0);
 
 	if (!n) {
-		return b->drive ? err_set(e, -ENOENT, "Property 'virtio-blk-device.drive' can't "
-						      "find value '%s'", b->drive)
-				: err_set(e, -EINVAL, "drive property not set");
+		return b->drive ? err_set(e, -ENOENT,
+		                          "Property 'virtio-blk-device.drive' can't "
+		                          "find value '%s'",
+		                          b->drive)
+		                : err_set(e, -EINVAL, "drive property not set");
 	}
 	if (!blk_node_read_only(n)) {
 		perm |= BLK_PERM_WRITE;
@@ -523,7 +516,7 @@ static int virtio_blk_realize(struct device *d, struct err *e)
 		return r;
 	}
 	r = virtio_init(&b->v, &virtio_blk_ops, io, b->num_queues, b->queue_size,
-			VBLK_CONFIG_SIZE, e);
+	                VBLK_CONFIG_SIZE, e);
 	if (r < 0) {
 		virtio_blk_close(b);
 	}
@@ -585,42 +578,46 @@ static void virtio_blk_mmio_unrealize(struct device *d)
 static const char *const virtio_blk_errors[] = { "auto", "report", NULL };
 
 #define VBLK(n, t, f, d, h) DEV_PROP(n, t, struct virtio_blk, f, d, h)
-#define VIRTIO_BLK_PROPS                                                                 \
-	VBLK("drive", PROP_DRIVE, drive, 0, "node name or drive id"),                    \
-		VBLK("serial", PROP_STR, serial, 0, "serial number, 20 characters"),     \
-		VBLK("bootindex", PROP_I32, bootindex, -1, "place in the boot order"),   \
-		VBLK("num-queues", PROP_U16, num_queues, UINT16_MAX,                     \
-		     "queues; one a vCPU by default"),                                   \
-		VBLK("queue-size", PROP_U16, queue_size, 256, "entries of each queue"),  \
-		VBLK("logical_block_size", PROP_U32, logical, 512, "sector size"),       \
-		VBLK("physical_block_size", PROP_U32, physical, 512, "physical sector"), \
-		VBLK("min_io_size", PROP_U32, min_io, 0, "preferred granularity"),       \
-		VBLK("opt_io_size", PROP_U32, opt_io, 0, "optimal request size"),        \
-		VBLK("discard_granularity", PROP_U32, discard_gran, 0, "bytes"),         \
-		VBLK("write-cache", PROP_ON_OFF_AUTO, write_cache, 0,                    \
-		     "a volatile write cache is shown"),                                 \
-		VBLK("config-wce", PROP_BOOL, config_wce, 1,                             \
-		     "the guest may switch the write cache"),                            \
-		VBLK("share-rw", PROP_BOOL, share_rw, 0, "others may write the image"),  \
-		VBLK("discard", PROP_BOOL, discard, 1, "offer discard"),                 \
-		VBLK("write-zeroes", PROP_BOOL, write_zeroes, 1, "offer write zeroes"),  \
-		VBLK("scsi", PROP_BOOL, scsi, 0, "accepted; no SCSI passthrough"),       \
-		VBLK("request-merging", PROP_BOOL, request_merging, 1, "accepted"),      \
-		VBLK("cyls", PROP_U32, cyls, 0, "geometry"),                             \
-		VBLK("heads", PROP_U32, heads, 0, "geometry"),                           \
-		VBLK("secs", PROP_U32, secs, 0, "geometry"),                             \
-		VBLK("lcyls", PROP_U32, lcyls, 0, "geometry, accepted"),                 \
-		VBLK("lheads", PROP_U32, lheads, 0, "geometry, accepted"),               \
-		VBLK("lsecs", PROP_U32, lsecs, 0, "geometry, accepted"),                 \
-		{ .name = "werror",                                                      \
-		  .type = PROP_ENUM,                                                     \
-		  .offset = offsetof(struct virtio_blk, werror),                         \
-		  .names = virtio_blk_errors,                                            \
-		  .help = "report write errors to the guest" },                          \
-	{                                                                                \
-		.name = "rerror", .type = PROP_ENUM,                                     \
-		.offset = offsetof(struct virtio_blk, rerror), .names = virtio_blk_errors, \
-		.help = "report read errors to the guest"                                \
+#define VIRTIO_BLK_PROPS                                                               \
+	VBLK("drive", PROP_DRIVE, drive, 0, "node name or drive id"),                  \
+		VBLK("serial", PROP_STR, serial, 0, "serial number, 20 characters"),   \
+		VBLK("bootindex", PROP_I32, bootindex, -1, "place in the boot order"), \
+		VBLK("num-queues", PROP_U16, num_queues, UINT16_MAX,                   \
+	             "queues; one a vCPU by default"),                                 \
+		VBLK("queue-size", PROP_U16, queue_size, 256,                          \
+	             "entries of each queue"),                                         \
+		VBLK("logical_block_size", PROP_U32, logical, 512, "sector size"),     \
+		VBLK("physical_block_size", PROP_U32, physical, 512,                   \
+	             "physical sector"),                                               \
+		VBLK("min_io_size", PROP_U32, min_io, 0, "preferred granularity"),     \
+		VBLK("opt_io_size", PROP_U32, opt_io, 0, "optimal request size"),      \
+		VBLK("discard_granularity", PROP_U32, discard_gran, 0, "bytes"),       \
+		VBLK("write-cache", PROP_ON_OFF_AUTO, write_cache, 0,                  \
+	             "a volatile write cache is shown"),                               \
+		VBLK("config-wce", PROP_BOOL, config_wce, 1,                           \
+	             "the guest may switch the write cache"),                          \
+		VBLK("share-rw", PROP_BOOL, share_rw, 0,                               \
+	             "others may write the image"),                                    \
+		VBLK("discard", PROP_BOOL, discard, 1, "offer discard"),               \
+		VBLK("write-zeroes", PROP_BOOL, write_zeroes, 1,                       \
+	             "offer write zeroes"),                                            \
+		VBLK("scsi", PROP_BOOL, scsi, 0, "accepted; no SCSI passthrough"),     \
+		VBLK("request-merging", PROP_BOOL, request_merging, 1, "accepted"),    \
+		VBLK("cyls", PROP_U32, cyls, 0, "geometry"),                           \
+		VBLK("heads", PROP_U32, heads, 0, "geometry"),                         \
+		VBLK("secs", PROP_U32, secs, 0, "geometry"),                           \
+		VBLK("lcyls", PROP_U32, lcyls, 0, "geometry, accepted"),               \
+		VBLK("lheads", PROP_U32, lheads, 0, "geometry, accepted"),             \
+		VBLK("lsecs", PROP_U32, lsecs, 0, "geometry, accepted"),               \
+		{ .name = "werror",                                                    \
+		  .type = PROP_ENUM,                                                   \
+		  .offset = offsetof(struct virtio_blk, werror),                       \
+		  .names = virtio_blk_errors,                                          \
+		  .help = "report write errors to the guest" },                        \
+	{                                                                              \
+		.name = "rerror", .type = PROP_ENUM,                                   \
+		.offset = offsetof(struct virtio_blk, rerror),                         \
+		.names = virtio_blk_errors, .help = "report read errors to the guest"  \
 	}
 
 static const struct prop virtio_blk_pci_props[] = {
@@ -654,23 +651,23 @@ static int virtio_blk_pci_post_load(struct device *d, struct err *e)
 	return r < 0 ? r : virtio_post_load(d, e);
 }
 
-#define VIRTIO_BLK_PCI_CLASS(sym, type_name)                                             \
-	const struct device_class sym = {                                                \
-		.name = type_name,                                                       \
-		.bus = "pci",                                                            \
-		.description = "virtio block device on PCI",                             \
-		.category = "storage",                                                   \
-		.instance_size = sizeof(struct virtio_blk),                              \
-		.props = virtio_blk_pci_props,                                           \
-		.bus_props = pci_bus_props,                                              \
-		.state = virtio_blk_pci_state,                                           \
-		.hotpluggable = true,                                                    \
-		.realize = virtio_blk_pci_realize,                                       \
-		.unrealize = virtio_blk_pci_unrealize,                                   \
-		.reset = virtio_pci_class_reset,                                         \
-		.pre_save = virtio_pre_save,                                             \
-		.post_load = virtio_blk_pci_post_load,                                   \
-		.ops = &virtio_pci_blk_ops,                                              \
+#define VIRTIO_BLK_PCI_CLASS(sym, type_name)                                           \
+	const struct device_class sym = {                                              \
+		.name = type_name,                                                     \
+		.bus = "pci",                                                          \
+		.description = "virtio block device on PCI",                           \
+		.category = "storage",                                                 \
+		.instance_size = sizeof(struct virtio_blk),                            \
+		.props = virtio_blk_pci_props,                                         \
+		.bus_props = pci_bus_props,                                            \
+		.state = virtio_blk_pci_state,                                         \
+		.hotpluggable = true,                                                  \
+		.realize = virtio_blk_pci_realize,                                     \
+		.unrealize = virtio_blk_pci_unrealize,                                 \
+		.reset = virtio_pci_class_reset,                                       \
+		.pre_save = virtio_pre_save,                                           \
+		.post_load = virtio_blk_pci_post_load,                                 \
+		.ops = &virtio_pci_blk_ops,                                            \
 	}
 
 VIRTIO_BLK_PCI_CLASS(virtio_blk_pci_class, "virtio-blk-pci");

@@ -120,7 +120,11 @@ static void ich9_rcba_write(void *opaque, uint64_t off, uint64_t val, unsigned s
 }
 
 static const struct mr_ops ich9_rcba_ops = {
-	.read = ich9_rcba_read, .write = ich9_rcba_write, .min = 1, .max = 4, .split = true,
+	.read = ich9_rcba_read,
+	.write = ich9_rcba_write,
+	.min = 1,
+	.max = 4,
+	.split = true,
 };
 
 /* ---- config space ---- */
@@ -132,7 +136,8 @@ static void ich9_update_all(struct ich9_lpc *l)
 	ich9_update_rcba(l);
 }
 
-static void ich9_after_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned size)
+static void ich9_after_write(struct pci_dev *d, unsigned off, uint32_t val,
+                             unsigned size)
 {
 	(void)val;
 	if (off + size > LPC_PMBASE) {
@@ -216,7 +221,7 @@ static int ich9_realize(struct device *dev, struct err *e)
 static void ich9_unrealize(struct device *dev)
 {
 	struct ich9_lpc *l = container_of(container_of(dev, struct pci_dev, dev),
-					  struct ich9_lpc, pci);
+	                                  struct ich9_lpc, pci);
 	const struct irq none[PCI_ROOT_LINES] = { { NULL, NULL, 0 } };
 
 	pci_host_set_irqs(l->host, NULL, NULL, none);
@@ -256,9 +261,13 @@ static const struct pci_class_ops ich9_ops = {
 
 static const struct state_field ich9_state[] = {
 	PCI_STATE(struct ich9_lpc, pci),
-	{ .name = "rcba_regs", .type = STATE_BYTES,
-	  .offset = offsetof(struct ich9_lpc, rcba_regs), .count = RCBA_SIZE },
-	{ .name = "pirq_level", .type = STATE_U8, .offset = offsetof(struct ich9_lpc, pirq.level),
+	{ .name = "rcba_regs",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct ich9_lpc, rcba_regs),
+	  .count = RCBA_SIZE },
+	{ .name = "pirq_level",
+	  .type = STATE_U8,
+	  .offset = offsetof(struct ich9_lpc, pirq.level),
 	  .count = 1 },
 	{ .name = NULL },
 };
@@ -278,7 +287,8 @@ static const struct device_class ich9_class = {
 	.ops = &ich9_ops,
 };
 
-struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg, struct err *e)
+struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg,
+                             struct err *e)
 {
 	struct device *dev = device_new(h->dev.vm, &ich9_class, NULL);
 	struct ich9_lpc *l;

@@ -20,16 +20,16 @@
 
 enum {
 	ICH9_SLOT = 0x1f,
-	ICH9_PMBASE = 0x600,	 /* 128 ports */
-	ICH9_SCI_IRQ = 9,	 /* GSI 9, level, active high as ICH9 drives it */
-	ICH9_GSI_PIRQ = 16,	 /* PIRQA's IOAPIC pin */
-	ICH9_GPE0 = 0x20,	 /* offset in the PM block, ICH9_GPE0_LEN bytes */
+	ICH9_PMBASE = 0x600, /* 128 ports */
+	ICH9_SCI_IRQ = 9,    /* GSI 9, level, active high as ICH9 drives it */
+	ICH9_GSI_PIRQ = 16,  /* PIRQA's IOAPIC pin */
+	ICH9_GPE0 = 0x20,    /* offset in the PM block, ICH9_GPE0_LEN bytes */
 	ICH9_GPE0_LEN = 16,
 	ICH9_RESET_PORT = 0xcf9, /* write 0x06: hard reset (the host bridge has it) */
 };
 
 struct ich9_cfg {
-	bool firmware; /* PMBASE starts disabled, as in hardware */
+	bool firmware;         /* PMBASE starts disabled, as in hardware */
 	const struct irq *gsi; /* 24 lines: ISA 0..15 (PIC + IOAPIC), 16..23 (IOAPIC) */
 	/* For PIRQs routed to the PIC: PIC input only, NULL entries allowed. */
 	const struct irq *pic; /* 16 lines; NULL: PIRQs reach only GSI 16..23 */
@@ -48,7 +48,8 @@ struct ich9_lpc {
 	bool pmbase_on, rcba_on;
 };
 
-struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg, struct err *e);
+struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg,
+                             struct err *e);
 /* 0..7 = PIRQA..H for INTx `pin` (0 = INTA) of a root bus slot. */
 unsigned ich9_pirq(unsigned slot, unsigned pin);
 

@@ -45,7 +45,8 @@ static void piix3_update(struct piix3 *p)
 	pirq_set_routes(&p->pirq, 0, p->pci.config + PIIX3_PIRQRC, PIIX3_LINES);
 }
 
-static void piix3_after_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned size)
+static void piix3_after_write(struct pci_dev *d, unsigned off, uint32_t val,
+                              unsigned size)
 {
 	(void)val;
 	if (ranges_overlap(off, size, PIIX3_PIRQRC, PIIX3_LINES)) {
@@ -117,8 +118,12 @@ static const struct pci_class_ops piix3_ops = {
 
 static const struct state_field piix3_state[] = {
 	PCI_STATE(struct piix3, pci),
-	{ .name = "pirq_level", .type = STATE_U8, .offset = offsetof(struct piix3, pirq.level),
-	  .count = 1, .min = 0, .max = 15 },
+	{ .name = "pirq_level",
+	  .type = STATE_U8,
+	  .offset = offsetof(struct piix3, pirq.level),
+	  .count = 1,
+	  .min = 0,
+	  .max = 15 },
 	{ .name = NULL },
 };
 

@@ -14,7 +14,7 @@
 #include "core/vm.h"
 
 struct isa_bus *isa_bus_new(struct vm *vm, struct device *owner, const char *name,
-			    struct mr *io, const struct irq irq[ISA_IRQS])
+                            struct mr *io, const struct irq irq[ISA_IRQS])
 {
 	struct isa_bus *b = calloc(1, sizeof(*b));
 
@@ -47,7 +47,7 @@ int isa_irq(const struct device *d, unsigned n, struct irq *out, struct err *e)
 {
 	if (n >= ISA_IRQS) {
 		return err_set(e, -EINVAL, "%s: irq %u does not exist; ISA has 0 to 15",
-			       d->cls->name, n);
+		               d->cls->name, n);
 	}
 	*out = isa_bus_of(d)->irq[n];
 	return 0;
@@ -59,7 +59,7 @@ void isa_add_ports(const struct device *d, unsigned port, struct mr *m)
 }
 
 struct device *isa_create(struct isa_bus *b, const char *cls, const char *id,
-			  const char *const *props, struct err *e)
+                          const char *const *props, struct err *e)
 {
 	const struct device_class *c = device_class_find(cls);
 	struct device *d;

@@ -20,22 +20,23 @@ enum { ISA_IRQS = 16 };
 struct isa_bus {
 	struct bus bus; /* type "isa" */
 	struct vm *vm;
-	struct mr *io;	/* port space */
+	struct mr *io; /* port space */
 	struct irq irq[ISA_IRQS];
 };
 
 /* `owner` may be NULL (board-level bus). `io` NULL: the VM's port space. */
 struct isa_bus *isa_bus_new(struct vm *vm, struct device *owner, const char *name,
-			    struct mr *io, const struct irq irq[ISA_IRQS]);
+                            struct mr *io, const struct irq irq[ISA_IRQS]);
 void isa_bus_free(struct isa_bus *b);
 /* The bus a device was plugged into. */
 struct isa_bus *isa_bus_of(const struct device *d);
 /* -EINVAL with a sentence when n is not an ISA line. */
-int isa_irq(const struct device *d, unsigned n, struct irq *out, struct err *e) __must_check;
+int isa_irq(const struct device *d, unsigned n, struct irq *out, struct err *e)
+	__must_check;
 void isa_add_ports(const struct device *d, unsigned port, struct mr *m);
 
 /* Creates, sets "name=value" pairs (NULL ends) and realizes; for boards. */
 struct device *isa_create(struct isa_bus *b, const char *cls, const char *id,
-			  const char *const *props, struct err *e);
+                          const char *const *props, struct err *e);
 
 #endif

@@ -15,7 +15,7 @@
 #include "base/bytes.h"
 #include "core/vm.h"
 
-#define CF8_ENABLE 0x80000000u
+#define CF8_ENABLE  0x80000000u
 #define CF9_SYS_RST 0x02
 #define CF9_RST_CPU 0x04
 
@@ -59,7 +59,8 @@ static uint64_t pci_host_cfc_read(void *opaque, uint64_t off, unsigned size)
 	if (a & CF8_ENABLE) {
 		d = pci_find(h, (a >> 16) & 0xff, (a >> 8) & 0xff);
 	}
-	return d ? pci_config_read(d, (a & 0xfc) + (unsigned)off, size) : pci_host_ones(size);
+	return d ? pci_config_read(d, (a & 0xfc) + (unsigned)off, size)
+	         : pci_host_ones(size);
 }
 
 static void pci_host_cfc_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
@@ -71,7 +72,8 @@ static void pci_host_cfc_write(void *opaque, uint64_t off, uint64_t val, unsigne
 	if (a & CF8_ENABLE) {
 		d = pci_find(h, (a >> 16) & 0xff, (a >> 8) & 0xff);
 		if (d) {
-			pci_config_write(d, (a & 0xfc) + (unsigned)off, (uint32_t)val, size);
+			pci_config_write(d, (a & 0xfc) + (unsigned)off, (uint32_t)val,
+			                 size);
 		}
 	}
 }
@@ -81,15 +83,16 @@ static void pci_host_cfc_write(void *opaque, uint64_t off, uint64_t val, unsigne
 static uint64_t pci_host_ecam_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct pci_dev *d = pci_find(opaque, (unsigned)(off >> 20) & 0xff,
-				     (unsigned)(off >> 12) & 0xff);
+	                             (unsigned)(off >> 12) & 0xff);
 
-	return d ? pci_config_read(d, (unsigned)off & 0xfff, size) : pci_host_ones(size);
+	return d ? pci_config_read(d, (unsigned)off & 0xfff, size)
+	         : pci_host_ones(size);
 }
 
 static void pci_host_ecam_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 {
 	struct pci_dev *d = pci_find(opaque, (unsigned)(off >> 20) & 0xff,
-				     (unsigned)(off >> 12) & 0xff);
+	                             (unsigned)(off >> 12) & 0xff);
 
 	if (d) {
 		pci_config_write(d, (unsigned)off & 0xfff, (uint32_t)val, size);
@@ -97,13 +100,22 @@ static void pci_host_ecam_write(void *opaque, uint64_t off, uint64_t val, unsign
 }
 
 static const struct mr_ops pci_host_cf8_ops = {
-	.read = pci_host_cf8_read, .write = pci_host_cf8_write, .min = 1, .max = 4,
+	.read = pci_host_cf8_read,
+	.write = pci_host_cf8_write,
+	.min = 1,
+	.max = 4,
 };
 static const struct mr_ops pci_host_cfc_ops = {
-	.read = pci_host_cfc_read, .write = pci_host_cfc_write, .min = 1, .max = 4,
+	.read = pci_host_cfc_read,
+	.write = pci_host_cfc_write,
+	.min = 1,
+	.max = 4,
 };
 static const struct mr_ops pci_host_ecam_ops = {
-	.read = pci_host_ecam_read, .write = pci_host_ecam_write, .min = 1, .max = 4,
+	.read = pci_host_ecam_read,
+	.write = pci_host_ecam_write,
+	.min = 1,
+	.max = 4,
 	.split = true,
 };
 
@@ -118,8 +130,8 @@ void pci_host_set_ecam(struct pci_host *h, uint64_t base, unsigned buses, bool o
 	h->ecam_on = on && base;
 	h->ecam_base = base;
 	if (h->ecam_on) {
-		mr_init_io(&h->ecam, "ecam", (uint64_t)buses << 20, &pci_host_ecam_ops, h,
-			   NULL);
+		mr_init_io(&h->ecam, "ecam", (uint64_t)buses << 20, &pci_host_ecam_ops,
+		           h, NULL);
 		mr_add(&vm->mem_root, base, &h->ecam, 1);
 	}
 	aspace_commit(&vm->mem);
@@ -140,7 +152,8 @@ unsigned pci_host_intx_line(struct pci_dev *d)
 		b = b->bridge->bus;
 	}
 	pin &= 3;
-	slot = h->cfg.map_irq ? h->cfg.map_irq(h->cfg.map_arg, slot, pin) : (slot + pin) & 3;
+	slot = h->cfg.map_irq ? h->cfg.map_irq(h->cfg.map_arg, slot, pin)
+	                      : (slot + pin) & 3;
 	return slot < PCI_ROOT_LINES ? slot : 0;
 }
 
@@ -169,8 +182,8 @@ void pci_host_intx(struct pci_dev *d, bool level)
 }
 
 void pci_host_set_irqs(struct pci_host *h,
-		       unsigned (*map)(void *arg, unsigned slot, unsigned pin), void *arg,
-		       const struct irq line[PCI_ROOT_LINES])
+                       unsigned (*map)(void *arg, unsigned slot, unsigned pin),
+                       void *arg, const struct irq line[PCI_ROOT_LINES])
 {
 	LOCK_SCOPE(&h->irq_lk);
 	h->cfg.map_irq = map;
@@ -249,7 +262,8 @@ static const struct device_class pci_host_class = {
 	.reset = pci_host_reset,
 };
 
-struct pci_host *pci_host_create(struct vm *vm, const struct pci_host_cfg *cfg, struct err *e)
+struct pci_host *pci_host_create(struct vm *vm, const struct pci_host_cfg *cfg,
+                                 struct err *e)
 {
 	struct device *d = device_new(vm, &pci_host_class, NULL);
 	struct pci_host *h;

@@ -16,10 +16,10 @@
 #include "devices/bus/pci.h"
 
 struct pci_host_cfg {
-	const char *bus_name;	/* "pcie.0" */
-	bool ports;		/* CF8/CFC, and the reset control register CF9 (06 resets) */
-	uint64_t ecam_base;	/* 0: not mapped (yet: see pci_host_set_ecam) */
-	unsigned buses;		/* bus numbers behind ECAM: 64, 128 or 256 */
+	const char *bus_name; /* "pcie.0" */
+	bool ports; /* CF8/CFC, and the reset control register CF9 (06 resets) */
+	uint64_t ecam_base; /* 0: not mapped (yet: see pci_host_set_ecam) */
+	unsigned buses;     /* bus numbers behind ECAM: 64, 128 or 256 */
 	/* Line (0..PCI_ROOT_LINES-1) of INTx `pin` (0 = INTA) of a slot on the root bus;
 	 * NULL: (slot + pin) & 3. Lines are wired-OR: the host counts. */
 	unsigned (*map_irq)(void *arg, unsigned slot, unsigned pin);
@@ -40,12 +40,13 @@ struct pci_host {
 	int irq_count[PCI_ROOT_LINES];
 };
 
-struct pci_host *pci_host_create(struct vm *vm, const struct pci_host_cfg *cfg, struct err *e);
+struct pci_host *pci_host_create(struct vm *vm, const struct pci_host_cfg *cfg,
+                                 struct err *e);
 void pci_host_set_ecam(struct pci_host *h, uint64_t base, unsigned buses, bool on);
 /* Replaces the lines (ICH9 LPC does, once it exists). */
 void pci_host_set_irqs(struct pci_host *h,
-		       unsigned (*map)(void *arg, unsigned slot, unsigned pin), void *arg,
-		       const struct irq line[PCI_ROOT_LINES]);
+                       unsigned (*map)(void *arg, unsigned slot, unsigned pin),
+                       void *arg, const struct irq line[PCI_ROOT_LINES]);
 /* The root line that a function's INTx reaches after swizzling through bridges; the
  * function has an interrupt pin. */
 unsigned pci_host_intx_line(struct pci_dev *d);

@@ -22,7 +22,8 @@ static struct i440fx *i440fx_of(struct pci_dev *d)
 	return container_of(d, struct i440fx, pci);
 }
 
-static void i440fx_after_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned size)
+static void i440fx_after_write(struct pci_dev *d, unsigned off, uint32_t val,
+                               unsigned size)
 {
 	(void)val;
 	if (ranges_overlap(off, size, I440FX_PAM0, PAM_REGS)) {
@@ -102,7 +103,8 @@ static const struct device_class i440fx_class = {
 	.ops = &i440fx_ops,
 };
 
-struct i440fx *i440fx_create(struct pci_host *h, const struct i440fx_cfg *cfg, struct err *e)
+struct i440fx *i440fx_create(struct pci_host *h, const struct i440fx_cfg *cfg,
+                             struct err *e)
 {
 	struct device *dev = device_new(h->dev.vm, &i440fx_class, NULL);
 	struct i440fx *f;

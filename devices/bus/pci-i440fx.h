@@ -10,8 +10,9 @@
 #include "devices/bus/pci-pam.h"
 
 struct i440fx_cfg {
-	bool ram_below_1m;  /* without firmware: 0xc0000..0xfffff is RAM from reset on */
-	struct mr *low_ram; /* RAM region whose byte 0 is at 0; NULL: PAM "read only" is writable */
+	bool ram_below_1m; /* without firmware: 0xc0000..0xfffff is RAM from reset on */
+	struct mr *
+		low_ram; /* RAM region whose byte 0 is at 0; NULL: PAM "read only" is writable */
 };
 
 struct i440fx {
@@ -20,6 +21,7 @@ struct i440fx {
 	struct pam pam;
 };
 
-struct i440fx *i440fx_create(struct pci_host *h, const struct i440fx_cfg *cfg, struct err *e);
+struct i440fx *i440fx_create(struct pci_host *h, const struct i440fx_cfg *cfg,
+                             struct err *e);
 
 #endif

@@ -34,7 +34,8 @@ static void mch_update_ecam(struct mch *m)
 	pci_host_set_ecam(m->host, base, n, (v & 1) && n);
 }
 
-static void mch_after_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned size)
+static void mch_after_write(struct pci_dev *d, unsigned off, uint32_t val,
+                            unsigned size)
 {
 	struct mch *m = container_of(d, struct mch, pci);
 
@@ -81,7 +82,8 @@ static int mch_realize(struct device *dev, struct err *e)
 
 static void mch_unrealize(struct device *dev)
 {
-	struct mch *m = container_of(container_of(dev, struct pci_dev, dev), struct mch, pci);
+	struct mch *m =
+		container_of(container_of(dev, struct pci_dev, dev), struct mch, pci);
 
 	pam_fini(&m->pam);
 }
@@ -94,7 +96,8 @@ static int mch_post_load(struct device *dev, struct err *e)
 	if (r == 0) {
 		LOCK_SCOPE(&dev->lk);
 		mch_update_ecam(container_of(d, struct mch, pci));
-		pam_update(&container_of(d, struct mch, pci)->pam, d->config + MCH_PAM0);
+		pam_update(&container_of(d, struct mch, pci)->pam,
+		           d->config + MCH_PAM0);
 	}
 	return r;
 }

@@ -16,9 +16,11 @@
 #include "devices/bus/pci-pam.h"
 
 struct mch_cfg {
-	uint64_t ecam_base;   /* enabled from reset on when not 0 (no firmware); q35: 0xb0000000 */
+	uint64_t
+		ecam_base; /* enabled from reset on when not 0 (no firmware); q35: 0xb0000000 */
 	bool ram_below_1m;
-	struct mr *low_ram;   /* RAM region whose byte 0 is at 0; NULL: PAM "read only" is writable */
+	struct mr *
+		low_ram; /* RAM region whose byte 0 is at 0; NULL: PAM "read only" is writable */
 	uint64_t low_ram_end; /* for TOLUD and friends */
 };
 

@@ -49,7 +49,7 @@ int pci_msi_init(struct pci_dev *d, unsigned vectors, struct err *e)
 	}
 	if (!vectors || log2 > 5) {
 		return err_set(e, -EINVAL, "%s: %u MSI vectors; 1 to 32 are possible",
-			       d->dev.cls->name, vectors);
+		               d->dev.cls->name, vectors);
 	}
 	off = pci_cap_add(d, PCI_CAP_MSI, MSI_LEN, e);
 	if (off < 0) {
@@ -58,7 +58,7 @@ int pci_msi_init(struct pci_dev *d, unsigned vectors, struct err *e)
 	d->msi_cap = (uint8_t)off;
 	d->msi_vectors = (uint16_t)vectors;
 	st_le16(d->config + off + PCI_MSI_CTRL,
-		(uint16_t)(PCI_MSI_64 | PCI_MSI_MASKABLE | log2 << 1));
+	        (uint16_t)(PCI_MSI_64 | PCI_MSI_MASKABLE | log2 << 1));
 	st_le16(d->wmask + off + PCI_MSI_CTRL, PCI_MSI_ENABLE | 0x70);
 	st_le32(d->wmask + off + MSI_ADDR, 0xfffffffc);
 	st_le32(d->wmask + off + MSI_ADDR + 4, UINT32_MAX);
@@ -69,14 +69,16 @@ int pci_msi_init(struct pci_dev *d, unsigned vectors, struct err *e)
 
 bool pci_msi_enabled(const struct pci_dev *d)
 {
-	return d->msi_cap && ld_le16(d->config + d->msi_cap + PCI_MSI_CTRL) & PCI_MSI_ENABLE;
+	return d->msi_cap &&
+	       ld_le16(d->config + d->msi_cap + PCI_MSI_CTRL) & PCI_MSI_ENABLE;
 }
 
 static void pci_msi_fire_locked(struct pci_dev *d, unsigned vec)
 {
 	uint8_t *c = d->config + d->msi_cap;
 	uint32_t pending = ld_le32(c + MSI_PENDING);
-	unsigned mme = (ld_le16(c + PCI_MSI_CTRL) >> 4) & 7, granted = BIT(mme > 5 ? 5 : mme);
+	unsigned mme = (ld_le16(c + PCI_MSI_CTRL) >> 4) & 7,
+		 granted = BIT(mme > 5 ? 5 : mme);
 
 	if (!pci_msi_enabled(d)) {
 		return;
@@ -89,7 +91,8 @@ static void pci_msi_fire_locked(struct pci_dev *d, unsigned vec)
 		return;
 	}
 	st_le32(c + MSI_PENDING, pending & ~BIT(vec));
-	pci_send(d, ld_le64(c + MSI_ADDR), (ld_le16(c + MSI_DATA) & ~(granted - 1)) | vec);
+	pci_send(d, ld_le64(c + MSI_ADDR),
+	         (ld_le16(c + MSI_DATA) & ~(granted - 1)) | vec);
 }
 
 void pci_msi_notify(struct pci_dev *d, unsigned vec)
@@ -137,7 +140,8 @@ static bool pci_msix_masked(const struct pci_dev *d, unsigned vec)
 
 static struct msi_msg pci_msix_msg(const struct pci_dev *d, unsigned vec)
 {
-	return (struct msi_msg){ d->msix[vec].addr, d->msix[vec].data, pci_requester_id(d) };
+	return (struct msi_msg){ d->msix[vec].addr, d->msix[vec].data,
+		                 pci_requester_id(d) };
 }
 
 /* Makes an eventfd's route agree with its table entry. While masked there is none: the
@@ -215,7 +219,8 @@ static uint64_t pci_msix_table_read(void *opaque, uint64_t off, unsigned size)
 	return ld_le(raw + off % MSIX_ENTRY, size);
 }
 
-static void pci_msix_table_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+static void pci_msix_table_write(void *opaque, uint64_t off, uint64_t val,
+                                 unsigned size)
 {
 	struct pci_dev *d = opaque;
 	unsigned vec = (unsigned)(off / MSIX_ENTRY);
@@ -245,8 +250,8 @@ static uint64_t pci_msix_pba_read(void *opaque, uint64_t off, unsigned size)
 
 	LOCK_SCOPE(&d->msi_lk);
 	return range_fits(off, size, sizeof(d->msix_pending))
-		       ? ld_le(d->msix_pending + off, size)
-		       : 0;
+	               ? ld_le(d->msix_pending + off, size)
+	               : 0;
 }
 
 static void pci_msix_pba_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
@@ -258,24 +263,31 @@ static void pci_msix_pba_write(void *opaque, uint64_t off, uint64_t val, unsigne
 }
 
 static const struct mr_ops pci_msix_table_ops = {
-	.read = pci_msix_table_read, .write = pci_msix_table_write, .min = 4, .max = 8,
+	.read = pci_msix_table_read,
+	.write = pci_msix_table_write,
+	.min = 4,
+	.max = 8,
 };
 static const struct mr_ops pci_msix_pba_ops = {
-	.read = pci_msix_pba_read, .write = pci_msix_pba_write, .min = 4, .max = 8,
+	.read = pci_msix_pba_read,
+	.write = pci_msix_pba_write,
+	.min = 4,
+	.max = 8,
 };
 
-int pci_msix_init(struct pci_dev *d, unsigned vectors, struct mr *container, unsigned bar,
-		  unsigned table_off, unsigned pba_off, struct err *e)
+int pci_msix_init(struct pci_dev *d, unsigned vectors, struct mr *container,
+                  unsigned bar, unsigned table_off, unsigned pba_off, struct err *e)
 {
 	unsigned pba_len = ALIGN_UP((vectors + 7) / 8, 8u);
 	int off;
 
 	if (!vectors || vectors > PCI_MSIX_MAX || bar >= PCI_BARS || table_off & 7 ||
-	    pba_off & 7 || !range_fits(table_off, vectors * MSIX_ENTRY, container->size) ||
+	    pba_off & 7 ||
+	    !range_fits(table_off, vectors * MSIX_ENTRY, container->size) ||
 	    !range_fits(pba_off, pba_len, container->size) ||
 	    ranges_overlap(table_off, vectors * MSIX_ENTRY, pba_off, pba_len)) {
 		return err_set(e, -EINVAL, "%s: %u MSI-X vectors do not fit (1 to %d)",
-			       d->dev.cls->name, vectors, PCI_MSIX_MAX);
+		               d->dev.cls->name, vectors, PCI_MSIX_MAX);
 	}
 	off = pci_cap_add(d, PCI_CAP_MSIX, MSIX_LEN, e);
 	if (off < 0) {
@@ -290,8 +302,8 @@ int pci_msix_init(struct pci_dev *d, unsigned vectors, struct mr *container, uns
 	for (unsigned i = 0; i < vectors; i++) {
 		d->msix[i].ctrl = PCI_MSIX_ENTRY_MASKED;
 	}
-	mr_init_io(&d->msix_table, "msix-table", vectors * MSIX_ENTRY, &pci_msix_table_ops, d,
-		   NULL);
+	mr_init_io(&d->msix_table, "msix-table", vectors * MSIX_ENTRY,
+	           &pci_msix_table_ops, d, NULL);
 	mr_init_io(&d->msix_pba, "msix-pba", pba_len, &pci_msix_pba_ops, d, NULL);
 	mr_add(container, table_off, &d->msix_table, 1);
 	mr_add(container, pba_off, &d->msix_pba, 1);

@@ -32,20 +32,22 @@ struct pci_rootport {
 	char name[64];
 };
 
-static void rp_window(const struct pci_dev *d, unsigned w, uint64_t *base, uint64_t *limit)
+static void rp_window(const struct pci_dev *d, unsigned w, uint64_t *base,
+                      uint64_t *limit)
 {
 	const uint8_t *c = d->config;
 
 	switch (w) {
 	case RP_MEM:
 		*base = (uint64_t)(ld_le16(c + PCI_MEM_BASE) & 0xfff0) << 16;
-		*limit = (uint64_t)(ld_le16(c + PCI_MEM_LIMIT) & 0xfff0) << 16 | 0xfffff;
+		*limit =
+			(uint64_t)(ld_le16(c + PCI_MEM_LIMIT) & 0xfff0) << 16 | 0xfffff;
 		break;
 	case RP_PREF:
 		*base = (uint64_t)(ld_le16(c + PCI_PREF_BASE) & 0xfff0) << 16 |
-			(uint64_t)ld_le32(c + PCI_PREF_BASE_HI) << 32;
-		*limit = (uint64_t)(ld_le16(c + PCI_PREF_LIMIT) & 0xfff0) << 16 | 0xfffff |
-			 (uint64_t)ld_le32(c + PCI_PREF_LIMIT_HI) << 32;
+		        (uint64_t)ld_le32(c + PCI_PREF_BASE_HI) << 32;
+		*limit = (uint64_t)(ld_le16(c + PCI_PREF_LIMIT) & 0xfff0) << 16 |
+		         0xfffff | (uint64_t)ld_le32(c + PCI_PREF_LIMIT_HI) << 32;
 		break;
 	default:
 		*base = (uint64_t)(c[PCI_IO_BASE] & 0xf0) << 8;
@@ -65,8 +67,8 @@ static void rp_update_windows(struct pci_rootport *p)
 		uint64_t base, limit, size = 0;
 
 		rp_window(d, w, &base, &limit);
-		if (cmd & (w == RP_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEM) && limit >= base &&
-		    base) {
+		if (cmd & (w == RP_IO ? PCI_COMMAND_IO : PCI_COMMAND_MEM) &&
+		    limit >= base && base) {
 			size = limit - base + 1;
 		}
 		if (size == p->size[w] && (!size || base == p->base[w])) {
@@ -79,8 +81,9 @@ static void rp_update_windows(struct pci_rootport *p)
 		p->base[w] = base;
 		if (size) {
 			mr_init_alias(&p->win[w], "bridge-window",
-				      w == RP_IO ? &p->io : &p->mem, base, size);
-			mr_add(w == RP_IO ? d->bus->io : d->bus->mem, base, &p->win[w], 1);
+			              w == RP_IO ? &p->io : &p->mem, base, size);
+			mr_add(w == RP_IO ? d->bus->io : d->bus->mem, base, &p->win[w],
+			       1);
 		}
 	}
 	aspace_commit(&vm->io);
@@ -150,8 +153,9 @@ static int rp_realize(struct device *dev, struct err *e)
 	mr_init_container(&p->mem, "pci-behind-port", d->bus->mem->size);
 	mr_init_container(&p->io, "io-behind-port", 0x10000);
 	snprintf(p->name, sizeof(p->name), "pcie.%02x.%u", PCI_SLOT(d->devfn),
-		 PCI_FUNC(d->devfn));
-	pci_bus_init(&p->sec, dev->id ? dev->id : p->name, d->bus->host, d, &p->mem, &p->io);
+	         PCI_FUNC(d->devfn));
+	pci_bus_init(&p->sec, dev->id ? dev->id : p->name, d->bus->host, d, &p->mem,
+	             &p->io);
 	p->sec.last_slot = 0;
 	d->secondary = &p->sec;
 	dev->child = &p->sec.bus;
@@ -187,8 +191,10 @@ static int rp_post_load(struct device *dev, struct err *e)
 
 static const struct prop rp_props[] = {
 	DEV_PROP("port", PROP_U8, struct pci_rootport, prop_port, 0, "port number"),
-	DEV_PROP("chassis", PROP_U8, struct pci_rootport, prop_chassis, 0, "chassis number"),
-	DEV_PROP("slot", PROP_U16, struct pci_rootport, prop_slot, 0, "physical slot number"),
+	DEV_PROP("chassis", PROP_U8, struct pci_rootport, prop_chassis, 0,
+	         "chassis number"),
+	DEV_PROP("slot", PROP_U16, struct pci_rootport, prop_slot, 0,
+	         "physical slot number"),
 	{ .name = NULL },
 };
 

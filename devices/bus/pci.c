@@ -26,9 +26,9 @@ enum { PCI_CAP_FIRST = 0x40, PCI_ECAP_FIRST = 0x100, PCI_EXP_CAP_LEN = 0x3c };
 
 const struct prop pci_bus_props[] = {
 	DEV_PROP("addr", PROP_PCI_ADDR, struct pci_dev, prop_addr, -1,
-		 "slot[.function] on the bus (default: the first free slot)"),
+	         "slot[.function] on the bus (default: the first free slot)"),
 	DEV_PROP("multifunction", PROP_BOOL, struct pci_dev, prop_multifunction, false,
-		 "other functions may follow in this slot"),
+	         "other functions may follow in this slot"),
 	{ .name = NULL },
 };
 
@@ -39,8 +39,8 @@ static const struct pci_class_ops *pci_ops(const struct pci_dev *d)
 	return d->dev.cls->ops;
 }
 
-void pci_set_ids(struct pci_dev *d, uint16_t vendor, uint16_t device, uint16_t subvendor,
-		 uint16_t subdevice)
+void pci_set_ids(struct pci_dev *d, uint16_t vendor, uint16_t device,
+                 uint16_t subvendor, uint16_t subdevice)
 {
 	st_le16(d->config + PCI_VENDOR_ID, vendor);
 	st_le16(d->config + PCI_DEVICE_ID, device);
@@ -63,10 +63,11 @@ static void pci_header_init(struct pci_dev *d)
 
 	pci_set_ids(d, o->vendor, o->device, o->subvendor, o->subdevice);
 	pci_set_class(d, o->class_code, o->revision);
-	d->config[PCI_HEADER_TYPE] = (o->bridge ? 1 : 0) | (d->prop_multifunction ? 0x80 : 0);
+	d->config[PCI_HEADER_TYPE] =
+		(o->bridge ? 1 : 0) | (d->prop_multifunction ? 0x80 : 0);
 	st_le16(d->wmask + PCI_COMMAND,
-		PCI_COMMAND_IO | PCI_COMMAND_MEM | PCI_COMMAND_MASTER | PCI_COMMAND_PARITY |
-			PCI_COMMAND_SERR | PCI_COMMAND_INTX_OFF);
+	        PCI_COMMAND_IO | PCI_COMMAND_MEM | PCI_COMMAND_MASTER |
+	                PCI_COMMAND_PARITY | PCI_COMMAND_SERR | PCI_COMMAND_INTX_OFF);
 	st_le16(d->w1cmask + PCI_STATUS, PCI_STATUS_W1C);
 	d->wmask[PCI_CACHE_LINE] = 0xff;
 	d->wmask[PCI_INT_LINE] = 0xff;
@@ -129,25 +130,25 @@ static int pci_pick_devfn(struct pci_bus *b, struct pci_dev *d, struct err *e)
 				return (int)PCI_DEVFN(slot, 0);
 			}
 		}
-		return err_set(e, -ENOSPC, "bus '%s' has no free slot for %s", b->bus.name,
-			       d->dev.cls->name);
+		return err_set(e, -ENOSPC, "bus '%s' has no free slot for %s",
+		               b->bus.name, d->dev.cls->name);
 	}
 	slot = PCI_SLOT(d->prop_addr);
 	if (d->prop_addr > 255 || slot > b->last_slot) {
 		return err_set(e, -EINVAL, "bus '%s' has no slot %#x (slots go to %#x)",
-			       b->bus.name, slot, b->last_slot);
+		               b->bus.name, slot, b->last_slot);
 	}
 	if (b->fn[d->prop_addr]) {
 		return err_set(e, -EBUSY, "%02x.%x of bus '%s' is taken by %s", slot,
-			       PCI_FUNC(d->prop_addr), b->bus.name,
-			       b->fn[d->prop_addr]->dev.cls->name);
+		               PCI_FUNC(d->prop_addr), b->bus.name,
+		               b->fn[d->prop_addr]->dev.cls->name);
 	}
 	if (PCI_FUNC(d->prop_addr) && b->fn[PCI_DEVFN(slot, 0)] &&
 	    !(b->fn[PCI_DEVFN(slot, 0)]->config[PCI_HEADER_TYPE] & 0x80)) {
 		return err_set(e, -EBUSY,
-			       "slot %02x of bus '%s' holds a single-function device; "
-			       "give function 0 multifunction=on",
-			       slot, b->bus.name);
+		               "slot %02x of bus '%s' holds a single-function device; "
+		               "give function 0 multifunction=on",
+		               slot, b->bus.name);
 	}
 	return d->prop_addr;
 }
@@ -190,20 +191,22 @@ static void pci_bus_unplug(struct bus *bus, struct device *dev)
 
 /* ---- BARs ---- */
 
-int pci_bar_add(struct pci_dev *d, unsigned n, unsigned flags, struct mr *m, struct err *e)
+int pci_bar_add(struct pci_dev *d, unsigned n, unsigned flags, struct mr *m,
+                struct err *e)
 {
 	unsigned max = pci_ops(d)->bridge ? 2 : PCI_BARS;
 	unsigned off = PCI_BAR0 + 4 * n;
 	uint64_t size = m->size, mask;
 
 	if (n + (flags & PCI_BAR_MEM64 ? 1 : 0) >= max || d->bar[n].mr) {
-		return err_set(e, -EINVAL, "%s: BAR %u is not available", d->dev.cls->name, n);
+		return err_set(e, -EINVAL, "%s: BAR %u is not available",
+		               d->dev.cls->name, n);
 	}
 	if (!IS_POWER_OF_2(size) || size < (flags & PCI_BAR_IO ? 4 : 16) ||
 	    (!(flags & PCI_BAR_MEM64) && size > UINT64_C(0x80000000)) ||
 	    (flags & PCI_BAR_IO && size > 256)) {
 		return err_set(e, -EINVAL, "%s: BAR %u can't have %#llx bytes",
-			       d->dev.cls->name, n, (unsigned long long)size);
+		               d->dev.cls->name, n, (unsigned long long)size);
 	}
 	mask = ~(size - 1);
 	d->bar[n] = (struct pci_bar){ m, size, UINT64_MAX, (uint8_t)flags };
@@ -263,7 +266,8 @@ void pci_update_mappings(struct pci_dev *d)
 		}
 		b->addr = now;
 		if (now != UINT64_MAX) {
-			mr_add(b->flags & PCI_BAR_IO ? d->bus->io : d->bus->mem, now, b->mr, 1);
+			mr_add(b->flags & PCI_BAR_IO ? d->bus->io : d->bus->mem, now,
+			       b->mr, 1);
 		}
 		trace("pci_bar", "%s BAR %u at %#llx", d->dev.cls->name, i,
 		      (unsigned long long)now);
@@ -290,7 +294,7 @@ int pci_cap_add(struct pci_dev *d, uint8_t id, unsigned len, struct err *e)
 
 	if (len < 2 || off + len > PCI_ECAP_FIRST) {
 		return err_set(e, -ENOSPC, "%s: no room for capability %#x",
-			       d->dev.cls->name, id);
+		               d->dev.cls->name, id);
 	}
 	d->cap_next = ALIGN_UP(off + len, 4u);
 	d->config[off] = id;
@@ -300,13 +304,14 @@ int pci_cap_add(struct pci_dev *d, uint8_t id, unsigned len, struct err *e)
 	return (int)off;
 }
 
-int pci_ecap_add(struct pci_dev *d, uint16_t id, unsigned ver, unsigned len, struct err *e)
+int pci_ecap_add(struct pci_dev *d, uint16_t id, unsigned ver, unsigned len,
+                 struct err *e)
 {
 	unsigned off = d->ecap_next;
 
 	if (!pci_ops(d)->express || len < 4 || off + len > PCI_CONFIG_SIZE) {
 		return err_set(e, -ENOSPC, "%s: no room for extended capability %#x",
-			       d->dev.cls->name, id);
+		               d->dev.cls->name, id);
 	}
 	d->ecap_next = ALIGN_UP(off + len, 4u);
 	st_le32(d->config + off, id | ver << 16);
@@ -348,7 +353,8 @@ uint32_t pci_config_read(struct pci_dev *d, unsigned off, unsigned size)
 	return v;
 }
 
-static void pci_config_store(struct pci_dev *d, unsigned off, uint32_t val, unsigned size)
+static void pci_config_store(struct pci_dev *d, unsigned off, uint32_t val,
+                             unsigned size)
 {
 	LOCK_SCOPE(&d->msi_lk);
 	for (unsigned i = 0; i < size; i++) {
@@ -356,7 +362,7 @@ static void pci_config_store(struct pci_dev *d, unsigned off, uint32_t val, unsi
 		uint8_t v = (uint8_t)(val >> 8 * i);
 
 		*c = (uint8_t)((*c & ~w) | (v & w));
-		*c &= (uint8_t)~(v & d->w1cmask[off + i]);
+		*c &= (uint8_t) ~(v & d->w1cmask[off + i]);
 	}
 	pci_msi_config_written_locked(d, off, size);
 }
@@ -396,7 +402,7 @@ void pci_dev_reset(struct pci_dev *d)
 	LOCK_SCOPE(&d->dev.lk);
 	lk_acquire(&d->msi_lk);
 	for (unsigned i = PCI_COMMAND; i < PCI_CONFIG_SIZE; i++) {
-		d->config[i] &= (uint8_t)~(d->wmask[i] | d->w1cmask[i]);
+		d->config[i] &= (uint8_t) ~(d->wmask[i] | d->w1cmask[i]);
 	}
 	pci_msi_reset_locked(d);
 	lk_release(&d->msi_lk);
@@ -456,7 +462,7 @@ uint16_t pci_requester_id(const struct pci_dev *d)
 /* ---- buses ---- */
 
 void pci_bus_init(struct pci_bus *b, const char *name, struct pci_host *host,
-		  struct pci_dev *bridge, struct mr *mem, struct mr *io)
+                  struct pci_dev *bridge, struct mr *mem, struct mr *io)
 {
 	bus_init(&b->bus, "pci", name, bridge ? &bridge->dev : &host->dev);
 	b->bus.plug = pci_bus_plug;
@@ -535,12 +541,18 @@ void pci_bus_reset(struct pci_bus *b)
 }
 
 const struct state_field pci_dev_state[] = {
-	{ .name = "config", .type = STATE_BYTES, .offset = offsetof(struct pci_dev, config),
+	{ .name = "config",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct pci_dev, config),
 	  .count = PCI_CONFIG_SIZE },
 	STATE_FIELD(STATE_BOOL, struct pci_dev, intx_level),
-	{ .name = "msix", .type = STATE_BYTES, .offset = offsetof(struct pci_dev, msix),
+	{ .name = "msix",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct pci_dev, msix),
 	  .count = sizeof(((struct pci_dev *)0)->msix) },
-	{ .name = "msix_pending", .type = STATE_BYTES,
-	  .offset = offsetof(struct pci_dev, msix_pending), .count = PCI_MSIX_MAX / 8 },
+	{ .name = "msix_pending",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct pci_dev, msix_pending),
+	  .count = PCI_MSIX_MAX / 8 },
 	{ .name = NULL },
 };

@@ -23,7 +23,7 @@ enum { PIRQ_LINES = 8, PIRQ_OFF = 0x80 };
 struct pirq {
 	struct lk lk;
 	struct irq out[ISA_IRQS]; /* NULL entries: nothing is there */
-	uint8_t level;		  /* bit n: PIRQ n is asserted; saved by the owner */
+	uint8_t level;            /* bit n: PIRQ n is asserted; saved by the owner */
 	uint8_t route[PIRQ_LINES];
 	uint16_t driven; /* outputs that are high */
 };

@@ -21,8 +21,8 @@ static int virtio_doorbell_bind(struct virtio_dev *v, unsigned i, bool add)
 	unsigned step = v->doorbell_step;
 
 	return vm->hv->irq.ioeventfd(vm, event_fd(v->queues[i].ev),
-				     v->doorbell_addr + (gpa_t)i * step, step ? 2 : 4, !step, i,
-				     false, add);
+	                             v->doorbell_addr + (gpa_t)i * step, step ? 2 : 4,
+	                             !step, i, false, add);
 }
 
 static void virtio_doorbells_off(struct virtio_dev *v)
@@ -38,13 +38,15 @@ static void virtio_doorbells_off(struct virtio_dev *v)
 static void virtio_doorbells_on(struct virtio_dev *v, gpa_t addr)
 {
 	v->doorbell_addr = addr;
-	while (v->n_doorbells < v->n_queues && virtio_doorbell_bind(v, v->n_doorbells, true) >= 0) {
+	while (v->n_doorbells < v->n_queues &&
+	       virtio_doorbell_bind(v, v->n_doorbells, true) >= 0) {
 		v->n_doorbells++;
 	}
 }
 
-static void virtio_doorbells_map_changed(struct aspace_listener *l, const struct flat *was __unused,
-					 const struct flat *now)
+static void virtio_doorbells_map_changed(struct aspace_listener *l,
+                                         const struct flat *was __unused,
+                                         const struct flat *now)
 {
 	struct virtio_dev *v = container_of(l, struct virtio_dev, doorbell_listener);
 	gpa_t addr = UINT64_MAX;
@@ -73,7 +75,8 @@ static void virtio_doorbells_fds(void *opaque)
 	}
 }
 
-void virtio_doorbells_init(struct virtio_dev *v, const struct mr *mr, unsigned off, unsigned step)
+void virtio_doorbells_init(struct virtio_dev *v, const struct mr *mr, unsigned off,
+                           unsigned step)
 {
 	v->doorbell_addr = UINT64_MAX;
 	v->doorbell_mr = mr;

@@ -71,25 +71,18 @@ static uint64_t virtio_mmio_read_reg(struct virtio_dev *v, unsigned off)
 	struct virtio_queue *q = virtio_queue_sel(v);
 
 	switch (off) {
-	case VM_DEVICE_ID:
-		return v->ops->id;
+	case VM_DEVICE_ID: return v->ops->id;
 	case VM_OFFER:
-		return v->offer_sel > 1 ? 0 : (uint32_t)(v->offered >> (32 * v->offer_sel));
-	case VM_QUEUE_MAX:
-		return q ? q->max_size : 0;
-	case VM_QUEUE_READY:
-		return q && q->enabled;
-	case VM_INT_STATUS:
-		return v->isr;
-	case VM_STATUS:
-		return virtio_status(v);
+		return v->offer_sel > 1 ? 0
+		                        : (uint32_t)(v->offered >> (32 * v->offer_sel));
+	case VM_QUEUE_MAX: return q ? q->max_size : 0;
+	case VM_QUEUE_READY: return q && q->enabled;
+	case VM_INT_STATUS: return v->isr;
+	case VM_STATUS: return virtio_status(v);
 	case VM_SHM_LEN:
-	case VM_SHM_LEN + 4:
-		return UINT32_MAX; /* no such region */
-	case VM_GENERATION:
-		return v->config_gen;
-	default:
-		return 0;
+	case VM_SHM_LEN + 4: return UINT32_MAX; /* no such region */
+	case VM_GENERATION: return v->config_gen;
+	default: return 0;
 	}
 }
 
@@ -98,20 +91,17 @@ static uint64_t virtio_mmio_read(void *opaque, uint64_t off, unsigned size)
 	struct virtio_mmio_slot *s = opaque;
 
 	if (off >= VM_CONFIG) {
-		return s->v ? virtio_config_read(s->v, (unsigned)off - VM_CONFIG, size) : 0;
+		return s->v ? virtio_config_read(s->v, (unsigned)off - VM_CONFIG, size)
+		            : 0;
 	}
 	if (size != 4) {
 		return 0;
 	}
 	switch (off) {
-	case VM_MAGIC:
-		return 0x74726976;
-	case VM_VERSION:
-		return 2;
-	case VM_VENDOR_ID:
-		return 0x554d4551;
-	default:
-		return s->v ? virtio_mmio_read_reg(s->v, (unsigned)off) : 0;
+	case VM_MAGIC: return 0x74726976;
+	case VM_VERSION: return 2;
+	case VM_VENDOR_ID: return 0x554d4551;
+	default: return s->v ? virtio_mmio_read_reg(s->v, (unsigned)off) : 0;
 	}
 }
 
@@ -129,7 +119,7 @@ static void virtio_mmio_ack(struct virtio_mmio_slot *s, uint8_t bits)
 static void virtio_mmio_half(uint64_t *a, bool high, uint64_t val)
 {
 	*a = high ? (*a & 0xffffffffu) | val << 32
-		  : (*a & ~UINT64_C(0xffffffff)) | (uint32_t)val;
+	          : (*a & ~UINT64_C(0xffffffff)) | (uint32_t)val;
 }
 
 static void virtio_mmio_queue_write(struct virtio_dev *v, unsigned off, uint32_t val)
@@ -140,26 +130,15 @@ static void virtio_mmio_queue_write(struct virtio_dev *v, unsigned off, uint32_t
 		return;
 	}
 	switch (off) {
-	case VM_QUEUE_NUM:
-		virtio_queue_set_size(q, val);
-		break;
-	case VM_QUEUE_READY:
-		q->enabled = val == 1;
-		break;
+	case VM_QUEUE_NUM: virtio_queue_set_size(q, val); break;
+	case VM_QUEUE_READY: q->enabled = val == 1; break;
 	case VM_QUEUE_DESC:
-	case VM_QUEUE_DESC + 4:
-		virtio_mmio_half(&q->desc, off & 4, val);
-		break;
+	case VM_QUEUE_DESC + 4: virtio_mmio_half(&q->desc, off & 4, val); break;
 	case VM_QUEUE_AVAIL:
-	case VM_QUEUE_AVAIL + 4:
-		virtio_mmio_half(&q->avail, off & 4, val);
-		break;
+	case VM_QUEUE_AVAIL + 4: virtio_mmio_half(&q->avail, off & 4, val); break;
 	case VM_QUEUE_USED:
-	case VM_QUEUE_USED + 4:
-		virtio_mmio_half(&q->used, off & 4, val);
-		break;
-	default:
-		break;
+	case VM_QUEUE_USED + 4: virtio_mmio_half(&q->used, off & 4, val); break;
+	default: break;
 	}
 }
 
@@ -179,33 +158,19 @@ static void virtio_mmio_write(void *opaque, uint64_t off, uint64_t val, unsigned
 		return;
 	}
 	switch (off) {
-	case VM_OFFER_SEL:
-		v->offer_sel = (uint32_t)val;
-		break;
-	case VM_ACCEPT:
-		virtio_set_features(v, (uint32_t)val);
-		break;
-	case VM_ACCEPT_SEL:
-		v->accept_sel = (uint32_t)val;
-		break;
-	case VM_QUEUE_SEL:
-		v->queue_sel = (uint16_t)MIN(val, UINT64_C(0xffff));
-		break;
-	case VM_QUEUE_NOTIFY:
-		virtio_notify(v, (unsigned)(val & 0xffff));
-		break;
-	case VM_INT_ACK:
-		virtio_mmio_ack(s, (uint8_t)val);
-		break;
+	case VM_OFFER_SEL: v->offer_sel = (uint32_t)val; break;
+	case VM_ACCEPT: virtio_set_features(v, (uint32_t)val); break;
+	case VM_ACCEPT_SEL: v->accept_sel = (uint32_t)val; break;
+	case VM_QUEUE_SEL: v->queue_sel = (uint16_t)MIN(val, UINT64_C(0xffff)); break;
+	case VM_QUEUE_NOTIFY: virtio_notify(v, (unsigned)(val & 0xffff)); break;
+	case VM_INT_ACK: virtio_mmio_ack(s, (uint8_t)val); break;
 	case VM_STATUS:
 		virtio_set_status(v, (uint8_t)val);
 		if (!v->status) {
 			irq_lower(&s->irq);
 		}
 		break;
-	default:
-		virtio_mmio_queue_write(v, (unsigned)off, (uint32_t)val);
-		break;
+	default: virtio_mmio_queue_write(v, (unsigned)off, (uint32_t)val); break;
 	}
 }
 
@@ -252,7 +217,8 @@ void virtio_mmio_bus_init(struct virtio_mmio_bus *b, unsigned n, const struct ir
 
 		s->irq = irq[i];
 		lk_init(&s->lk, RANK_DEVICE, "virtio-mmio");
-		mr_init_io(&s->mr, "virtio-mmio", VIRTIO_MMIO_SIZE, &virtio_mmio_ops, s, &s->lk);
+		mr_init_io(&s->mr, "virtio-mmio", VIRTIO_MMIO_SIZE, &virtio_mmio_ops, s,
+		           &s->lk);
 	}
 }
 
@@ -270,7 +236,7 @@ int virtio_mmio_realize(struct virtio_dev *v, struct err *e)
 
 	if (!s) {
 		return err_set(e, -ENODEV, "%s: this machine has no virtio-mmio slots",
-			       v->ops->name);
+		               v->ops->name);
 	}
 	v->tp = &virtio_mmio_transport;
 	s->v = v;

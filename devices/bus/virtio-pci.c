@@ -75,7 +75,8 @@ static void virtio_pci_vector_fire(struct virtio_dev *v, uint16_t vector)
 	const struct msi_sink *s = &v->dev.vm->msi;
 	const uint64_t one = 1;
 
-	if (vector < v->n_vec && s->ops && s->ops->route_direct && s->ops->route_direct(s->arg)) {
+	if (vector < v->n_vec && s->ops && s->ops->route_direct &&
+	    s->ops->route_direct(s->arg)) {
 		struct virtio_vec *x = &v->vec[vector];
 
 		if (atomic_load_explicit(&x->bound, memory_order_acquire)) {
@@ -83,7 +84,7 @@ static void virtio_pci_vector_fire(struct virtio_dev *v, uint16_t vector)
 				return;
 			}
 		} else if (atomic_fetch_add(&x->fired, 1) == VPCI_FD_AFTER &&
-			   pci_msix_bind_fd(&v->pci, vector, x->fd) == 0) {
+		           pci_msix_bind_fd(&v->pci, vector, x->fd) == 0) {
 			atomic_store_explicit(&x->bound, true, memory_order_release);
 		}
 	}
@@ -94,8 +95,9 @@ static void virtio_pci_vectors_init(struct virtio_dev *v)
 {
 	const struct hv_ops *hv = v->dev.vm->hv;
 
-	while (hv && hv->irq.irqfd && v->n_vec < MIN((unsigned)v->pci.msix_vectors,
-						     (unsigned)ARRAY_LEN(v->vec))) {
+	while (hv && hv->irq.irqfd &&
+	       v->n_vec < MIN((unsigned)v->pci.msix_vectors,
+	                      (unsigned)ARRAY_LEN(v->vec))) {
 		int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
 		if (fd < 0) {
@@ -159,53 +161,41 @@ static uint64_t virtio_pci_queue_read(struct virtio_dev *v, unsigned off)
 		return off == VC_QUEUE_VECTOR ? VIRTIO_NO_VECTOR : 0;
 	}
 	switch (off) {
-	case VC_QUEUE_SIZE:
-		return q->size;
-	case VC_QUEUE_VECTOR:
-		return q->vector;
-	case VC_QUEUE_ENABLE:
-		return q->enabled;
-	case VC_QUEUE_NOTIFY_OFF:
-		return q->index;
+	case VC_QUEUE_SIZE: return q->size;
+	case VC_QUEUE_VECTOR: return q->vector;
+	case VC_QUEUE_ENABLE: return q->enabled;
+	case VC_QUEUE_NOTIFY_OFF: return q->index;
 	case VC_QUEUE_DESC:
-	case VC_QUEUE_DESC + 4:
-		return virtio_pci_addr_part(q->desc, off);
+	case VC_QUEUE_DESC + 4: return virtio_pci_addr_part(q->desc, off);
 	case VC_QUEUE_AVAIL:
-	case VC_QUEUE_AVAIL + 4:
-		return virtio_pci_addr_part(q->avail, off);
+	case VC_QUEUE_AVAIL + 4: return virtio_pci_addr_part(q->avail, off);
 	case VC_QUEUE_USED:
-	case VC_QUEUE_USED + 4:
-		return virtio_pci_addr_part(q->used, off);
-	default:
-		return 0;
+	case VC_QUEUE_USED + 4: return virtio_pci_addr_part(q->used, off);
+	default: return 0;
 	}
 }
 
-static uint64_t virtio_pci_common_read(void *opaque, uint64_t off, unsigned size __unused)
+static uint64_t virtio_pci_common_read(void *opaque, uint64_t off,
+                                       unsigned size __unused)
 {
 	struct virtio_dev *v = opaque;
 
 	switch (off) {
-	case VC_OFFER_SEL:
-		return v->offer_sel;
+	case VC_OFFER_SEL: return v->offer_sel;
 	case VC_OFFER:
-		return v->offer_sel > 1 ? 0 : (uint32_t)(v->offered >> (32 * v->offer_sel));
-	case VC_ACCEPT_SEL:
-		return v->accept_sel;
+		return v->offer_sel > 1 ? 0
+		                        : (uint32_t)(v->offered >> (32 * v->offer_sel));
+	case VC_ACCEPT_SEL: return v->accept_sel;
 	case VC_ACCEPT:
-		return v->accept_sel > 1 ? 0 : (uint32_t)(v->features >> (32 * v->accept_sel));
-	case VC_CONFIG_VECTOR:
-		return v->config_vector;
-	case VC_NUM_QUEUES:
-		return v->n_queues;
-	case VC_STATUS:
-		return virtio_status(v);
-	case VC_GENERATION:
-		return v->config_gen;
-	case VC_QUEUE_SEL:
-		return v->queue_sel;
-	default:
-		return virtio_pci_queue_read(v, (unsigned)off);
+		return v->accept_sel > 1
+		               ? 0
+		               : (uint32_t)(v->features >> (32 * v->accept_sel));
+	case VC_CONFIG_VECTOR: return v->config_vector;
+	case VC_NUM_QUEUES: return v->n_queues;
+	case VC_STATUS: return virtio_status(v);
+	case VC_GENERATION: return v->config_gen;
+	case VC_QUEUE_SEL: return v->queue_sel;
+	default: return virtio_pci_queue_read(v, (unsigned)off);
 	}
 }
 
@@ -235,59 +225,36 @@ static void virtio_pci_queue_write(struct virtio_dev *v, unsigned off, uint64_t 
 		return;
 	}
 	switch (off) {
-	case VC_QUEUE_SIZE:
-		virtio_queue_set_size(q, (uint32_t)val);
-		break;
-	case VC_QUEUE_ENABLE:
-		q->enabled = val == 1;
-		break;
+	case VC_QUEUE_SIZE: virtio_queue_set_size(q, (uint32_t)val); break;
+	case VC_QUEUE_ENABLE: q->enabled = val == 1; break;
 	case VC_QUEUE_DESC:
-	case VC_QUEUE_DESC + 4:
-		virtio_pci_set_half(&q->desc, off, val);
-		break;
+	case VC_QUEUE_DESC + 4: virtio_pci_set_half(&q->desc, off, val); break;
 	case VC_QUEUE_AVAIL:
-	case VC_QUEUE_AVAIL + 4:
-		virtio_pci_set_half(&q->avail, off, val);
-		break;
+	case VC_QUEUE_AVAIL + 4: virtio_pci_set_half(&q->avail, off, val); break;
 	case VC_QUEUE_USED:
-	case VC_QUEUE_USED + 4:
-		virtio_pci_set_half(&q->used, off, val);
-		break;
-	default:
-		break;
+	case VC_QUEUE_USED + 4: virtio_pci_set_half(&q->used, off, val); break;
+	default: break;
 	}
 }
 
 static void virtio_pci_common_write(void *opaque, uint64_t off, uint64_t val,
-				    unsigned size __unused)
+                                    unsigned size __unused)
 {
 	struct virtio_dev *v = opaque;
 
 	switch (off) {
-	case VC_OFFER_SEL:
-		v->offer_sel = (uint32_t)val;
-		break;
-	case VC_ACCEPT_SEL:
-		v->accept_sel = (uint32_t)val;
-		break;
-	case VC_ACCEPT:
-		virtio_set_features(v, (uint32_t)val);
-		break;
-	case VC_CONFIG_VECTOR:
-		v->config_vector = virtio_pci_vector(v, val);
-		break;
+	case VC_OFFER_SEL: v->offer_sel = (uint32_t)val; break;
+	case VC_ACCEPT_SEL: v->accept_sel = (uint32_t)val; break;
+	case VC_ACCEPT: virtio_set_features(v, (uint32_t)val); break;
+	case VC_CONFIG_VECTOR: v->config_vector = virtio_pci_vector(v, val); break;
 	case VC_STATUS:
 		virtio_set_status(v, (uint8_t)val);
 		if (!v->status) {
 			pci_intx_set(&v->pci, false);
 		}
 		break;
-	case VC_QUEUE_SEL:
-		v->queue_sel = (uint16_t)val;
-		break;
-	default:
-		virtio_pci_queue_write(v, (unsigned)off, val);
-		break;
+	case VC_QUEUE_SEL: v->queue_sel = (uint16_t)val; break;
+	default: virtio_pci_queue_write(v, (unsigned)off, val); break;
 	}
 }
 
@@ -302,7 +269,7 @@ static const struct mr_ops virtio_pci_common_ops = {
 /* ---- ISR, device config, doorbells ---- */
 
 static uint64_t virtio_pci_isr_read(void *opaque, uint64_t off __unused,
-				    unsigned size __unused)
+                                    unsigned size __unused)
 {
 	struct virtio_dev *v = opaque;
 	uint8_t isr = virtio_isr_take(v);
@@ -315,7 +282,7 @@ static uint64_t virtio_pci_isr_read(void *opaque, uint64_t off __unused,
 }
 
 static void virtio_pci_isr_write(void *opaque __unused, uint64_t off __unused,
-				 uint64_t val __unused, unsigned size __unused)
+                                 uint64_t val __unused, unsigned size __unused)
 {
 }
 
@@ -332,7 +299,8 @@ static uint64_t virtio_pci_device_read(void *opaque, uint64_t off, unsigned size
 	return virtio_config_read(opaque, (unsigned)off, size);
 }
 
-static void virtio_pci_device_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+static void virtio_pci_device_write(void *opaque, uint64_t off, uint64_t val,
+                                    unsigned size)
 {
 	virtio_config_write(opaque, (unsigned)off, (uint32_t)val, size);
 }
@@ -347,14 +315,14 @@ static const struct mr_ops virtio_pci_device_ops = {
 };
 
 static uint64_t virtio_pci_notify_read(void *opaque __unused, uint64_t off __unused,
-				       unsigned size __unused)
+                                       unsigned size __unused)
 {
 	return 0;
 }
 
 /* The address tells the queue; no lock, so that a doorbell never waits. */
 static void virtio_pci_notify_write(void *opaque, uint64_t off, uint64_t val __unused,
-				    unsigned size __unused)
+                                    unsigned size __unused)
 {
 	virtio_notify(opaque, (unsigned)(off / VPCI_NOTIFY_MULT));
 }
@@ -368,8 +336,8 @@ static const struct mr_ops virtio_pci_notify_ops = {
 
 /* ---- capabilities ---- */
 
-static int virtio_pci_cap(struct virtio_dev *v, uint8_t type, unsigned len, uint32_t off,
-			  uint32_t size, struct err *e)
+static int virtio_pci_cap(struct virtio_dev *v, uint8_t type, unsigned len,
+                          uint32_t off, uint32_t size, struct err *e)
 {
 	int at = pci_cap_add(&v->pci, 0x09, len, e);
 	uint8_t *c;
@@ -402,7 +370,7 @@ static int virtio_pci_caps(struct virtio_dev *v, struct err *e)
 		return r;
 	}
 	v->pci_cfg_cap = (unsigned)r;
-	v->pci.wmask[r + 4] = 0xff;			 /* bar */
+	v->pci.wmask[r + 4] = 0xff;                    /* bar */
 	memset(v->pci.wmask + r + 8, 0xff, 4 + 4 + 4); /* offset, length, data */
 	return 0;
 }
@@ -417,8 +385,8 @@ static bool virtio_pci_window(struct virtio_dev *v, uint32_t *off, unsigned *len
 
 	*off = ld_le32(c + 8);
 	*len = ld_le32(c + 12);
-	return c[4] == VPCI_BAR && (*len == 1 || *len == 2 || *len == 4) && !(*off % *len) &&
-	       *off < VPCI_BAR_SIZE;
+	return c[4] == VPCI_BAR && (*len == 1 || *len == 2 || *len == 4) &&
+	       !(*off % *len) && *off < VPCI_BAR_SIZE;
 }
 
 static const struct mr_ops *virtio_pci_window_ops(uint32_t *off)
@@ -449,8 +417,8 @@ static void virtio_pci_before_read(struct pci_dev *d, unsigned off, unsigned siz
 	}
 }
 
-static void virtio_pci_after_write(struct pci_dev *d, unsigned off, uint32_t val __unused,
-				   unsigned size)
+static void virtio_pci_after_write(struct pci_dev *d, unsigned off,
+                                   uint32_t val __unused, unsigned size)
 {
 	struct virtio_dev *v = container_of(d, struct virtio_dev, pci);
 	unsigned data = v->pci_cfg_cap + 16, len;
@@ -465,17 +433,17 @@ static void virtio_pci_after_write(struct pci_dev *d, unsigned off, uint32_t val
 }
 
 /* Ids: 0x1040 + device type, revision 1 (4.1.2). */
-#define VIRTIO_PCI_OPS(name, id, class)                                                  \
-	const struct pci_class_ops name = {                                              \
-		.vendor = 0x1af4,                                                        \
-		.device = 0x1040 + (id),                                                 \
-		.subvendor = 0x1af4,                                                     \
-		.subdevice = 0x1100,                                                     \
-		.class_code = (class),                                                   \
-		.revision = 1,                                                           \
-		.express = true,                                                         \
-		.before_read = virtio_pci_before_read,                                   \
-		.after_write = virtio_pci_after_write,                                   \
+#define VIRTIO_PCI_OPS(name, id, class)                                                \
+	const struct pci_class_ops name = {                                            \
+		.vendor = 0x1af4,                                                      \
+		.device = 0x1040 + (id),                                               \
+		.subvendor = 0x1af4,                                                   \
+		.subdevice = 0x1100,                                                   \
+		.class_code = (class),                                                 \
+		.revision = 1,                                                         \
+		.express = true,                                                       \
+		.before_read = virtio_pci_before_read,                                 \
+		.after_write = virtio_pci_after_write,                                 \
 	}
 
 VIRTIO_PCI_OPS(virtio_pci_net_ops, VIRTIO_ID_NET, 0x020000);
@@ -487,30 +455,34 @@ VIRTIO_PCI_OPS(virtio_pci_rng_ops, VIRTIO_ID_RNG, 0x00ff00);
 
 int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 {
-	static const char *const part[] = { "virtio-common", "virtio-isr", "virtio-device",
-					    "virtio-notify" };
-	unsigned vectors = v->prop_vectors == UINT32_MAX ? v->n_queues + 1 : v->prop_vectors;
+	static const char *const part[] = { "virtio-common", "virtio-isr",
+		                            "virtio-device", "virtio-notify" };
+	unsigned vectors =
+		v->prop_vectors == UINT32_MAX ? v->n_queues + 1 : v->prop_vectors;
 	struct mr *m[] = { &v->common, &v->isr_mr, &v->device_mr, &v->notify_mr };
 	uint32_t off;
 	int r;
 
 	if (v->prop_modern_off || v->prop_ats) {
-		return err_set(e, -ENOTSUP, "%s: disable-modern=on and ats=on are not supported",
-			       v->ops->name);
+		return err_set(e, -ENOTSUP,
+		               "%s: disable-modern=on and ats=on are not supported",
+		               v->ops->name);
 	}
 	v->tp = &virtio_pci_transport;
 	mr_init_container(&v->bar, "virtio-pci", VPCI_BAR_SIZE);
 	for (unsigned i = 0; i < ARRAY_LEN(m); i++) {
 		off = i * VPCI_REGION;
 		mr_init_io(m[i], part[i], VPCI_REGION, virtio_pci_window_ops(&off), v,
-			   i == 3 ? NULL : &v->dev.lk);
+		           i == 3 ? NULL : &v->dev.lk);
 		mr_add(&v->bar, i * VPCI_REGION, m[i], 0);
 	}
 	pci_intx_init(&v->pci, 1);
 	r = vectors ? pci_msix_init_bar(&v->pci, MIN(vectors, (unsigned)PCI_MSIX_MAX),
-					VPCI_MSIX_BAR, e)
-		    : 0;
-	r = r < 0 ? r : pci_bar_add(&v->pci, VPCI_BAR, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, &v->bar, e);
+	                                VPCI_MSIX_BAR, e)
+	            : 0;
+	r = r < 0 ? r
+	          : pci_bar_add(&v->pci, VPCI_BAR, PCI_BAR_MEM64 | PCI_BAR_PREFETCH,
+	                        &v->bar, e);
 	r = r < 0 ? r : virtio_pci_caps(v, e);
 	if (r < 0) {
 		virtio_pci_unrealize(v);

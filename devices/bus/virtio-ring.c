@@ -65,7 +65,8 @@ static uint8_t *virtq_area(struct virtq *q, gpa_t at, uint64_t len, bool write)
  */
 static int virtq_sync_slow(struct virtq *q, const struct flat *f)
 {
-	q->desc = virtq_area(q, q->cfg.desc, (uint64_t)q->cfg.size * VIRTQ_DESC_SIZE, false);
+	q->desc = virtq_area(q, q->cfg.desc, (uint64_t)q->cfg.size * VIRTQ_DESC_SIZE,
+	                     false);
 	q->avail = virtq_area(q, q->cfg.avail, virtq_avail_bytes(q), false);
 	q->used = virtq_area(q, q->cfg.used, virtq_used_bytes(q), true);
 	if (!q->desc || !q->avail || !q->used) {
@@ -140,7 +141,8 @@ static inline void virtq_desc_load(const uint8_t *p, struct virtq_desc *d)
 	d->next = ld_le16(raw + 14);
 }
 
-static int virtq_chain_add(struct virtq *q, struct virtq_chain *c, const struct virtq_desc *d)
+static int virtq_chain_add(struct virtq *q, struct virtq_chain *c,
+                           const struct virtq_desc *d)
 {
 	unsigned n = c->n_out + c->n_in;
 	bool write = d->flags & VIRTQ_DESC_WRITE;
@@ -153,10 +155,11 @@ static int virtq_chain_add(struct virtq *q, struct virtq_chain *c, const struct 
 	if (!write && c->n_in) {
 		return virtq_break(q, "a readable descriptor follows a writable one");
 	}
-	k = dma_map(q->as, d->addr, d->len, write, c->iov + n, (int)(VIRTQ_MAX_SEGS - n));
+	k = dma_map(q->as, d->addr, d->len, write, c->iov + n,
+	            (int)(VIRTQ_MAX_SEGS - n));
 	if (k <= 0) {
 		return virtq_break(q, k == -E2BIG ? "a chain has too many pieces"
-						  : "a descriptor points outside RAM");
+		                                  : "a descriptor points outside RAM");
 	}
 	for (int i = 0; i < k; i++) {
 		c->gpa[n + (unsigned)i] = at;
@@ -177,7 +180,7 @@ static int virtq_chain_add(struct virtq *q, struct virtq_chain *c, const struct 
 
 /* A table of descriptors in guest memory, fetched in small pieces. */
 static int virtq_walk_indirect(struct virtq *q, struct virtq_chain *c,
-			       const struct virtq_desc *ind)
+                               const struct virtq_desc *ind)
 {
 	unsigned n = ind->len / VIRTQ_DESC_SIZE, i = 0, budget = 0;
 	struct virtq_desc d;
@@ -196,14 +199,16 @@ static int virtq_walk_indirect(struct virtq *q, struct virtq_chain *c,
 		} else {
 			uint8_t raw[VIRTQ_DESC_SIZE];
 
-			if (dma_read(q->as, ind->addr + i * VIRTQ_DESC_SIZE, raw, sizeof(raw)) <
-			    0) {
-				return virtq_break(q, "an indirect table is not in RAM");
+			if (dma_read(q->as, ind->addr + i * VIRTQ_DESC_SIZE, raw,
+			             sizeof(raw)) < 0) {
+				return virtq_break(q,
+				                   "an indirect table is not in RAM");
 			}
 			virtq_desc_load(raw, &d);
 		}
 		if (d.flags & VIRTQ_DESC_INDIRECT) {
-			return virtq_break(q, "an indirect table inside an indirect table");
+			return virtq_break(
+				q, "an indirect table inside an indirect table");
 		}
 		if (virtq_chain_add(q, c, &d) < 0) {
 			return -EIO;
@@ -213,7 +218,8 @@ static int virtq_walk_indirect(struct virtq *q, struct virtq_chain *c,
 		}
 		i = d.next;
 		if (i >= n || ++budget >= n) {
-			return virtq_break(q, "an indirect chain leaves its table or loops");
+			return virtq_break(
+				q, "an indirect chain leaves its table or loops");
 		}
 	}
 }
@@ -227,7 +233,8 @@ static int virtq_walk(struct virtq *q, struct virtq_chain *c)
 		virtq_desc_load(q->desc + i * VIRTQ_DESC_SIZE, &d);
 		if (d.flags & VIRTQ_DESC_INDIRECT) {
 			if (d.flags & VIRTQ_DESC_NEXT) {
-				return virtq_break(q, "an indirect descriptor is chained");
+				return virtq_break(q,
+				                   "an indirect descriptor is chained");
 			}
 			return virtq_walk_indirect(q, c, &d);
 		}
@@ -255,7 +262,9 @@ static int virtq_available(struct virtq *q)
 		q->seen_avail = virtq_load16(q->avail + 2, __ATOMIC_ACQUIRE);
 		n = (uint16_t)(q->seen_avail - q->last_avail);
 		if (n > q->cfg.size) {
-			return virtq_break(q, "the available index is ahead by more than the ring");
+			return virtq_break(
+				q,
+				"the available index is ahead by more than the ring");
 		}
 	}
 	return n;
@@ -341,10 +350,11 @@ bool virtq_publish(struct virtq *q)
 	virtq_store16(q->used + 2, now, __ATOMIC_RELEASE);
 	q->pub_idx = now;
 	virtq_mark_used(q, was, now);
-	atomic_thread_fence(memory_order_seq_cst); /* idx before reading what they want */
+	atomic_thread_fence(
+		memory_order_seq_cst); /* idx before reading what they want */
 	if (q->cfg.event_idx) {
 		uint16_t ev = virtq_load16(q->avail + 4 + 2 * (size_t)q->cfg.size,
-					   __ATOMIC_RELAXED);
+		                           __ATOMIC_RELAXED);
 
 		return virtq_need_event(ev, now, was);
 	}
@@ -390,7 +400,8 @@ bool virtq_kicks_enable(struct virtq *q)
 		dma_mark_written(q->as, q->cfg.used, 2);
 	}
 	q->kicks_off = false;
-	atomic_thread_fence(memory_order_seq_cst); /* the wish before looking once more */
+	atomic_thread_fence(
+		memory_order_seq_cst); /* the wish before looking once more */
 	q->seen_avail = virtq_load16(q->avail + 2, __ATOMIC_ACQUIRE);
 	if ((uint16_t)(q->seen_avail - q->last_avail) > q->cfg.size) {
 		virtq_break(q, "the available index is ahead by more than the ring");
@@ -401,8 +412,8 @@ bool virtq_kicks_enable(struct virtq *q)
 
 /* ---- spans ---- */
 
-void virtq_mark_written(struct virtq *q, const struct iovec *iov, const gpa_t *gpa, unsigned n,
-			uint64_t len)
+void virtq_mark_written(struct virtq *q, const struct iovec *iov, const gpa_t *gpa,
+                        unsigned n, uint64_t len)
 {
 	for (unsigned i = 0; i < n && len; i++) {
 		uint64_t k = MIN(len, (uint64_t)iov[i].iov_len);

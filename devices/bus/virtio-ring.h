@@ -36,10 +36,10 @@ struct virtq {
 	const struct flat *flat; /* the map the host pointers were looked up in */
 	unsigned gen;
 	uint8_t *desc, *avail, *used; /* host addresses of the areas */
-	uint16_t last_avail; /* next ring slot to pop */
-	uint16_t seen_avail; /* avail->idx as read last */
-	uint16_t used_idx;   /* next used slot to fill */
-	uint16_t pub_idx;    /* used->idx as the guest sees it */
+	uint16_t last_avail;          /* next ring slot to pop */
+	uint16_t seen_avail;          /* avail->idx as read last */
+	uint16_t used_idx;            /* next used slot to fill */
+	uint16_t pub_idx;             /* used->idx as the guest sees it */
 	bool running, kicks_off;
 	const char *broken; /* why, or NULL */
 };
@@ -54,7 +54,8 @@ struct virtq_chain {
 };
 
 /* -EINVAL (with q->broken) when the configuration is unusable. */
-int virtq_start(struct virtq *q, struct aspace *as, const struct virtq_config *c) __must_check;
+int virtq_start(struct virtq *q, struct aspace *as, const struct virtq_config *c)
+	__must_check;
 void virtq_stop(struct virtq *q);
 
 /* 1: a chain; 0: nothing there; -EIO: the queue is broken. */
@@ -72,7 +73,7 @@ bool virtq_kicks_enable(struct virtq *q) __must_check;
 bool virtq_empty(struct virtq *q);
 
 /* The spans were written by us: dirty log and translated code hear of it. */
-void virtq_mark_written(struct virtq *q, const struct iovec *iov, const gpa_t *gpa, unsigned n,
-			uint64_t len);
+void virtq_mark_written(struct virtq *q, const struct iovec *iov, const gpa_t *gpa,
+                        unsigned n, uint64_t len);
 
 #endif

@@ -320,8 +320,10 @@ void virtio_set_status(struct virtio_dev *v, uint8_t val)
 	}
 	/* 2.1.1: the driver only ever adds bits. */
 	val = (uint8_t)(was | (val & ~VIRTIO_S_NEEDS_RESET));
-	if ((val & ~was & VIRTIO_S_FEATURES_OK) && !(v->features & VIRTIO_F_VERSION_1)) {
-		log_guest("%s: driver without VIRTIO_F_VERSION_1 refused", v->ops->name);
+	if ((val & ~was & VIRTIO_S_FEATURES_OK) &&
+	    !(v->features & VIRTIO_F_VERSION_1)) {
+		log_guest("%s: driver without VIRTIO_F_VERSION_1 refused",
+		          v->ops->name);
 		val &= (uint8_t)~VIRTIO_S_FEATURES_OK;
 	}
 	if ((val & ~was & VIRTIO_S_DRIVER_OK) && !(val & VIRTIO_S_FEATURES_OK)) {
@@ -356,7 +358,8 @@ uint32_t virtio_config_read(struct virtio_dev *v, unsigned off, unsigned size)
 	return (uint32_t)ld_le(v->config + off, size);
 }
 
-void virtio_config_write(struct virtio_dev *v, unsigned off, uint32_t val, unsigned size)
+void virtio_config_write(struct virtio_dev *v, unsigned off, uint32_t val,
+                         unsigned size)
 {
 	if (!range_fits(off, size, v->config_size) || !v->ops->config_set) {
 		return;
@@ -376,7 +379,8 @@ struct virtio_queue *virtio_queue_sel(struct virtio_dev *v)
 /* Frozen once enabled or running: class 3 of docs/security. */
 bool virtio_queue_writable(const struct virtio_dev *v, const struct virtio_queue *q)
 {
-	return q && !q->enabled && !v->reset_pending && !(v->status & VIRTIO_S_DRIVER_OK);
+	return q && !q->enabled && !v->reset_pending &&
+	       !(v->status & VIRTIO_S_DRIVER_OK);
 }
 
 void virtio_queue_set_size(struct virtio_queue *q, uint32_t val)
@@ -407,8 +411,8 @@ struct loop *virtio_loop(struct virtio_dev *v, struct err *e)
 	if (v->iothread && *v->iothread) {
 		v->dev.io = object_iothread(v->iothread);
 		if (!v->dev.io) {
-			err_set(e, -ENOENT, "%s: there is no iothread '%s'", v->dev.cls->name,
-				v->iothread);
+			err_set(e, -ENOENT, "%s: there is no iothread '%s'",
+			        v->dev.cls->name, v->iothread);
 			return NULL;
 		}
 	}
@@ -416,7 +420,8 @@ struct loop *virtio_loop(struct virtio_dev *v, struct err *e)
 }
 
 int virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, struct loop *io,
-		unsigned n_queues, unsigned queue_size, unsigned config_size, struct err *e)
+                unsigned n_queues, unsigned queue_size, unsigned config_size,
+                struct err *e)
 {
 	pthread_condattr_t ca;
 
@@ -444,13 +449,14 @@ int virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, struct loop 
 		q->ev = event_new(io, virtio_doorbell, q);
 		if (!q->ev) {
 			virtio_fini(v);
-			return err_set(e, -EMFILE, "%s: cannot make a doorbell", ops->name);
+			return err_set(e, -EMFILE, "%s: cannot make a doorbell",
+			               ops->name);
 		}
 	}
 	v->config_vector = VIRTIO_NO_VECTOR;
 	v->offered = VIRTIO_F_VERSION_1 | (v->prop_event_idx ? VIRTIO_F_EVENT_IDX : 0) |
-		     (v->prop_indirect ? VIRTIO_F_INDIRECT_DESC : 0) |
-		     (v->prop_iommu ? VIRTIO_F_ACCESS_PLATFORM : 0);
+	             (v->prop_indirect ? VIRTIO_F_INDIRECT_DESC : 0) |
+	             (v->prop_iommu ? VIRTIO_F_ACCESS_PLATFORM : 0);
 	if (ops->features) {
 		v->offered |= ops->features(v);
 	}
@@ -539,13 +545,16 @@ int virtio_post_load(struct device *d, struct err *e)
 	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
 
 	if (v->features & ~v->offered) {
-		return err_set(e, -EINVAL, "%s: the other side negotiated features %#llx that "
-			       "this device does not offer", v->ops->name,
-			       (unsigned long long)(v->features & ~v->offered));
+		return err_set(e, -EINVAL,
+		               "%s: the other side negotiated features %#llx that "
+		               "this device does not offer",
+		               v->ops->name,
+		               (unsigned long long)(v->features & ~v->offered));
 	}
 	for (unsigned i = 0; i < v->n_queues; i++) {
 		if (v->queues[i].size > v->queues[i].max_size) {
-			return err_set(e, -EINVAL, "%s: queue %u is too large", v->ops->name, i);
+			return err_set(e, -EINVAL, "%s: queue %u is too large",
+			               v->ops->name, i);
 		}
 	}
 	if (v->status & VIRTIO_S_DRIVER_OK) {

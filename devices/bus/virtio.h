@@ -35,7 +35,12 @@ enum {
 };
 
 /* Device ids (virtio 1.2 section 5). */
-enum { VIRTIO_ID_NET = 1, VIRTIO_ID_BLOCK = 2, VIRTIO_ID_CONSOLE = 3, VIRTIO_ID_RNG = 4 };
+enum {
+	VIRTIO_ID_NET = 1,
+	VIRTIO_ID_BLOCK = 2,
+	VIRTIO_ID_CONSOLE = 3,
+	VIRTIO_ID_RNG = 4
+};
 
 /* Device status bits (2.1). */
 enum {
@@ -49,9 +54,9 @@ enum {
 
 /* Feature bits of no particular device (6). */
 #define VIRTIO_F_NOTIFY_ON_EMPTY BIT64(24)
-#define VIRTIO_F_INDIRECT_DESC	 BIT64(28)
-#define VIRTIO_F_EVENT_IDX	 BIT64(29)
-#define VIRTIO_F_VERSION_1	 BIT64(32)
+#define VIRTIO_F_INDIRECT_DESC   BIT64(28)
+#define VIRTIO_F_EVENT_IDX       BIT64(29)
+#define VIRTIO_F_VERSION_1       BIT64(32)
 #define VIRTIO_F_ACCESS_PLATFORM BIT64(33)
 
 struct virtio_dev;
@@ -139,7 +144,8 @@ struct virtio_dev {
 	unsigned pci_cfg_cap;
 	struct aspace_listener doorbell_listener;
 	gpa_t doorbell_addr; /* where the accelerator rings for us; UINT64_MAX: nowhere */
-	unsigned n_doorbells, doorbell_off, doorbell_step; /* step 0: one register for all */
+	unsigned n_doorbells, doorbell_off,
+		doorbell_step; /* step 0: one register for all */
 	const struct mr *doorbell_mr;
 	struct virtio_vec { /* MSI-X vectors by eventfd, once they are busy: virtio-pci.c */
 		int fd;
@@ -157,8 +163,8 @@ struct virtio_dev {
 /* ---- a device's life (from realize / unrealize) ---- */
 
 int virtio_init(struct virtio_dev *v, const struct virtio_ops *ops, struct loop *io,
-		unsigned n_queues, unsigned queue_size, unsigned config_size,
-		struct err *e) __must_check;
+                unsigned n_queues, unsigned queue_size, unsigned config_size,
+                struct err *e) __must_check;
 void virtio_fini(struct virtio_dev *v);
 /* The loop the device runs on: its iothread's or the control loop. */
 struct loop *virtio_loop(struct virtio_dev *v, struct err *e);
@@ -193,7 +199,8 @@ uint8_t virtio_status(struct virtio_dev *v);
 void virtio_set_status(struct virtio_dev *v, uint8_t val);
 void virtio_set_features(struct virtio_dev *v, uint32_t val);
 uint32_t virtio_config_read(struct virtio_dev *v, unsigned off, unsigned size);
-void virtio_config_write(struct virtio_dev *v, unsigned off, uint32_t val, unsigned size);
+void virtio_config_write(struct virtio_dev *v, unsigned off, uint32_t val,
+                         unsigned size);
 /* The selected queue while it may be configured, else NULL. */
 struct virtio_queue *virtio_queue_sel(struct virtio_dev *v);
 bool virtio_queue_writable(const struct virtio_dev *v, const struct virtio_queue *q);
@@ -212,7 +219,8 @@ int virtio_post_load(struct device *d, struct err *e);
 
 /* Doorbells by eventfd: queue i's is at off + i * step in mr, 16 bits wide; step 0: all at off, 32
  * bits that hold i. _init when the transport's region is there, _fini before the queues' events go. */
-void virtio_doorbells_init(struct virtio_dev *v, const struct mr *mr, unsigned off, unsigned step);
+void virtio_doorbells_init(struct virtio_dev *v, const struct mr *mr, unsigned off,
+                           unsigned step);
 void virtio_doorbells_fini(struct virtio_dev *v);
 
 int virtio_pci_realize(struct virtio_dev *v, struct err *e) __must_check;
@@ -226,28 +234,31 @@ void virtio_mmio_unrealize(struct virtio_dev *v);
 void virtio_mmio_class_reset(struct device *d);
 
 /* Rows of a class's property table. */
-#define VIRTIO_COMMON_PROPS                                                              \
-	DEV_PROP("event_idx", PROP_BOOL, struct virtio_dev, prop_event_idx, 1,           \
-		 "offer notification suppression by index"),                             \
-		DEV_PROP("indirect_desc", PROP_BOOL, struct virtio_dev, prop_indirect, 1, \
-			 "offer indirect descriptors"),                                  \
-		DEV_PROP("iommu_platform", PROP_BOOL, struct virtio_dev, prop_iommu, 0,  \
-			 "offer VIRTIO_F_ACCESS_PLATFORM"),                              \
-		DEV_PROP("ioeventfd", PROP_BOOL, struct virtio_dev, prop_ioeventfd, 1,   \
-			 "doorbells by eventfd where the accelerator can"),              \
-		DEV_PROP("iothread", PROP_OBJECT, struct virtio_dev, iothread, 0,        \
-			 "id of the iothread that serves the queues")
-#define VIRTIO_PCI_PROPS                                                                 \
-	VIRTIO_COMMON_PROPS,                                                             \
-		DEV_PROP("disable-legacy", PROP_ON_OFF_AUTO, struct virtio_dev,          \
-			 prop_disable_legacy, 0, "the legacy interface is never there"), \
-		DEV_PROP("disable-modern", PROP_BOOL, struct virtio_dev,                 \
-			 prop_modern_off, 0, "must be off"),                             \
-		DEV_PROP("page-per-vq", PROP_BOOL, struct virtio_dev, prop_page_per_vq,  \
-			 0, "accepted; doorbells are 4 bytes apart"),                    \
-		DEV_PROP("ats", PROP_BOOL, struct virtio_dev, prop_ats, 0, "must be off"), \
-		DEV_PROP("vectors", PROP_U32, struct virtio_dev, prop_vectors,           \
-			 UINT32_MAX, "MSI-X vectors; one a queue and one by default")
+#define VIRTIO_COMMON_PROPS                                                            \
+	DEV_PROP("event_idx", PROP_BOOL, struct virtio_dev, prop_event_idx, 1,         \
+	         "offer notification suppression by index"),                           \
+		DEV_PROP("indirect_desc", PROP_BOOL, struct virtio_dev, prop_indirect, \
+	                 1, "offer indirect descriptors"),                             \
+		DEV_PROP("iommu_platform", PROP_BOOL, struct virtio_dev, prop_iommu,   \
+	                 0, "offer VIRTIO_F_ACCESS_PLATFORM"),                         \
+		DEV_PROP("ioeventfd", PROP_BOOL, struct virtio_dev, prop_ioeventfd, 1, \
+	                 "doorbells by eventfd where the accelerator can"),            \
+		DEV_PROP("iothread", PROP_OBJECT, struct virtio_dev, iothread, 0,      \
+	                 "id of the iothread that serves the queues")
+#define VIRTIO_PCI_PROPS                                                               \
+	VIRTIO_COMMON_PROPS,                                                           \
+		DEV_PROP("disable-legacy", PROP_ON_OFF_AUTO, struct virtio_dev,        \
+	                 prop_disable_legacy, 0,                                       \
+	                 "the legacy interface is never there"),                       \
+		DEV_PROP("disable-modern", PROP_BOOL, struct virtio_dev,               \
+	                 prop_modern_off, 0, "must be off"),                           \
+		DEV_PROP("page-per-vq", PROP_BOOL, struct virtio_dev,                  \
+	                 prop_page_per_vq, 0,                                          \
+	                 "accepted; doorbells are 4 bytes apart"),                     \
+		DEV_PROP("ats", PROP_BOOL, struct virtio_dev, prop_ats, 0,             \
+	                 "must be off"),                                               \
+		DEV_PROP("vectors", PROP_U32, struct virtio_dev, prop_vectors,         \
+	                 UINT32_MAX, "MSI-X vectors; one a queue and one by default")
 #define VIRTIO_MMIO_PROPS VIRTIO_COMMON_PROPS
 
 #endif

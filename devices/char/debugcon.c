@@ -38,7 +38,11 @@ static void debugcon_write(void *opaque, uint64_t off, uint64_t val, unsigned si
 }
 
 static const struct mr_ops debugcon_ops = {
-	.read = debugcon_read, .write = debugcon_write, .min = 1, .max = 1, .split = true,
+	.read = debugcon_read,
+	.write = debugcon_write,
+	.min = 1,
+	.max = 1,
+	.split = true,
 };
 
 static int debugcon_realize(struct device *d, struct err *e)
@@ -49,11 +53,12 @@ static int debugcon_realize(struct device *d, struct err *e)
 
 	c->chr = c->prop_chardev ? chardev_find(c->prop_chardev) : NULL;
 	if (!c->chr) {
-		return err_set(e, -ENOENT, "isa-debugcon: chardev=ID of a -chardev is needed");
+		return err_set(e, -ENOENT,
+		               "isa-debugcon: chardev=ID of a -chardev is needed");
 	}
 	if (c->prop_iobase > 0xffff) {
 		return err_set(e, -EINVAL, "isa-debugcon: iobase %#x is not a port",
-			       c->prop_iobase);
+		               c->prop_iobase);
 	}
 	r = chardev_attach(c->chr, &none, e);
 	if (r < 0) {
@@ -75,9 +80,9 @@ static void debugcon_unrealize(struct device *d)
 static const struct prop debugcon_props[] = {
 	DEV_PROP("iobase", PROP_U32, struct debugcon, prop_iobase, 0xe9, "port"),
 	DEV_PROP("readback", PROP_U32, struct debugcon, prop_readback, 0xe9,
-		 "what a read gives"),
+	         "what a read gives"),
 	DEV_PROP("chardev", PROP_CHARDEV, struct debugcon, prop_chardev, 0,
-		 "id of the character device behind the port"),
+	         "id of the character device behind the port"),
 	{ .name = NULL },
 };
 

@@ -27,7 +27,9 @@ struct serial_isa {
 static const struct {
 	uint16_t iobase;
 	uint8_t irq;
-} serial_isa_usual[SERIAL_PORTS] = { { 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 } };
+} serial_isa_usual[SERIAL_PORTS] = {
+	{ 0x3f8, 4 }, { 0x2f8, 3 }, { 0x3e8, 4 }, { 0x2e8, 3 }
+};
 
 /* Ports without an index take the next one; control thread. */
 static unsigned serial_isa_next;
@@ -62,8 +64,9 @@ static int serial_isa_resolve(struct serial_isa *s, struct err *e)
 		s->prop_index = serial_isa_next;
 	}
 	if (s->prop_index >= SERIAL_PORTS) {
-		return err_set(e, -EINVAL, "isa-serial: index %u: there are only %d ports",
-			       s->prop_index, SERIAL_PORTS);
+		return err_set(e, -EINVAL,
+		               "isa-serial: index %u: there are only %d ports",
+		               s->prop_index, SERIAL_PORTS);
 	}
 	serial_isa_next = s->prop_index + 1;
 	if (s->prop_iobase == UINT32_MAX) {
@@ -74,7 +77,7 @@ static int serial_isa_resolve(struct serial_isa *s, struct err *e)
 	}
 	if (s->prop_iobase > 0xfff8) {
 		return err_set(e, -EINVAL, "isa-serial: iobase %#x is not a port",
-			       s->prop_iobase);
+		               s->prop_iobase);
 	}
 	return 0;
 }
@@ -96,8 +99,9 @@ static int serial_isa_realize(struct device *d, struct err *e)
 	if (s->prop_chardev) {
 		chr = chardev_find(s->prop_chardev);
 		if (!chr) {
-			return err_set(e, -ENOENT, "isa-serial: there is no chardev '%s'",
-				       s->prop_chardev);
+			return err_set(e, -ENOENT,
+			               "isa-serial: there is no chardev '%s'",
+			               s->prop_chardev);
 		}
 	}
 	r = uart_init(&s->uart, &d->lk, &irq, chr, e);
@@ -132,19 +136,22 @@ static int serial_isa_post_load(struct device *d, struct err *e)
 
 static const struct prop serial_isa_props[] = {
 	DEV_PROP("index", PROP_U32, struct serial_isa, prop_index, UINT32_MAX,
-		 "COM port, 0 to 3 (default: the next one)"),
+	         "COM port, 0 to 3 (default: the next one)"),
 	DEV_PROP("iobase", PROP_U32, struct serial_isa, prop_iobase, UINT32_MAX,
-		 "first port (default: by index)"),
+	         "first port (default: by index)"),
 	DEV_PROP("irq", PROP_U32, struct serial_isa, prop_irq, UINT32_MAX,
-		 "line, 0 to 15 (default: by index)"),
+	         "line, 0 to 15 (default: by index)"),
 	DEV_PROP("chardev", PROP_CHARDEV, struct serial_isa, prop_chardev, 0,
-		 "id of the character device behind the port"),
+	         "id of the character device behind the port"),
 	{ .name = NULL },
 };
 
 static const struct state_field serial_isa_state[] = {
-	{ .name = "uart", .type = STATE_STRUCT, .offset = offsetof(struct serial_isa, uart),
-	  .count = 1, .sub = uart16550_state },
+	{ .name = "uart",
+	  .type = STATE_STRUCT,
+	  .offset = offsetof(struct serial_isa, uart),
+	  .count = 1,
+	  .sub = uart16550_state },
 	{ .name = NULL },
 };
 
@@ -172,7 +179,7 @@ void serial_isa_info(const struct device *d, struct serial_isa_info *out)
 }
 
 struct device *serial_isa_create(struct isa_bus *b, unsigned index, struct chardev *chr,
-				 struct err *e)
+                                 struct err *e)
 {
 	struct device *d = device_new(b->vm, &isa_serial_class, NULL);
 	struct serial_isa *s;

@@ -18,6 +18,6 @@ struct serial_isa_info {
 void serial_isa_info(const struct device *d, struct serial_isa_info *out);
 /* Board's `-serial`: COM(index+1). chr may be NULL (port present, nothing connected). */
 struct device *serial_isa_create(struct isa_bus *b, unsigned index, struct chardev *chr,
-				 struct err *e);
+                                 struct err *e);
 
 #endif

@@ -49,8 +49,9 @@ static int virtio_console_attach(struct virtio_serial_port *p, struct err *e)
 	}
 	p->chr = chardev_find(p->chardev);
 	if (!p->chr) {
-		return err_set(e, -ENOENT, "Property '%s.chardev' can't find value '%s'",
-			       p->dev.cls->name, p->chardev);
+		return err_set(e, -ENOENT,
+		               "Property '%s.chardev' can't find value '%s'",
+		               p->dev.cls->name, p->chardev);
 	}
 	r = chardev_attach(p->chr, &f, e);
 	if (r < 0) {
@@ -94,10 +95,11 @@ static void virtio_console_unrealize(struct device *d)
 
 static const struct prop virtio_console_props[] = {
 	DEV_PROP("chardev", PROP_CHARDEV, struct virtio_serial_port, chardev, 0,
-		 "id of a -chardev"),
+	         "id of a -chardev"),
 	DEV_PROP("name", PROP_STR, struct virtio_serial_port, name, 0,
-		 "name of the channel in the guest"),
-	DEV_PROP("nr", PROP_U32, struct virtio_serial_port, nr, UINT32_MAX, "port number"),
+	         "name of the channel in the guest"),
+	DEV_PROP("nr", PROP_U32, struct virtio_serial_port, nr, UINT32_MAX,
+	         "port number"),
 	{ .name = NULL },
 };
 

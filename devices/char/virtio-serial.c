@@ -107,7 +107,8 @@ static void virtio_serial_ctrl_flush(struct virtio_serial *s)
 			return;
 		}
 		n = iov_write(c->iov + c->n_out, c->n_in, 0, m->data, m->len);
-		virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out, c->n_in, n);
+		virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out,
+		                   c->n_in, n);
 		virtio_push(q, c->head, (uint32_t)n);
 		s->msgs = m->next;
 		if (!s->msgs) {
@@ -119,7 +120,7 @@ static void virtio_serial_ctrl_flush(struct virtio_serial *s)
 }
 
 static void virtio_serial_ctrl(struct virtio_serial *s, unsigned id, uint16_t event,
-			       uint16_t value, const char *text)
+                               uint16_t value, const char *text)
 {
 	size_t extra = text ? strlen(text) + 1 : 0;
 	struct vser_msg *m;
@@ -174,7 +175,8 @@ void virtio_serial_input(struct virtio_serial_port *p, const uint8_t *buf, size_
 	while (len && virtio_serial_live(s, q) && virtio_pop(q)) {
 		size_t n = iov_write(c->iov + c->n_out, c->n_in, 0, buf, len);
 
-		virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out, c->n_in, n);
+		virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out,
+		                   c->n_in, n);
 		virtio_push(q, c->head, (uint32_t)n);
 		if (!n) {
 			break;
@@ -194,7 +196,8 @@ void virtio_serial_host_open(struct virtio_serial_port *p, bool on)
 	}
 }
 
-static void virtio_serial_output(struct virtio_serial *s, struct virtio_queue *q, unsigned id)
+static void virtio_serial_output(struct virtio_serial *s, struct virtio_queue *q,
+                                 unsigned id)
 {
 	struct virtio_serial_port *p = id < VSER_PORTS_MAX ? s->port[id] : NULL;
 	struct virtq_chain *c = s->v.chain;
@@ -205,7 +208,8 @@ static void virtio_serial_output(struct virtio_serial *s, struct virtio_queue *q
 			size_t off = 0, n;
 
 			while (p && p->chr &&
-			       (n = iov_read(c->iov, c->n_out, off, buf, sizeof(buf))) > 0) {
+			       (n = iov_read(c->iov, c->n_out, off, buf, sizeof(buf))) >
+			               0) {
 				chardev_write(p->chr, buf, n);
 				off += n;
 			}
@@ -219,7 +223,8 @@ static void virtio_serial_announce(struct virtio_serial *s, unsigned id)
 	virtio_serial_ctrl(s, id, VSER_DEVICE_ADD, 1, NULL);
 }
 
-static void virtio_serial_port_ready(struct virtio_serial *s, struct virtio_serial_port *p)
+static void virtio_serial_port_ready(struct virtio_serial *s,
+                                     struct virtio_serial_port *p)
 {
 	if (p->console) {
 		virtio_serial_ctrl(s, p->id, VSER_CONSOLE_PORT, 1, NULL);
@@ -336,22 +341,26 @@ static const struct virtio_ops virtio_serial_ops = {
 };
 
 int virtio_serial_add_port(struct virtio_serial *s, struct virtio_serial_port *p,
-			   struct err *e)
+                           struct err *e)
 {
 	unsigned id = p->nr;
 
-	if (id == UINT32_MAX) { /* port 0 is kept for a console: old drivers expect one */
+	if (id ==
+	    UINT32_MAX) { /* port 0 is kept for a console: old drivers expect one */
 		id = p->console && !s->port[0] ? 0 : 1;
 		while (id < s->max_ports && s->port[id]) {
 			id++;
 		}
 	}
 	if (id >= s->max_ports || id >= VSER_PORTS_MAX) {
-		return err_set(e, -ENOSPC, "virtio-serial: port %u does not fit max_ports=%u", id,
-			       s->max_ports);
+		return err_set(e, -ENOSPC,
+		               "virtio-serial: port %u does not fit max_ports=%u", id,
+		               s->max_ports);
 	}
 	if (s->port[id]) {
-		return err_set(e, -EBUSY, "virtio-serial: a port with number %u exists already", id);
+		return err_set(e, -EBUSY,
+		               "virtio-serial: a port with number %u exists already",
+		               id);
 	}
 	p->s = s;
 	p->id = id;
@@ -389,8 +398,9 @@ static int virtio_serial_realize(struct device *d, struct err *e)
 	int r;
 
 	if (!s->max_ports || s->max_ports > VSER_PORTS_MAX) {
-		return err_set(e, -EINVAL, "virtio-serial: max_ports must be from 1 to %d",
-			       VSER_PORTS_MAX);
+		return err_set(e, -EINVAL,
+		               "virtio-serial: max_ports must be from 1 to %d",
+		               VSER_PORTS_MAX);
 	}
 	s->last_msg = &s->msgs;
 	s->peek = malloc(sizeof(*s->peek));
@@ -400,8 +410,8 @@ static int virtio_serial_realize(struct device *d, struct err *e)
 	if (s->v.prop_vectors == UINT32_MAX) {
 		s->v.prop_vectors = 2; /* one for all queues: consoles are slow */
 	}
-	r = virtio_init(&s->v, &virtio_serial_ops, s->v.dev.vm->loop, 2 + 2 * s->max_ports,
-			VSER_QUEUE_SIZE, VSER_CONFIG_SIZE, e);
+	r = virtio_init(&s->v, &virtio_serial_ops, s->v.dev.vm->loop,
+	                2 + 2 * s->max_ports, VSER_QUEUE_SIZE, VSER_CONFIG_SIZE, e);
 	if (r < 0) {
 		free(s->peek);
 		return r;
@@ -477,9 +487,9 @@ static int virtio_serial_pci_post_load(struct device *d, struct err *e)
 	return r < 0 ? r : virtio_post_load(d, e);
 }
 
-#define VIRTIO_SERIAL_PROPS                                                              \
-	DEV_PROP("max_ports", PROP_U32, struct virtio_serial, max_ports, VSER_PORTS_MAX, \
-		 "ports, 1 to 31")
+#define VIRTIO_SERIAL_PROPS                                                            \
+	DEV_PROP("max_ports", PROP_U32, struct virtio_serial, max_ports,               \
+	         VSER_PORTS_MAX, "ports, 1 to 31")
 
 static const struct prop virtio_serial_pci_props[] = {
 	VIRTIO_SERIAL_PROPS,
@@ -506,27 +516,28 @@ static const struct state_field virtio_serial_mmio_state[] = {
 	{ .name = NULL },
 };
 
-#define VIRTIO_SERIAL_PCI_CLASS(sym, type_name)                                          \
-	const struct device_class sym = {                                                \
-		.name = type_name,                                                       \
-		.bus = "pci",                                                            \
-		.description = "virtio console ports on PCI",                            \
-		.category = "input",                                                     \
-		.instance_size = sizeof(struct virtio_serial),                           \
-		.props = virtio_serial_pci_props,                                        \
-		.bus_props = pci_bus_props,                                              \
-		.state = virtio_serial_pci_state,                                        \
-		.hotpluggable = true,                                                    \
-		.realize = virtio_serial_pci_realize,                                    \
-		.unrealize = virtio_serial_pci_unrealize,                                \
-		.reset = virtio_pci_class_reset,                                         \
-		.pre_save = virtio_pre_save,                                             \
-		.post_load = virtio_serial_pci_post_load,                                \
-		.ops = &virtio_pci_console_ops,                                          \
+#define VIRTIO_SERIAL_PCI_CLASS(sym, type_name)                                        \
+	const struct device_class sym = {                                              \
+		.name = type_name,                                                     \
+		.bus = "pci",                                                          \
+		.description = "virtio console ports on PCI",                          \
+		.category = "input",                                                   \
+		.instance_size = sizeof(struct virtio_serial),                         \
+		.props = virtio_serial_pci_props,                                      \
+		.bus_props = pci_bus_props,                                            \
+		.state = virtio_serial_pci_state,                                      \
+		.hotpluggable = true,                                                  \
+		.realize = virtio_serial_pci_realize,                                  \
+		.unrealize = virtio_serial_pci_unrealize,                              \
+		.reset = virtio_pci_class_reset,                                       \
+		.pre_save = virtio_pre_save,                                           \
+		.post_load = virtio_serial_pci_post_load,                              \
+		.ops = &virtio_pci_console_ops,                                        \
 	}
 
 VIRTIO_SERIAL_PCI_CLASS(virtio_serial_pci_class, "virtio-serial-pci");
-VIRTIO_SERIAL_PCI_CLASS(virtio_serial_pci_nt_class, "virtio-serial-pci-non-transitional");
+VIRTIO_SERIAL_PCI_CLASS(virtio_serial_pci_nt_class,
+                        "virtio-serial-pci-non-transitional");
 
 const struct device_class virtio_serial_mmio_class = {
 	.name = "virtio-serial-device",

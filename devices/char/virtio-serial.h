@@ -15,17 +15,17 @@ struct virtio_serial_port {
 	struct device dev;
 	struct virtio_serial *s;
 	struct chardev *chr;
-	bool console;	 /* virtconsole */
+	bool console;    /* virtconsole */
 	bool guest_open; /* loop */
 	bool host_open;
 	bool throttled;
-	uint32_t nr;	 /* property; UINT32_MAX = next free */
+	uint32_t nr; /* property; UINT32_MAX = next free */
 	unsigned id;
 	char *chardev, *name;
 };
 
 int virtio_serial_add_port(struct virtio_serial *s, struct virtio_serial_port *p,
-			   struct err *e) __must_check;
+                           struct err *e) __must_check;
 void virtio_serial_del_port(struct virtio_serial_port *p);
 /* Bytes the guest takes now. Loop. */
 size_t virtio_serial_room(struct virtio_serial_port *p);

@@ -20,9 +20,9 @@
 
 enum { GED_SLEEP_CTL = 0, GED_SLEEP_STS = 1, GED_RESET = 2 };
 
-#define GED_SLP_EN  BIT(5)
+#define GED_SLP_EN     BIT(5)
 #define GED_SLP_TYP(v) (((v) >> 2) & 7)
-#define GED_WAK_STS 0x80
+#define GED_WAK_STS    0x80
 
 struct acpi_ged {
 	struct device dev;
@@ -58,7 +58,9 @@ static uint64_t ged_reg_read(void *opaque, uint64_t off, unsigned size)
 	struct acpi_ged *g = opaque;
 
 	(void)size;
-	return off == GED_SLEEP_CTL ? g->sleep_ctl : off == GED_SLEEP_STS ? g->sleep_sts : 0;
+	return off == GED_SLEEP_CTL   ? g->sleep_ctl
+	       : off == GED_SLEEP_STS ? g->sleep_sts
+	                              : 0;
 }
 
 static void ged_reg_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
@@ -76,14 +78,13 @@ static void ged_reg_write(void *opaque, uint64_t off, uint64_t val, unsigned siz
 		if (GED_SLP_TYP(v) == ACPI_GED_S5) {
 			vm_request_shutdown(g->dev.vm, CAUSE_GUEST_SHUTDOWN);
 		} else {
-			log_guest("acpi: sleep type %u not supported: the guest wakes at once",
-				  GED_SLP_TYP(v));
+			log_guest("acpi: sleep type %u not supported: the guest wakes "
+			          "at once",
+			          GED_SLP_TYP(v));
 			g->sleep_sts |= GED_WAK_STS;
 		}
 		break;
-	case GED_SLEEP_STS:
-		g->sleep_sts &= (uint8_t)~(v & GED_WAK_STS);
-		break;
+	case GED_SLEEP_STS: g->sleep_sts &= (uint8_t) ~(v & GED_WAK_STS); break;
 	case GED_RESET:
 		if (v == ACPI_GED_RESET_VALUE) {
 			vm_request_reset(g->dev.vm, CAUSE_GUEST_RESET);
@@ -93,10 +94,18 @@ static void ged_reg_write(void *opaque, uint64_t off, uint64_t val, unsigned siz
 }
 
 static const struct mr_ops ged_evt_ops = {
-	.read = ged_evt_read, .write = ged_evt_write, .min = 4, .max = 4, .split = true,
+	.read = ged_evt_read,
+	.write = ged_evt_write,
+	.min = 4,
+	.max = 4,
+	.split = true,
 };
 static const struct mr_ops ged_reg_ops = {
-	.read = ged_reg_read, .write = ged_reg_write, .min = 1, .max = 1, .split = true,
+	.read = ged_reg_read,
+	.write = ged_reg_write,
+	.min = 1,
+	.max = 1,
+	.split = true,
 };
 
 static void ged_event(struct vm_listener *l, enum vm_event ev, int arg)
@@ -164,7 +173,8 @@ static const struct device_class ged_class = {
 	.reset = ged_reset,
 };
 
-struct acpi_ged *acpi_ged_create(struct vm *vm, const struct acpi_ged_cfg *cfg, struct err *e)
+struct acpi_ged *acpi_ged_create(struct vm *vm, const struct acpi_ged_cfg *cfg,
+                                 struct err *e)
 {
 	struct device *d = device_new(vm, &ged_class, NULL);
 	struct acpi_ged *g;

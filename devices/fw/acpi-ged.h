@@ -24,7 +24,7 @@ struct acpi_ged;
 
 enum {
 	ACPI_GED_EVT_POWER = 0x2,
-	ACPI_GED_EVT_MEM = 0x1,	 /* reserved for memory hot-plug */
+	ACPI_GED_EVT_MEM = 0x1, /* reserved for memory hot-plug */
 	ACPI_GED_S5 = 5,
 	ACPI_GED_RESET_VALUE = 0x42,
 	ACPI_GED_EVT_LEN = 4,
@@ -35,6 +35,7 @@ struct acpi_ged_cfg {
 	uint64_t evt_base, reg_base; /* guest physical */
 	struct irq irq;
 };
-struct acpi_ged *acpi_ged_create(struct vm *vm, const struct acpi_ged_cfg *cfg, struct err *e);
+struct acpi_ged *acpi_ged_create(struct vm *vm, const struct acpi_ged_cfg *cfg,
+                                 struct err *e);
 
 #endif

@@ -19,22 +19,23 @@
 #include "core/vm.h"
 #include "state/state.h"
 
-#define PM_HZ 3579545u
+#define PM_HZ      3579545u
 
-#define PM1_TMR	   BIT(0)
-#define PM1_GBL	   BIT(5)
+#define PM1_TMR    BIT(0)
+#define PM1_GBL    BIT(5)
 #define PM1_PWRBTN BIT(8)
 #define PM1_SLPBTN BIT(9)
-#define PM1_RTC	   BIT(10)
-#define PM1_WAK	   BIT(15)
-#define PM1_STS_ALL (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC | PM1_WAK | \
-		     BIT(4) | BIT(14))
-#define PM1_EN_ALL  (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC | BIT(14))
+#define PM1_RTC    BIT(10)
+#define PM1_WAK    BIT(15)
+#define PM1_STS_ALL                                                                    \
+	(PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC | PM1_WAK | BIT(4) |    \
+	 BIT(14))
+#define PM1_EN_ALL     (PM1_TMR | PM1_GBL | PM1_PWRBTN | PM1_SLPBTN | PM1_RTC | BIT(14))
 
-#define PM1_SCI_EN BIT(0)
-#define PM1_SLP_EN BIT(13)
+#define PM1_SCI_EN     BIT(0)
+#define PM1_SLP_EN     BIT(13)
 #define PM1_SLP_TYP(v) (((v) >> 10) & 7)
-#define PM1_CNT_KEEP 0x1c03u /* SCI_EN, BM_RLD, SLP_TYP */
+#define PM1_CNT_KEEP   0x1c03u /* SCI_EN, BM_RLD, SLP_TYP */
 
 const struct acpi_pm_layout acpi_pm_ich9 = { 128, 0x20, 8, 0x30 };
 const struct acpi_pm_layout acpi_pm_piix4 = { 64, 0x0c, 2, 0 };
@@ -69,13 +70,13 @@ static void acpi_pm_update(struct acpi_pm *p)
 		p->last_half = half;
 		p->sts |= PM1_TMR;
 	}
-	irq_set(&p->cfg.sci, (p->cnt & PM1_SCI_EN) &&
-				     ((p->sts & p->en & PM1_EN_ALL) ||
-				      (p->gpe_sts & p->gpe_en)));
+	irq_set(&p->cfg.sci, (p->cnt & PM1_SCI_EN) && ((p->sts & p->en & PM1_EN_ALL) ||
+	                                               (p->gpe_sts & p->gpe_en)));
 	if ((p->en & PM1_TMR) && !(p->sts & PM1_TMR)) {
 		next = (half + 1) << 23;
-		timer_mod(p->timer, (uint64_t)(((unsigned __int128)next * NS_PER_S +
-						PM_HZ - 1) / PM_HZ));
+		timer_mod(p->timer,
+		          (uint64_t)(((unsigned __int128)next * NS_PER_S + PM_HZ - 1) /
+		                     PM_HZ));
 	} else {
 		timer_del(p->timer);
 	}
@@ -153,17 +154,19 @@ static void acpi_pm_put(struct acpi_pm *p, unsigned off, uint8_t v)
 	unsigned sh = 8 * (off & 1), keep = ~(0xffu << sh);
 
 	if (off < 2) {
-		p->sts &= (uint16_t)~((unsigned)v << sh & PM1_STS_ALL);
+		p->sts &= (uint16_t) ~((unsigned)v << sh & PM1_STS_ALL);
 	} else if (off < 4) {
 		p->en = (uint16_t)(((p->en & keep) | (unsigned)v << sh) & PM1_EN_ALL);
 	} else if (off < 6) {
-		p->cnt = (uint16_t)((p->cnt & keep) | ((unsigned)v << sh & PM1_CNT_KEEP));
+		p->cnt = (uint16_t)((p->cnt & keep) |
+		                    ((unsigned)v << sh & PM1_CNT_KEEP));
 	} else if (acpi_pm_in(off, l->gpe0, l->gpe_half, &sh)) {
 		p->gpe_sts &= ~((uint64_t)v << sh);
 	} else if (acpi_pm_in(off, l->gpe0 + l->gpe_half, l->gpe_half, &sh)) {
 		p->gpe_en = (p->gpe_en & ~(UINT64_C(0xff) << sh)) | (uint64_t)v << sh;
 	} else if (l->smi_en && acpi_pm_in(off, l->smi_en, 4, &sh)) {
-		p->smi_en = ((p->smi_en & ~(0xffu << sh)) | (uint32_t)v << sh) | SMI_EN_APMC;
+		p->smi_en = ((p->smi_en & ~(0xffu << sh)) | (uint32_t)v << sh) |
+		            SMI_EN_APMC;
 	}
 }
 
@@ -212,10 +215,18 @@ static void acpi_pm_smi_write(void *opaque, uint64_t off, uint64_t val, unsigned
 }
 
 static const struct mr_ops acpi_pm_ops = {
-	.read = acpi_pm_read, .write = acpi_pm_write, .min = 1, .max = 4, .split = true,
+	.read = acpi_pm_read,
+	.write = acpi_pm_write,
+	.min = 1,
+	.max = 4,
+	.split = true,
 };
 static const struct mr_ops acpi_pm_smi_ops = {
-	.read = acpi_pm_smi_read, .write = acpi_pm_smi_write, .min = 1, .max = 1, .split = true,
+	.read = acpi_pm_smi_read,
+	.write = acpi_pm_smi_write,
+	.min = 1,
+	.max = 1,
+	.split = true,
 };
 
 static void acpi_pm_event(struct vm_listener *l, enum vm_event ev, int arg)
@@ -330,7 +341,8 @@ static const struct device_class acpi_pm_class = {
 	.post_load = acpi_pm_post_load,
 };
 
-struct acpi_pm *acpi_pm_create(struct vm *vm, const struct acpi_pm_cfg *cfg, struct err *e)
+struct acpi_pm *acpi_pm_create(struct vm *vm, const struct acpi_pm_cfg *cfg,
+                               struct err *e)
 {
 	struct device *d = device_new(vm, &acpi_pm_class, NULL);
 	struct acpi_pm *p;

@@ -27,18 +27,19 @@ struct vm;
 struct acpi_pm;
 
 enum {
-	ACPI_PM_S5 = 0,	 /* SLP_TYP value of \_S5: Package { 0, 0, 0, 0 } */
+	ACPI_PM_S5 = 0,      /* SLP_TYP value of \_S5: Package { 0, 0, 0, 0 } */
 	ACPI_PM1_EVT = 0x00, /* 4 bytes */
 	ACPI_PM1_CNT = 0x04, /* 2 bytes */
-	ACPI_PM_TMR = 0x08,  /* 4 bytes, 24 bits wide unless told (FADT TMR_VAL_EXT = 0) */
+	ACPI_PM_TMR =
+		0x08, /* 4 bytes, 24 bits wide unless told (FADT TMR_VAL_EXT = 0) */
 	ACPI_PM_SMI_CMD = 0xb2, /* where the owner maps acpi_pm_smi_region() */
-	ACPI_PM_ENABLE = 2,	/* written there: SCI_EN on, off */
+	ACPI_PM_ENABLE = 2,     /* written there: SCI_EN on, off */
 	ACPI_PM_DISABLE = 3,
 };
 
 struct acpi_pm_layout {
 	uint8_t size, gpe0, gpe_half; /* GPE0: half status, half enable bytes */
-	uint8_t smi_en;		      /* offset of SMI_EN; 0: elsewhere */
+	uint8_t smi_en;               /* offset of SMI_EN; 0: elsewhere */
 };
 extern const struct acpi_pm_layout acpi_pm_ich9, acpi_pm_piix4;
 
@@ -49,7 +50,8 @@ struct acpi_pm_cfg {
 };
 /* A "sys" device without an address: its owner maps the regions. Power button by
  * VM_EV_POWERDOWN. */
-struct acpi_pm *acpi_pm_create(struct vm *vm, const struct acpi_pm_cfg *cfg, struct err *e);
+struct acpi_pm *acpi_pm_create(struct vm *vm, const struct acpi_pm_cfg *cfg,
+                               struct err *e);
 struct mr *acpi_pm_region(struct acpi_pm *p);
 struct mr *acpi_pm_smi_region(struct acpi_pm *p); /* two ports */
 /* Raises GPE `n` (0..63): hot-plug controllers. [any thread] */

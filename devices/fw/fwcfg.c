@@ -34,12 +34,12 @@ enum {
 
 #define FWCFG_KEY_WRITE 0x4000
 
-#define DMA_ERROR  0x01u
-#define DMA_READ   0x02u
-#define DMA_SKIP   0x04u
-#define DMA_SELECT 0x08u
-#define DMA_WRITE  0x10u
-#define DMA_SIGNATURE UINT64_C(0x51454d5520434647)
+#define DMA_ERROR       0x01u
+#define DMA_READ        0x02u
+#define DMA_SKIP        0x04u
+#define DMA_SELECT      0x08u
+#define DMA_WRITE       0x10u
+#define DMA_SIGNATURE   UINT64_C(0x51454d5520434647)
 
 struct fwcfg_item {
 	char *name; /* files */
@@ -67,7 +67,7 @@ struct fwcfg {
 
 static struct fwcfg_item *fwcfg_find_key(struct fwcfg *f, uint16_t key)
 {
-	unsigned n = key & (uint16_t)~(FWCFG_ARCH | FWCFG_KEY_WRITE);
+	unsigned n = key & (uint16_t) ~(FWCFG_ARCH | FWCFG_KEY_WRITE);
 
 	if (n < FWCFG_KEYS) {
 		return &f->key[key & FWCFG_ARCH ? 1 : 0][n];
@@ -83,13 +83,14 @@ static void fwcfg_item_clear(struct fwcfg_item *it)
 	memset(it, 0, sizeof(*it));
 }
 
-static int fwcfg_item_set(struct fwcfg_item *it, const void *data, size_t len, bool copy,
-			  struct err *e)
+static int fwcfg_item_set(struct fwcfg_item *it, const void *data, size_t len,
+                          bool copy, struct err *e)
 {
 	uint8_t *own = NULL;
 
 	if (len > UINT32_MAX) {
-		return err_set(e, -E2BIG, "fw_cfg: an item of %zu bytes is too large", len);
+		return err_set(e, -E2BIG, "fw_cfg: an item of %zu bytes is too large",
+		               len);
 	}
 	if (copy) {
 		own = malloc(len ? len : 1);
@@ -109,7 +110,7 @@ static int fwcfg_item_set(struct fwcfg_item *it, const void *data, size_t len, b
 }
 
 static int fwcfg_add_key(struct fwcfg *f, uint16_t key, const void *data, size_t len,
-			 bool copy, struct err *e)
+                         bool copy, struct err *e)
 {
 	unsigned n = key & (uint16_t)~FWCFG_ARCH;
 
@@ -121,13 +122,13 @@ static int fwcfg_add_key(struct fwcfg *f, uint16_t key, const void *data, size_t
 }
 
 int fwcfg_add_bytes(struct fwcfg *f, uint16_t key, const void *data, size_t len,
-		    struct err *e)
+                    struct err *e)
 {
 	return fwcfg_add_key(f, key, data, len, true, e);
 }
 
 int fwcfg_add_borrowed(struct fwcfg *f, uint16_t key, const void *data, size_t len,
-		       struct err *e)
+                       struct err *e)
 {
 	return fwcfg_add_key(f, key, data, len, false, e);
 }
@@ -199,21 +200,21 @@ static struct fwcfg_item *fwcfg_make_file(struct fwcfg *f, const char *name)
 	return &f->file[i];
 }
 
-static int fwcfg_add_named(struct fwcfg *f, const char *name, const void *data, size_t len,
-			   struct fwcfg_item **out, struct err *e)
+static int fwcfg_add_named(struct fwcfg *f, const char *name, const void *data,
+                           size_t len, struct fwcfg_item **out, struct err *e)
 {
 	struct fwcfg_item *it;
 	int r;
 
 	if (!*name || strlen(name) >= FWCFG_NAME_MAX) {
 		return err_set(e, -EINVAL,
-			       "fw_cfg: file name '%s' must have 1 to %d characters", name,
-			       FWCFG_NAME_MAX - 1);
+		               "fw_cfg: file name '%s' must have 1 to %d characters",
+		               name, FWCFG_NAME_MAX - 1);
 	}
 	it = fwcfg_make_file(f, name);
 	if (!it) {
-		return err_set(e, -ENOSPC, "fw_cfg: no slot left for '%s' (%d files)", name,
-			       FWCFG_FILE_SLOTS);
+		return err_set(e, -ENOSPC, "fw_cfg: no slot left for '%s' (%d files)",
+		               name, FWCFG_FILE_SLOTS);
 	}
 	r = fwcfg_item_set(it, data, len, true, e);
 	fwcfg_make_dir(f);
@@ -222,7 +223,7 @@ static int fwcfg_add_named(struct fwcfg *f, const char *name, const void *data, 
 }
 
 int fwcfg_add_file(struct fwcfg *f, const char *name, const void *data, size_t len,
-		   struct err *e)
+                   struct err *e)
 {
 	struct fwcfg_item *it;
 
@@ -231,8 +232,8 @@ int fwcfg_add_file(struct fwcfg *f, const char *name, const void *data, size_t l
 }
 
 int fwcfg_add_file_rw(struct fwcfg *f, const char *name, const void *data, size_t len,
-		      void (*written)(void *opaque, const uint8_t *data, size_t len),
-		      void *opaque, struct err *e)
+                      void (*written)(void *opaque, const uint8_t *data, size_t len),
+                      void *opaque, struct err *e)
 {
 	struct fwcfg_item *it;
 	int r;
@@ -343,7 +344,8 @@ static void fwcfg_dma(struct fwcfg *f)
 
 	f->dma_addr = 0;
 	if (dma_read(&f->dev.vm->mem, at, blk, sizeof(blk)) < 0) {
-		log_guest("fw_cfg: DMA block at %#llx is not in RAM", (unsigned long long)at);
+		log_guest("fw_cfg: DMA block at %#llx is not in RAM",
+		          (unsigned long long)at);
 		return;
 	}
 	control = ld_be32(blk);
@@ -361,7 +363,8 @@ static void fwcfg_dma(struct fwcfg *f)
 	}
 	st_be32(blk, ok ? 0 : DMA_ERROR);
 	if (dma_write(&f->dev.vm->mem, at, blk, 4) < 0) {
-		log_guest("fw_cfg: DMA block at %#llx went away", (unsigned long long)at);
+		log_guest("fw_cfg: DMA block at %#llx went away",
+		          (unsigned long long)at);
 	}
 }
 
@@ -394,7 +397,8 @@ static uint64_t fwcfg_dma_port_read(void *opaque, uint64_t off, unsigned size)
 }
 
 /* Big-endian registers: the high half first, the low half starts the transfer. */
-static void fwcfg_dma_port_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
+static void fwcfg_dma_port_write(void *opaque, uint64_t off, uint64_t val,
+                                 unsigned size)
 {
 	struct fwcfg *f = opaque;
 	uint32_t v = __builtin_bswap32((uint32_t)val);
@@ -411,10 +415,16 @@ static void fwcfg_dma_port_write(void *opaque, uint64_t off, uint64_t val, unsig
 }
 
 static const struct mr_ops fwcfg_port_ops = {
-	.read = fwcfg_port_read, .write = fwcfg_port_write, .min = 1, .max = 2,
+	.read = fwcfg_port_read,
+	.write = fwcfg_port_write,
+	.min = 1,
+	.max = 2,
 };
 static const struct mr_ops fwcfg_dma_ops = {
-	.read = fwcfg_dma_port_read, .write = fwcfg_dma_port_write, .min = 1, .max = 4,
+	.read = fwcfg_dma_port_read,
+	.write = fwcfg_dma_port_write,
+	.min = 1,
+	.max = 4,
 	.split = true,
 };
 

@@ -59,21 +59,25 @@ enum {
 struct fwcfg *fwcfg_create(struct vm *vm, struct err *e);
 /* The data is copied; an existing key is replaced. 0, -EINVAL, -E2BIG, -ENOSPC. */
 int fwcfg_add_bytes(struct fwcfg *f, uint16_t key, const void *data, size_t len,
-		    struct err *e) __must_check;
-int fwcfg_add_u16(struct fwcfg *f, uint16_t key, uint16_t v, struct err *e) __must_check;
-int fwcfg_add_u32(struct fwcfg *f, uint16_t key, uint32_t v, struct err *e) __must_check;
-int fwcfg_add_u64(struct fwcfg *f, uint16_t key, uint64_t v, struct err *e) __must_check;
-int fwcfg_add_str(struct fwcfg *f, uint16_t key, const char *s, struct err *e) __must_check;
+                    struct err *e) __must_check;
+int fwcfg_add_u16(struct fwcfg *f, uint16_t key, uint16_t v, struct err *e)
+	__must_check;
+int fwcfg_add_u32(struct fwcfg *f, uint16_t key, uint32_t v, struct err *e)
+	__must_check;
+int fwcfg_add_u64(struct fwcfg *f, uint16_t key, uint64_t v, struct err *e)
+	__must_check;
+int fwcfg_add_str(struct fwcfg *f, uint16_t key, const char *s, struct err *e)
+	__must_check;
 /* As add_bytes, but borrows `data` for the VM's life (kernel and initrd images). */
 int fwcfg_add_borrowed(struct fwcfg *f, uint16_t key, const void *data, size_t len,
-		       struct err *e) __must_check;
+                       struct err *e) __must_check;
 /* A named file ("etc/acpi/tables"); the directory is kept sorted by name. */
 int fwcfg_add_file(struct fwcfg *f, const char *name, const void *data, size_t len,
-		   struct err *e) __must_check;
+                   struct err *e) __must_check;
 /* ... that the guest may write; `written` is called on the vCPU's thread, lock held. */
 int fwcfg_add_file_rw(struct fwcfg *f, const char *name, const void *data, size_t len,
-		      void (*written)(void *opaque, const uint8_t *data, size_t len),
-		      void *opaque, struct err *e) __must_check;
+                      void (*written)(void *opaque, const uint8_t *data, size_t len),
+                      void *opaque, struct err *e) __must_check;
 /* Current contents (borrowed) or NULL. */
 const uint8_t *fwcfg_file(struct fwcfg *f, const char *name, size_t *len);
 

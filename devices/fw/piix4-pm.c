@@ -50,7 +50,8 @@ static void piix4_pm_update(struct piix4_pm *p)
 	aspace_commit(&vm->io);
 }
 
-static void piix4_pm_after_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned size)
+static void piix4_pm_after_write(struct pci_dev *d, unsigned off, uint32_t val,
+                                 unsigned size)
 {
 	(void)val;
 	if (off + size > PMF_PMBA) {
@@ -73,15 +74,17 @@ static int piix4_pm_realize(struct device *dev, struct err *e)
 {
 	struct pci_dev *d = container_of(dev, struct pci_dev, dev);
 	struct piix4_pm *p = piix4_pm_of(d);
-	struct acpi_pm_cfg pm = { .sci = p->cfg.sci, .acpi_mode = true,
-				  .layout = &acpi_pm_piix4 };
+	struct acpi_pm_cfg pm = { .sci = p->cfg.sci,
+		                  .acpi_mode = true,
+		                  .layout = &acpi_pm_piix4 };
 
 	p->pm = acpi_pm_create(dev->vm, &pm, e);
 	if (!p->pm) {
 		return -ENOMEM;
 	}
 	st_le16(d->config + PCI_STATUS, 0x0280);
-	d->config[PCI_INT_PIN] = 1; /* as the data sheet has it: nothing drives the pin */
+	d->config[PCI_INT_PIN] =
+		1; /* as the data sheet has it: nothing drives the pin */
 	st_le32(d->wmask + PMF_PMBA, PMF_PMBA_MASK);
 	d->wmask[PMF_PMREGMISC] = 1;
 	mr_add(&dev->vm->io_root, ACPI_PM_SMI_CMD, acpi_pm_smi_region(p->pm), 0);
@@ -144,7 +147,7 @@ static const struct device_class piix4_pm_class = {
 };
 
 struct piix4_pm *piix4_pm_create(struct pci_host *h, const struct piix4_pm_cfg *cfg,
-				 struct err *e)
+                                 struct err *e)
 {
 	struct device *dev = device_new(h->dev.vm, &piix4_pm_class, NULL);
 	struct piix4_pm *p;

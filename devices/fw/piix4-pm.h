@@ -27,6 +27,6 @@ struct piix4_pm {
 };
 
 struct piix4_pm *piix4_pm_create(struct pci_host *h, const struct piix4_pm_cfg *cfg,
-				 struct err *e);
+                                 struct err *e);
 
 #endif

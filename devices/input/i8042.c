@@ -19,23 +19,23 @@
 
 enum { PS2_QUEUE = 64 };
 
-#define STS_OBF	    0x01
-#define STS_SYS	    0x04
-#define STS_CMD	    0x08
+#define STS_OBF      0x01
+#define STS_SYS      0x04
+#define STS_CMD      0x08
 #define STS_UNLOCKED 0x10
-#define STS_AUX	    0x20
+#define STS_AUX      0x20
 
-#define CTR_KBD_INT 0x01
-#define CTR_AUX_INT 0x02
-#define CTR_SYS	    0x04
-#define CTR_KBD_OFF 0x10
-#define CTR_AUX_OFF 0x20
-#define CTR_XLATE   0x40
+#define CTR_KBD_INT  0x01
+#define CTR_AUX_INT  0x02
+#define CTR_SYS      0x04
+#define CTR_KBD_OFF  0x10
+#define CTR_AUX_OFF  0x20
+#define CTR_XLATE    0x40
 
-#define OUT_RESET_N 0x01
-#define OUT_A20	    0x02
-#define PS2_ACK	    0xfa
-#define PS2_RESEND  0xfe
+#define OUT_RESET_N  0x01
+#define OUT_A20      0x02
+#define PS2_ACK      0xfa
+#define PS2_RESEND   0xfe
 
 struct ps2_queue {
 	uint8_t data[PS2_QUEUE];
@@ -49,7 +49,8 @@ struct i8042 {
 	uint8_t status, ctr, out_port, obuf;
 	uint8_t pending_cmd; /* command waiting for its data byte; 0 none */
 	struct ps2_queue ctl, kbd, aux;
-	struct ps2_queue loop; /* command d3: as from the mouse, though that is disabled */
+	struct ps2_queue
+		loop; /* command d3: as from the mouse, though that is disabled */
 	bool kbd_scan, xlate_break;
 	uint8_t kbd_cmd, kbd_leds, kbd_set;
 	bool aux_report, aux_wheel, aux_scale2;
@@ -58,15 +59,18 @@ struct i8042 {
 
 /* Scan code set 2 to set 1, as the controller does it when CTR bit 6 is on. */
 static const uint8_t i8042_xlate[0x90] = {
-	0xff, 0x43, 0x41, 0x3f, 0x3d, 0x3b, 0x3c, 0x58, 0x64, 0x44, 0x42, 0x40, 0x3e, 0x0f, 0x29, 0x59,
-	0x65, 0x38, 0x2a, 0x70, 0x1d, 0x10, 0x02, 0x5a, 0x66, 0x71, 0x2c, 0x1f, 0x1e, 0x11, 0x03, 0x5b,
-	0x67, 0x2e, 0x2d, 0x20, 0x12, 0x05, 0x04, 0x5c, 0x68, 0x39, 0x2f, 0x21, 0x14, 0x13, 0x06, 0x5d,
-	0x69, 0x31, 0x30, 0x23, 0x22, 0x15, 0x07, 0x5e, 0x6a, 0x72, 0x32, 0x24, 0x16, 0x08, 0x09, 0x5f,
-	0x6b, 0x33, 0x25, 0x17, 0x18, 0x0b, 0x0a, 0x60, 0x6c, 0x34, 0x35, 0x26, 0x27, 0x19, 0x0c, 0x61,
-	0x6d, 0x73, 0x28, 0x74, 0x1a, 0x0d, 0x62, 0x6e, 0x3a, 0x36, 0x1c, 0x1b, 0x75, 0x2b, 0x63, 0x76,
-	0x55, 0x56, 0x77, 0x78, 0x79, 0x7a, 0x0e, 0x7b, 0x7c, 0x4f, 0x7d, 0x4b, 0x47, 0x7e, 0x7f, 0x6f,
-	0x52, 0x53, 0x50, 0x4c, 0x4d, 0x48, 0x01, 0x45, 0x57, 0x4e, 0x51, 0x4a, 0x37, 0x49, 0x46, 0x54,
-	0x80, 0x81, 0x82, 0x41, 0x54, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f,
+	0xff, 0x43, 0x41, 0x3f, 0x3d, 0x3b, 0x3c, 0x58, 0x64, 0x44, 0x42, 0x40,
+	0x3e, 0x0f, 0x29, 0x59, 0x65, 0x38, 0x2a, 0x70, 0x1d, 0x10, 0x02, 0x5a,
+	0x66, 0x71, 0x2c, 0x1f, 0x1e, 0x11, 0x03, 0x5b, 0x67, 0x2e, 0x2d, 0x20,
+	0x12, 0x05, 0x04, 0x5c, 0x68, 0x39, 0x2f, 0x21, 0x14, 0x13, 0x06, 0x5d,
+	0x69, 0x31, 0x30, 0x23, 0x22, 0x15, 0x07, 0x5e, 0x6a, 0x72, 0x32, 0x24,
+	0x16, 0x08, 0x09, 0x5f, 0x6b, 0x33, 0x25, 0x17, 0x18, 0x0b, 0x0a, 0x60,
+	0x6c, 0x34, 0x35, 0x26, 0x27, 0x19, 0x0c, 0x61, 0x6d, 0x73, 0x28, 0x74,
+	0x1a, 0x0d, 0x62, 0x6e, 0x3a, 0x36, 0x1c, 0x1b, 0x75, 0x2b, 0x63, 0x76,
+	0x55, 0x56, 0x77, 0x78, 0x79, 0x7a, 0x0e, 0x7b, 0x7c, 0x4f, 0x7d, 0x4b,
+	0x47, 0x7e, 0x7f, 0x6f, 0x52, 0x53, 0x50, 0x4c, 0x4d, 0x48, 0x01, 0x45,
+	0x57, 0x4e, 0x51, 0x4a, 0x37, 0x49, 0x46, 0x54, 0x80, 0x81, 0x82, 0x41,
+	0x54, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f,
 };
 
 static bool ps2_room(const struct ps2_queue *q, unsigned n)
@@ -115,7 +119,8 @@ static void i8042_refill(struct i8042 *k)
 	} else if (!(k->ctr & CTR_KBD_OFF) && ps2_get(&k->kbd, &v)) {
 		k->status &= (uint8_t)~STS_AUX;
 		if (k->ctr & CTR_XLATE) {
-			if (v == 0xf0) { /* break prefix: becomes bit 7 of what follows */
+			if (v ==
+			    0xf0) { /* break prefix: becomes bit 7 of what follows */
 				k->xlate_break = true;
 				i8042_update_irq(k);
 				if (!ps2_get(&k->kbd, &v)) {
@@ -188,38 +193,27 @@ static void i8042_kbd_write(struct i8042 *k, uint8_t v)
 	switch (v) {
 	case 0xed: /* LEDs, scan code set, rate: a byte follows */
 	case 0xf0:
-	case 0xf3:
-		k->kbd_cmd = v;
-		break;
-	case 0xee: /* echo */
-		ps2_put(&k->kbd, 0xee);
-		return;
+	case 0xf3: k->kbd_cmd = v; break;
+	case 0xee: /* echo */ ps2_put(&k->kbd, 0xee); return;
 	case 0xf2: /* identify */
 		ps2_put(&k->kbd, PS2_ACK);
 		ps2_put(&k->kbd, 0xab);
 		ps2_put(&k->kbd, 0x83);
 		return;
-	case 0xf4:
-		k->kbd_scan = true;
-		break;
+	case 0xf4: k->kbd_scan = true; break;
 	case 0xf5:
 		i8042_kbd_defaults(k);
 		k->kbd_scan = false;
 		break;
-	case 0xf6:
-		i8042_kbd_defaults(k);
-		break;
-	case 0xf7 ... 0xfd: /* key types of set 3 */
-		break;
+	case 0xf6: i8042_kbd_defaults(k); break;
+	case 0xf7 ... 0xfd: /* key types of set 3 */ break;
 	case 0xff:
 		k->kbd.len = 0;
 		i8042_kbd_defaults(k);
 		ps2_put(&k->kbd, PS2_ACK);
 		ps2_put(&k->kbd, 0xaa);
 		return;
-	default:
-		ps2_put(&k->kbd, PS2_RESEND);
-		return;
+	default: ps2_put(&k->kbd, PS2_RESEND); return;
 	}
 	ps2_put(&k->kbd, PS2_ACK);
 }
@@ -267,34 +261,25 @@ static void i8042_aux_write(struct i8042 *k, uint8_t v)
 	}
 	switch (v) {
 	case 0xe6:
-	case 0xe7:
-		k->aux_scale2 = v & 1;
-		break;
+	case 0xe7: k->aux_scale2 = v & 1; break;
 	case 0xe8:
-	case 0xf3:
-		k->aux_cmd = v;
-		break;
+	case 0xf3: k->aux_cmd = v; break;
 	case 0xe9:
 		ps2_put(&k->aux, PS2_ACK);
 		ps2_put(&k->aux, (uint8_t)(k->aux_report << 5 | k->aux_scale2 << 4 |
-					   (k->aux_buttons & 7)));
+		                           (k->aux_buttons & 7)));
 		ps2_put(&k->aux, k->aux_res);
 		ps2_put(&k->aux, k->aux_rate);
 		return;
 	case 0xea:
-	case 0xf0:
-		break;
+	case 0xf0: break;
 	case 0xf2:
 		ps2_put(&k->aux, PS2_ACK);
 		ps2_put(&k->aux, k->aux_wheel ? 3 : 0);
 		return;
 	case 0xf4:
-	case 0xf5:
-		k->aux_report = v == 0xf4;
-		break;
-	case 0xf6:
-		i8042_aux_defaults(k);
-		break;
+	case 0xf5: k->aux_report = v == 0xf4; break;
+	case 0xf6: i8042_aux_defaults(k); break;
 	case 0xff:
 		k->aux.len = 0;
 		k->aux_wheel = false;
@@ -303,9 +288,7 @@ static void i8042_aux_write(struct i8042 *k, uint8_t v)
 		ps2_put(&k->aux, 0xaa);
 		ps2_put(&k->aux, 0x00);
 		return;
-	default:
-		ps2_put(&k->aux, PS2_RESEND);
-		return;
+	default: ps2_put(&k->aux, PS2_RESEND); return;
 	}
 	ps2_put(&k->aux, PS2_ACK);
 }
@@ -316,45 +299,26 @@ static void i8042_command(struct i8042 *k, uint8_t v)
 {
 	k->pending_cmd = 0;
 	switch (v) {
-	case 0x20:
-		ps2_put(&k->ctl, k->ctr);
-		break;
+	case 0x20: ps2_put(&k->ctl, k->ctr); break;
 	case 0x60:
-	case 0xd1 ... 0xd4:
-		k->pending_cmd = v;
-		break;
-	case 0xa7:
-		k->ctr |= CTR_AUX_OFF;
-		break;
-	case 0xa8:
-		k->ctr &= (uint8_t)~CTR_AUX_OFF;
-		break;
-	case 0xa9:
-		ps2_put(&k->ctl, k->cfg.no_mouse ? 0x02 : 0x00);
-		break;
+	case 0xd1 ... 0xd4: k->pending_cmd = v; break;
+	case 0xa7: k->ctr |= CTR_AUX_OFF; break;
+	case 0xa8: k->ctr &= (uint8_t)~CTR_AUX_OFF; break;
+	case 0xa9: ps2_put(&k->ctl, k->cfg.no_mouse ? 0x02 : 0x00); break;
 	case 0xaa:
 		k->status |= STS_SYS;
 		k->ctr |= CTR_SYS;
 		ps2_put(&k->ctl, 0x55);
 		break;
-	case 0xab:
-		ps2_put(&k->ctl, 0x00);
-		break;
-	case 0xad:
-		k->ctr |= CTR_KBD_OFF;
-		break;
-	case 0xae:
-		k->ctr &= (uint8_t)~CTR_KBD_OFF;
-		break;
-	case 0xc0:
-		ps2_put(&k->ctl, 0x80);
-		break;
-	case 0xd0:
-		ps2_put(&k->ctl, k->out_port | (k->status & STS_OBF) << 4);
-		break;
+	case 0xab: ps2_put(&k->ctl, 0x00); break;
+	case 0xad: k->ctr |= CTR_KBD_OFF; break;
+	case 0xae: k->ctr &= (uint8_t)~CTR_KBD_OFF; break;
+	case 0xc0: ps2_put(&k->ctl, 0x80); break;
+	case 0xd0: ps2_put(&k->ctl, k->out_port | (k->status & STS_OBF) << 4); break;
 	case 0xdd:
 	case 0xdf:
-		i8042_set_out_port(k, (uint8_t)((k->out_port & ~OUT_A20) | (v & OUT_A20)));
+		i8042_set_out_port(k,
+		                   (uint8_t)((k->out_port & ~OUT_A20) | (v & OUT_A20)));
 		break;
 	case 0xf0 ... 0xff: /* pulse low: bit 0 is the reset line */
 		if (!(v & 1)) {
@@ -372,24 +336,19 @@ static void i8042_data(struct i8042 *k, uint8_t v)
 	switch (cmd) {
 	case 0x60:
 		k->ctr = v;
-		k->status = (uint8_t)((k->status & ~STS_SYS) | (v & CTR_SYS ? STS_SYS : 0));
+		k->status =
+			(uint8_t)((k->status & ~STS_SYS) | (v & CTR_SYS ? STS_SYS : 0));
 		break;
-	case 0xd1:
-		i8042_set_out_port(k, v);
-		break;
+	case 0xd1: i8042_set_out_port(k, v); break;
 	case 0xd2: /* as if the keyboard, the mouse had sent it */
 		ps2_put(&k->ctl, v);
 		break;
-	case 0xd3:
-		ps2_put(&k->loop, v);
-		break;
+	case 0xd3: ps2_put(&k->loop, v); break;
 	case 0xd4:
 		k->ctr &= (uint8_t)~CTR_AUX_OFF;
 		i8042_aux_write(k, v);
 		break;
-	default:
-		k->ctr &= (uint8_t)~CTR_KBD_OFF;
-		i8042_kbd_write(k, v);
+	default: k->ctr &= (uint8_t)~CTR_KBD_OFF; i8042_kbd_write(k, v);
 	}
 }
 
@@ -401,7 +360,7 @@ static uint64_t i8042_data_read(void *opaque, uint64_t off, unsigned size)
 	(void)off;
 	(void)size;
 	if (k->status & STS_OBF) {
-		k->status &= (uint8_t)~(STS_OBF | STS_AUX);
+		k->status &= (uint8_t) ~(STS_OBF | STS_AUX);
 		i8042_update_irq(k); /* the line falls between two bytes: edges */
 		i8042_step(k);
 	}
@@ -452,17 +411,26 @@ static void i8042_port92_write(void *opaque, uint64_t off, uint64_t val, unsigne
 	(void)off;
 	(void)size;
 	i8042_set_out_port(k, (uint8_t)((k->out_port & ~(OUT_A20 | OUT_RESET_N)) |
-					(val & OUT_A20) | (val & 1 ? 0 : OUT_RESET_N)));
+	                                (val & OUT_A20) | (val & 1 ? 0 : OUT_RESET_N)));
 }
 
 static const struct mr_ops i8042_data_ops = {
-	.read = i8042_data_read, .write = i8042_data_write, .min = 1, .max = 1,
+	.read = i8042_data_read,
+	.write = i8042_data_write,
+	.min = 1,
+	.max = 1,
 };
 static const struct mr_ops i8042_cmd_ops = {
-	.read = i8042_cmd_read, .write = i8042_cmd_write, .min = 1, .max = 1,
+	.read = i8042_cmd_read,
+	.write = i8042_cmd_write,
+	.min = 1,
+	.max = 1,
 };
 static const struct mr_ops i8042_port92_ops = {
-	.read = i8042_port92_read, .write = i8042_port92_write, .min = 1, .max = 1,
+	.read = i8042_port92_read,
+	.write = i8042_port92_write,
+	.min = 1,
+	.max = 1,
 };
 
 void i8042_key(struct i8042 *k, const uint8_t *set2, unsigned len)
@@ -492,7 +460,8 @@ void i8042_mouse(struct i8042 *k, int dx, int dy, int dz, unsigned buttons)
 	if (!k->aux_report || !ps2_room(&k->aux, 4)) {
 		return;
 	}
-	ps2_put(&k->aux, (uint8_t)(0x08 | (buttons & 7) | (dx < 0) << 4 | (dy < 0) << 5));
+	ps2_put(&k->aux,
+	        (uint8_t)(0x08 | (buttons & 7) | (dx < 0) << 4 | (dy < 0) << 5));
 	ps2_put(&k->aux, (uint8_t)dx);
 	ps2_put(&k->aux, (uint8_t)dy);
 	if (k->aux_wheel) {
@@ -555,16 +524,18 @@ static int i8042_post_load(struct device *d, struct err *e)
 }
 
 static const struct state_field ps2_queue_state[] = {
-	{ .name = "data", .type = STATE_BYTES, .offset = offsetof(struct ps2_queue, data),
+	{ .name = "data",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct ps2_queue, data),
 	  .count = PS2_QUEUE },
 	STATE_RANGE(STATE_U8, struct ps2_queue, head, 0, PS2_QUEUE - 1),
 	STATE_RANGE(STATE_U8, struct ps2_queue, len, 0, PS2_QUEUE),
 	{ .name = NULL },
 };
-#define PS2_QUEUE_STATE(f)                                                               \
-	{                                                                                \
-		.name = #f, .type = STATE_STRUCT, .offset = offsetof(struct i8042, f),    \
-		.count = 1, .sub = ps2_queue_state                                        \
+#define PS2_QUEUE_STATE(f)                                                             \
+	{                                                                              \
+		.name = #f, .type = STATE_STRUCT, .offset = offsetof(struct i8042, f), \
+		.count = 1, .sub = ps2_queue_state                                     \
 	}
 
 static const struct state_field i8042_state[] = {

@@ -17,7 +17,7 @@ struct i8042;
 
 struct i8042_cfg {
 	struct irq kbd, aux; /* lines 1 and 12 */
-	struct irq a20;	     /* A20 gate: level 1 = enabled; fn NULL: always enabled */
+	struct irq a20;      /* A20 gate: level 1 = enabled; fn NULL: always enabled */
 	bool no_mouse;
 };
 struct i8042 *i8042_create(struct vm *vm, const struct i8042_cfg *cfg, struct err *e);

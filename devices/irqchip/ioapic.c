@@ -32,17 +32,17 @@ enum {
 	IOAPIC_VERSION = 0x20,
 };
 
-#define RTE_VECTOR(r)	((uint8_t)(r))
-#define RTE_MODE(r)	(((unsigned)(r) >> 8) & 7)
-#define RTE_LOGICAL	BIT64(11)
-#define RTE_STATUS	BIT64(12)
-#define RTE_REMOTE_IRR	BIT64(14)
-#define RTE_LEVEL	BIT64(15)
-#define RTE_MASKED	BIT64(16)
-#define RTE_RO		(RTE_STATUS | RTE_REMOTE_IRR)
+#define RTE_VECTOR(r)  ((uint8_t)(r))
+#define RTE_MODE(r)    (((unsigned)(r) >> 8) & 7)
+#define RTE_LOGICAL    BIT64(11)
+#define RTE_STATUS     BIT64(12)
+#define RTE_REMOTE_IRR BIT64(14)
+#define RTE_LEVEL      BIT64(15)
+#define RTE_MASKED     BIT64(16)
+#define RTE_RO         (RTE_STATUS | RTE_REMOTE_IRR)
 /* Destination: bits 63..56, and 55..49 as bits 14..8 (the 15-bit extension). */
-#define RTE_DEST(r)	((uint32_t)((r) >> 56) | (uint32_t)(((r) >> 49) & 0x7f) << 8)
-#define RTE_WRITABLE	(UINT64_C(0xfffe00000001ffff) & ~RTE_RO)
+#define RTE_DEST(r)  ((uint32_t)((r) >> 56) | (uint32_t)(((r) >> 49) & 0x7f) << 8)
+#define RTE_WRITABLE (UINT64_C(0xfffe00000001ffff) & ~RTE_RO)
 
 struct ioapic {
 	struct device dev;
@@ -73,7 +73,8 @@ static void ioapic_announce_locked(struct ioapic *s)
 	struct msi_msg pin[IOAPIC_PINS];
 	uint32_t valid = 0;
 
-	if (!atomic_load(&s->bus->away) || !hv->ioapic_routes || hv->has & X86_CHIP_IOAPIC) {
+	if (!atomic_load(&s->bus->away) || !hv->ioapic_routes ||
+	    hv->has & X86_CHIP_IOAPIC) {
 		return;
 	}
 	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
@@ -132,7 +133,8 @@ static void ioapic_eoi_locked(struct ioapic *s, uint8_t vector)
 	for (unsigned n = 0; n < IOAPIC_PINS; n++) {
 		uint64_t r = s->rte[n];
 
-		if (RTE_VECTOR(r) != vector || !(r & RTE_LEVEL) || !(r & RTE_REMOTE_IRR)) {
+		if (RTE_VECTOR(r) != vector || !(r & RTE_LEVEL) ||
+		    !(r & RTE_REMOTE_IRR)) {
 			continue;
 		}
 		s->rte[n] &= ~RTE_REMOTE_IRR;
@@ -164,7 +166,7 @@ static void ioapic_write_rte(struct ioapic *s, unsigned n, bool high, uint32_t v
 	uint64_t old = s->rte[n], now;
 
 	now = high ? (uint32_t)old | (uint64_t)val << 32
-		   : (old & ~UINT64_C(0xffffffff)) | val;
+	           : (old & ~UINT64_C(0xffffffff)) | val;
 	now = (now & RTE_WRITABLE) | (old & RTE_RO);
 	if (!(now & RTE_LEVEL)) {
 		now &= ~RTE_REMOTE_IRR;
@@ -184,10 +186,8 @@ static uint32_t ioapic_read_reg(const struct ioapic *s)
 
 	switch (s->sel) {
 	case 0: /* id */
-	case 2: /* arbitration */
-		return (uint32_t)s->id << 24;
-	case 1:
-		return (IOAPIC_PINS - 1) << 16 | IOAPIC_VERSION;
+	case 2: /* arbitration */ return (uint32_t)s->id << 24;
+	case 1: return (IOAPIC_PINS - 1) << 16 | IOAPIC_VERSION;
 	}
 	if (s->sel < 0x10 || s->sel >= 0x10 + 2 * IOAPIC_PINS) {
 		return 0;
@@ -203,10 +203,8 @@ static uint64_t ioapic_read(void *opaque, uint64_t off, unsigned size)
 	(void)size;
 	LOCK_SCOPE(&s->lk);
 	switch (off & 0xff) {
-	case IOAPIC_REGSEL:
-		return s->sel;
-	case IOAPIC_WIN:
-		return ioapic_read_reg(s);
+	case IOAPIC_REGSEL: return s->sel;
+	case IOAPIC_WIN: return ioapic_read_reg(s);
 	}
 	return 0;
 }
@@ -218,20 +216,16 @@ static void ioapic_write(void *opaque, uint64_t off, uint64_t val, unsigned size
 	(void)size;
 	LOCK_SCOPE(&s->lk);
 	switch (off & 0xff) {
-	case IOAPIC_REGSEL:
-		s->sel = (uint8_t)val;
-		break;
+	case IOAPIC_REGSEL: s->sel = (uint8_t)val; break;
 	case IOAPIC_WIN:
 		if (s->sel == 0) {
 			s->id = (val >> 24) & 0x0f;
 		} else if (s->sel >= 0x10 && s->sel < 0x10 + 2 * IOAPIC_PINS) {
 			ioapic_write_rte(s, (s->sel - 0x10u) >> 1, s->sel & 1,
-					 (uint32_t)val);
+			                 (uint32_t)val);
 		}
 		break;
-	case IOAPIC_EOIR:
-		ioapic_eoi_locked(s, (uint8_t)val);
-		break;
+	case IOAPIC_EOIR: ioapic_eoi_locked(s, (uint8_t)val); break;
 	}
 }
 
@@ -334,8 +328,8 @@ static const struct device_class ioapic_class = {
 	.reset = ioapic_reset,
 };
 
-struct ioapic *ioapic_create(struct vm *vm, struct lapic_set *bus, uint64_t base, uint8_t id,
-			     struct err *e)
+struct ioapic *ioapic_create(struct vm *vm, struct lapic_set *bus, uint64_t base,
+                             uint8_t id, struct err *e)
 {
 	struct device *d = device_new(vm, &ioapic_class, NULL);
 	struct ioapic *s;

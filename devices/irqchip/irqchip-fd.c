@@ -74,7 +74,8 @@ static void irqchip_fd_sync(void *opaque)
 	LOCK_SCOPE(&f->p->lk);
 	want = irqchip_fd_mine(f);
 	if (want && !f->watch) {
-		f->watch = loop_watch_new(f->p->set.loop, f->fd, POLLIN, irqchip_fd_ready, f);
+		f->watch = loop_watch_new(f->p->set.loop, f->fd, POLLIN,
+		                          irqchip_fd_ready, f);
 	} else if (!want && f->watch) {
 		loop_watch_free(f->watch);
 		f->watch = NULL;
@@ -104,8 +105,11 @@ static void irqchip_fd_bind(struct irqchip_fd *f)
 	if (!f->line && p->in_hv & X86_CHIP_LAPIC && hv->msi->route_add) {
 		f->hv_route = hv->msi->route_add(vm, &f->m, f->fd);
 	} else if (f->line && p->in_hv & X86_CHIP_IOAPIC && vm->hv->irq.irqfd) {
-		f->hv_route = vm->hv->irq.irqfd(vm, f->fd, f->resample, f->gsi, true) < 0 ? -1 : 0;
-		if (f->level && f->hv_route >= 0) { /* raised: by the hypervisor from now on */
+		f->hv_route =
+			vm->hv->irq.irqfd(vm, f->fd, f->resample, f->gsi, true) < 0 ? -1
+										    : 0;
+		if (f->level &&
+		    f->hv_route >= 0) { /* raised: by the hypervisor from now on */
 			f->level = false;
 			irqchip_set_fd_level_locked(p, f->gsi, false);
 			irqchip_fd_signal(f->fd);
@@ -123,7 +127,8 @@ static void irqchip_fd_unbind(struct irqchip_fd *f)
 	}
 	if (f->line) {
 		(void)vm->hv->irq.irqfd(vm, f->fd, f->resample, f->gsi, false);
-		if (f->resample >= 0) { /* was it raised? Its owner raises it again then */
+		if (f->resample >=
+		    0) { /* was it raised? Its owner raises it again then */
 			irqchip_fd_signal(f->resample);
 		}
 	} else {
@@ -173,7 +178,9 @@ static struct irqchip_fd *irqchip_fd_new_locked(struct irqchip_priv *p, int *ind
 	}
 	*index = (int)i;
 	f = p->fds[i];
-	*f = (struct irqchip_fd){ .p = p, .used = true, .hv_route = -1, .resample = -1 };
+	*f = (struct irqchip_fd){
+		.p = p, .used = true, .hv_route = -1, .resample = -1
+	};
 	return f;
 }
 
@@ -220,8 +227,8 @@ void irqchip_route_update(void *arg, int route, const struct msi_msg *m)
 	if (route >= 0 && (unsigned)route < p->n_fds && p->fds[route]->used) {
 		p->fds[route]->m = *m;
 		if (p->fds[route]->hv_route >= 0) {
-			p->pub.vm->hv_chips->msi->route_update(p->pub.vm,
-							       p->fds[route]->hv_route, m);
+			p->pub.vm->hv_chips->msi->route_update(
+				p->pub.vm, p->fds[route]->hv_route, m);
 		}
 	}
 }

@@ -51,7 +51,7 @@ static bool irqchip_has_input(const struct irqchip_priv *p, unsigned gsi)
 
 /* Both chips are the hypervisor's: one call for both where it is the same level. */
 static void irqchip_drive_hv(struct irqchip_priv *p, unsigned gsi, bool pin, bool input,
-			     bool pin_level, bool input_level)
+                             bool pin_level, bool input_level)
 {
 	struct vm *vm = p->pub.vm;
 	bool both = pin && input && pin_level == input_level;
@@ -61,8 +61,9 @@ static void irqchip_drive_hv(struct irqchip_priv *p, unsigned gsi, bool pin, boo
 		return;
 	}
 	if (pin) {
-		vm->hv->irq.set_gsi(vm, gsi < IRQCHIP_PIC_LINES ? HV_GSI_IOAPIC + gsi : gsi,
-				    pin_level);
+		vm->hv->irq.set_gsi(vm,
+		                    gsi < IRQCHIP_PIC_LINES ? HV_GSI_IOAPIC + gsi : gsi,
+		                    pin_level);
 	}
 	if (input) {
 		vm->hv->irq.set_gsi(vm, HV_GSI_PIC + gsi, input_level);
@@ -71,7 +72,7 @@ static void irqchip_drive_hv(struct irqchip_priv *p, unsigned gsi, bool pin, boo
 
 /* Line `gsi` after a change of the levels behind it. */
 static void irqchip_drive_locked(struct irqchip_priv *p, unsigned gsi, bool pin_was,
-				 bool input_was)
+                                 bool input_was)
 {
 	struct irqchip_x86 *c = &p->pub;
 	bool level = (p->gsi_level | p->fd_level) >> gsi & 1;
@@ -93,8 +94,8 @@ static void irqchip_drive_locked(struct irqchip_priv *p, unsigned gsi, bool pin_
 	}
 }
 
-static void irqchip_change_locked(struct irqchip_priv *p, uint64_t *gsi_map, uint16_t *pic_map,
-				  unsigned n, bool on)
+static void irqchip_change_locked(struct irqchip_priv *p, uint64_t *gsi_map,
+                                  uint16_t *pic_map, unsigned n, bool on)
 {
 	bool pin_was = (p->gsi_level | p->fd_level) >> n & 1;
 	bool input_was = pin_was || (n < IRQCHIP_PIC_LINES && (p->pic_level >> n & 1));
@@ -109,7 +110,8 @@ static void irqchip_change_locked(struct irqchip_priv *p, uint64_t *gsi_map, uin
 
 void irqchip_gsi(void *arg, unsigned n, int level)
 {
-	struct irqchip_priv *p = container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
+	struct irqchip_priv *p =
+		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
 
 	LOCK_SCOPE(&p->lk);
 	irqchip_change_locked(p, &p->gsi_level, NULL, n, level != 0);
@@ -117,7 +119,8 @@ void irqchip_gsi(void *arg, unsigned n, int level)
 
 void irqchip_pic_line(void *arg, unsigned n, int level)
 {
-	struct irqchip_priv *p = container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
+	struct irqchip_priv *p =
+		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
 
 	LOCK_SCOPE(&p->lk);
 	irqchip_change_locked(p, NULL, &p->pic_level, n, level != 0);
@@ -131,7 +134,8 @@ void irqchip_set_fd_level_locked(struct irqchip_priv *p, unsigned gsi, bool leve
 /* The level of the PIT's output, known to both sides without an edge. */
 static void irqchip_gsi_quiet(void *arg, unsigned n, int level)
 {
-	struct irqchip_priv *p = container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
+	struct irqchip_priv *p =
+		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
 
 	LOCK_SCOPE(&p->lk);
 	p->gsi_level = level ? p->gsi_level | BIT64(n) : p->gsi_level & ~BIT64(n);
@@ -146,7 +150,8 @@ static uint32_t irqchip_ioapic_lines(const struct irqchip_priv *p)
 
 static uint16_t irqchip_pic_lines(const struct irqchip_priv *p)
 {
-	return (uint16_t)(p->gsi_level | p->fd_level | p->pic_level) & (uint16_t)~BIT(2);
+	return (uint16_t)(p->gsi_level | p->fd_level | p->pic_level) &
+	       (uint16_t)~BIT(2);
 }
 
 /* ---- messages ---- */
@@ -226,7 +231,8 @@ static struct x86_chips *irqchip_state_new(const struct irqchip_priv *p, struct 
 	struct x86_chips *s = calloc(1, sizeof(*s) + p->set.n * sizeof(s->lapic[0]));
 
 	if (!s) {
-		err_set(e, -ENOMEM, "out of memory for the state of interrupt controllers");
+		err_set(e, -ENOMEM,
+		        "out of memory for the state of interrupt controllers");
 	} else {
 		s->n_lapics = p->set.n;
 		s->has = p->pub.vm->hv_chips->has & ~(unsigned)X86_CHIP_PIT;
@@ -318,7 +324,8 @@ static void irqchip_silence_locked(struct irqchip_priv *p, unsigned has)
 	}
 }
 
-static int irqchip_give_locked(struct irqchip_priv *p, struct x86_chips *s, struct err *e)
+static int irqchip_give_locked(struct irqchip_priv *p, struct x86_chips *s,
+                               struct err *e)
 {
 	struct vm *vm = p->pub.vm;
 	int r;
@@ -524,7 +531,8 @@ static void irqchip_vm_event(struct vm_listener *l, enum vm_event ev, int arg __
 
 /* ---- life ---- */
 
-void irqchip_x86_add_pit(struct irqchip_x86 *c, const struct x86_pit_ops *ops, void *pit)
+void irqchip_x86_add_pit(struct irqchip_x86 *c, const struct x86_pit_ops *ops,
+                         void *pit)
 {
 	struct irqchip_priv *p = container_of(c, struct irqchip_priv, pub);
 
@@ -535,7 +543,9 @@ void irqchip_x86_add_pit(struct irqchip_x86 *c, const struct x86_pit_ops *ops, v
 int irqchip_mux_init(struct irqchip_priv *p, struct err *e)
 {
 	struct vm *vm = p->pub.vm;
-	int r = vm->hv && vm->hv->irq.create_irqchip ? vm->hv->irq.create_irqchip(vm, false, e) : 1;
+	int r = vm->hv && vm->hv->irq.create_irqchip
+	                ? vm->hv->irq.create_irqchip(vm, false, e)
+	                : 1;
 
 	if (r < 0) {
 		return r;

@@ -21,9 +21,9 @@ struct irqchip_fd {
 	struct irqchip_priv *p;
 	int fd, resample; /* resample -1: the line is pulsed */
 	bool used, line;
-	bool going; /* to be deleted when its watch has gone */
-	bool level;	  /* line with resample: raised, its EOI has not come */
-	int hv_route;	  /* line: 0 = bound; -1: we watch the eventfd */
+	bool going;   /* to be deleted when its watch has gone */
+	bool level;   /* line with resample: raised, its EOI has not come */
+	int hv_route; /* line: 0 = bound; -1: we watch the eventfd */
 	unsigned gsi;
 	struct msi_msg m;
 	struct loop_watch *watch; /* the loop's */
@@ -39,9 +39,9 @@ struct irqchip_priv {
 	struct lk lk; /* RANK_IRQ_MUX: everything below but `send` */
 	uint64_t gsi_level, fd_level;
 	uint16_t pic_level; /* of pic_line[] alone */
-	unsigned in_hv;	    /* X86_CHIP_* that the hypervisor owns */
-	bool want_hv;	    /* whenever the VM runs */
-	bool parked;	    /* in a reset: eventfds wait */
+	unsigned in_hv;     /* X86_CHIP_* that the hypervisor owns */
+	bool want_hv;       /* whenever the VM runs */
+	bool parked;        /* in a reset: eventfds wait */
 	const struct x86_pit_ops *pit_ops;
 	void *pit;
 	struct irqchip_fd **fds;

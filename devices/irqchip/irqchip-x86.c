@@ -40,8 +40,8 @@ static int irqchip_start_loop(struct irqchip_priv *p, bool own, struct err *e)
 	if (!p->set.loop) {
 		return -ENOMEM;
 	}
-	r = role_thread_start(&p->thread, ROLE_IOTHREAD, "apic-timer", irqchip_timer_thread,
-			      p->set.loop, e);
+	r = role_thread_start(&p->thread, ROLE_IOTHREAD, "apic-timer",
+	                      irqchip_timer_thread, p->set.loop, e);
 	if (r < 0) {
 		loop_free(p->set.loop);
 		p->set.loop = NULL;
@@ -59,7 +59,7 @@ int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e)
 
 	if (id > s->max_id || s->by_id[id] || s->n == s->cap) {
 		return err_set(e, -EINVAL, "vCPU %u: APIC id %u is taken or above %u",
-			       v->index, id, s->max_id);
+		               v->index, id, s->max_id);
 	}
 	a = lapic_create(s, v, e);
 	if (!a) {
@@ -100,14 +100,14 @@ static int irqchip_make_lapics(struct irqchip_priv *p, struct err *e)
 }
 
 static int irqchip_make_chips(struct irqchip_priv *p, const struct irqchip_x86_cfg *cfg,
-			      struct err *e)
+                              struct err *e)
 {
 	static const uint64_t base[2] = { IRQCHIP_IOAPIC_BASE, IRQCHIP_IOAPIC2_BASE };
 	struct irqchip_x86 *c = &p->pub;
 
 	for (unsigned i = 0; i < cfg->ioapics && i < 2; i++) {
 		c->ioapic[i] = ioapic_create(c->vm, &p->set, base[i],
-					     (uint8_t)(cfg->ioapic_id + i), e);
+		                             (uint8_t)(cfg->ioapic_id + i), e);
 		if (!c->ioapic[i]) {
 			return -ENOMEM;
 		}
@@ -136,7 +136,7 @@ static void irqchip_make_lines(struct irqchip_x86 *c, unsigned ioapics)
 }
 
 struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_cfg *cfg,
-				       struct err *e)
+                                       struct err *e)
 {
 	struct irqchip_priv *p = calloc(1, sizeof(*p));
 	int r;
@@ -149,8 +149,9 @@ struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_c
 	p->pub.lapics = &p->set;
 	r = irqchip_mux_init(p, e);
 	if (r >= 0 && vm->hv_chips && cfg->ioapics > 1) {
-		r = err_set(e, -ENOTSUP, "not supported: a second IOAPIC with interrupt controllers "
-			    "of the hypervisor: use -accel kvm,kernel-irqchip=off");
+		r = err_set(e, -ENOTSUP,
+		            "not supported: a second IOAPIC with interrupt controllers "
+		            "of the hypervisor: use -accel kvm,kernel-irqchip=off");
 	}
 	if (r < 0 || irqchip_start_loop(p, !cfg->control_loop, e) < 0 ||
 	    irqchip_make_lapics(p, e) < 0 || irqchip_make_chips(p, cfg, e) < 0) {

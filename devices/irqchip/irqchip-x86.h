@@ -42,10 +42,10 @@ enum {
 #define IRQCHIP_LAPIC_BASE   0xfee00000u
 
 struct irqchip_x86_cfg {
-	bool pic;	    /* 8259A pair at 20/a0 */
-	unsigned ioapics;   /* 1 or 2 */
-	uint8_t ioapic_id;  /* id register of the first; the second is +1 */
-	bool control_loop;  /* APIC timers on the control loop (virtual clock); else a thread */
+	bool pic;          /* 8259A pair at 20/a0 */
+	unsigned ioapics;  /* 1 or 2 */
+	uint8_t ioapic_id; /* id register of the first; the second is +1 */
+	bool control_loop; /* APIC timers on the control loop (virtual clock); else a thread */
 };
 
 struct irqchip_x86 {
@@ -53,18 +53,20 @@ struct irqchip_x86 {
 	struct irq gsi[IRQCHIP_GSIS];
 	struct irq pic_line[IRQCHIP_PIC_LINES];
 	unsigned n_gsi;
-	struct pic *pic;	/* NULL: none */
+	struct pic *pic; /* NULL: none */
 	struct ioapic *ioapic[2];
 	struct lapic_set *lapics;
 };
 
 struct irqchip_x86 *irqchip_x86_create(struct vm *vm, const struct irqchip_x86_cfg *cfg,
-				       struct err *e);
+                                       struct err *e);
 /* Hot-plugged vCPU: gives it a local APIC. Control thread, before it runs. */
-int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e) __must_check;
+int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e)
+	__must_check;
 void irqchip_x86_free(struct irqchip_x86 *c);
 /* The board's PIT, on gsi[0]. Before the first reset. */
-void irqchip_x86_add_pit(struct irqchip_x86 *c, const struct x86_pit_ops *ops, void *pit);
+void irqchip_x86_add_pit(struct irqchip_x86 *c, const struct x86_pit_ops *ops,
+                         void *pit);
 /* vm->chips_move (core/vm.h): the hypervisor's chips take over, or ours. */
 int irqchip_x86_move(struct irqchip_x86 *c, bool to_hv, struct err *e) __must_check;
 /* The NMI button (QMP inject-nmi): LINT1 of all. */

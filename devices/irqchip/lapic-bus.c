@@ -17,8 +17,8 @@ enum { MSI_EXT_SHIFT = 5, MSI_EXT_MASK = 0x7f };
 static struct lapic *lapic_lookup(struct lapic_set *s, uint32_t id)
 {
 	return id <= s->max_id
-		       ? atomic_load_explicit(&s->by_id[id], memory_order_acquire)
-		       : NULL;
+	               ? atomic_load_explicit(&s->by_id[id], memory_order_acquire)
+	               : NULL;
 }
 
 static bool lapic_is_broadcast(const struct lapic_msg *m)
@@ -72,11 +72,13 @@ static bool lapic_deliver_cluster(struct lapic_set *s, const struct lapic_msg *m
 {
 	uint32_t first = (m->dest >> 16) << 4, bits = m->dest & 0xffff;
 
-	if (!m->wide || !m->logical || m->mode == LAPIC_LOWEST || lapic_is_broadcast(m)) {
+	if (!m->wide || !m->logical || m->mode == LAPIC_LOWEST ||
+	    lapic_is_broadcast(m)) {
 		return false;
 	}
 	for (; bits; bits &= bits - 1) {
-		struct lapic *a = lapic_lookup(s, first + (uint32_t)__builtin_ctz(bits));
+		struct lapic *a =
+			lapic_lookup(s, first + (uint32_t)__builtin_ctz(bits));
 
 		if (a) {
 			lapic_accept_mode(a, m->mode, m->vector, m->level);
@@ -89,9 +91,10 @@ struct msi_msg lapic_msg_as_msi(const struct lapic_msg *m)
 {
 	return (struct msi_msg){
 		.addr = 0xfee00000u | (uint64_t)(m->dest & 0xff) << 12 |
-			(uint64_t)((m->dest >> 8) & MSI_EXT_MASK) << MSI_EXT_SHIFT |
-			(m->logical ? BIT(2) : 0),
-		.data = m->vector | (uint32_t)m->mode << 8 | (m->level ? BIT(14) | BIT(15) : 0),
+		        (uint64_t)((m->dest >> 8) & MSI_EXT_MASK) << MSI_EXT_SHIFT |
+		        (m->logical ? BIT(2) : 0),
+		.data = m->vector | (uint32_t)m->mode << 8 |
+		        (m->level ? BIT(14) | BIT(15) : 0),
 	};
 }
 
@@ -154,9 +157,7 @@ void lapic_send_icr(struct lapic *a, uint32_t lo, uint32_t dest)
 		return;
 	}
 	switch (shorthand) {
-	case 0:
-		lapic_deliver(s, &m);
-		return;
+	case 0: lapic_deliver(s, &m); return;
 	case 1:
 		if (m.mode == LAPIC_FIXED) {
 			lapic_accept_mode(a, m.mode, m.vector, false);
@@ -176,7 +177,7 @@ static void lapic_msi_send(void *arg, const struct msi_msg *msg)
 {
 	struct lapic_msg m = {
 		.dest = ((uint32_t)(msg->addr >> 12) & 0xff) |
-			((uint32_t)(msg->addr >> MSI_EXT_SHIFT) & MSI_EXT_MASK) << 8,
+		        ((uint32_t)(msg->addr >> MSI_EXT_SHIFT) & MSI_EXT_MASK) << 8,
 		.logical = msg->addr & BIT(2),
 		.mode = (msg->data >> 8) & 7,
 		.vector = (uint8_t)msg->data,

@@ -14,51 +14,31 @@
 #include "core/vm.h"
 #include "devices/irqchip/lapic.h"
 
-#define MSR_TSC_DEADLINE 0x6e0u
-#define MSR_X2APIC	 0x800u
+#define MSR_TSC_DEADLINE     0x6e0u
+#define MSR_X2APIC           0x800u
 
-#define LAPIC_VERSION ((LVT_N - 1) << 16 | BIT(24) | 0x14)
+#define LAPIC_VERSION        ((LVT_N - 1) << 16 | BIT(24) | 0x14)
 #define ESR_ILLEGAL_REGISTER 7
 
 const uint32_t lapic_lvt_writable[LVT_N] = {
-	[LVT_TIMER] = 0x000700ff,
-	[LVT_THERMAL] = 0x000107ff,
-	[LVT_PERF] = 0x000107ff,
-	[LVT_LINT0] = 0x0001a7ff,
-	[LVT_LINT1] = 0x0001a7ff,
-	[LVT_ERROR] = 0x000100ff,
+	[LVT_TIMER] = 0x000700ff, [LVT_THERMAL] = 0x000107ff, [LVT_PERF] = 0x000107ff,
+	[LVT_LINT0] = 0x0001a7ff, [LVT_LINT1] = 0x0001a7ff,   [LVT_ERROR] = 0x000100ff,
 };
 
 /* -ENOENT: no such register. */
 static int lapic_reg_read(struct lapic *a, unsigned reg, bool x2, uint32_t *v)
 {
 	switch (reg) {
-	case LAPIC_REG_ID:
-		*v = x2 ? a->id : a->id << 24;
-		return 0;
-	case LAPIC_REG_VERSION:
-		*v = LAPIC_VERSION;
-		return 0;
-	case LAPIC_REG_TPR:
-		*v = a->tpr;
-		return 0;
-	case LAPIC_REG_PPR:
-		*v = a->ppr;
-		return 0;
+	case LAPIC_REG_ID: *v = x2 ? a->id : a->id << 24; return 0;
+	case LAPIC_REG_VERSION: *v = LAPIC_VERSION; return 0;
+	case LAPIC_REG_TPR: *v = a->tpr; return 0;
+	case LAPIC_REG_PPR: *v = a->ppr; return 0;
 	case LAPIC_REG_APR:
 	case LAPIC_REG_RRD:
-	case LAPIC_REG_EOI:
-		*v = 0;
-		return x2 ? -ENOENT : 0;
-	case LAPIC_REG_LDR:
-		*v = a->ldr;
-		return 0;
-	case LAPIC_REG_DFR:
-		*v = a->dfr;
-		return x2 ? -ENOENT : 0;
-	case LAPIC_REG_SVR:
-		*v = a->svr;
-		return 0;
+	case LAPIC_REG_EOI: *v = 0; return x2 ? -ENOENT : 0;
+	case LAPIC_REG_LDR: *v = a->ldr; return 0;
+	case LAPIC_REG_DFR: *v = a->dfr; return x2 ? -ENOENT : 0;
+	case LAPIC_REG_SVR: *v = a->svr; return 0;
 	case LAPIC_REG_ISR ... LAPIC_REG_ISR + 7:
 		*v = a->isr[reg - LAPIC_REG_ISR];
 		return 0;
@@ -68,27 +48,15 @@ static int lapic_reg_read(struct lapic *a, unsigned reg, bool x2, uint32_t *v)
 	case LAPIC_REG_IRR ... LAPIC_REG_IRR + 7:
 		*v = a->irr[reg - LAPIC_REG_IRR];
 		return 0;
-	case LAPIC_REG_ESR:
-		*v = a->esr;
-		return 0;
-	case LAPIC_REG_ICR:
-		*v = a->icr;
-		return 0;
-	case LAPIC_REG_ICR_HI:
-		*v = a->icr_dest << 24;
-		return x2 ? -ENOENT : 0;
+	case LAPIC_REG_ESR: *v = a->esr; return 0;
+	case LAPIC_REG_ICR: *v = a->icr; return 0;
+	case LAPIC_REG_ICR_HI: *v = a->icr_dest << 24; return x2 ? -ENOENT : 0;
 	case LAPIC_REG_LVT ... LAPIC_REG_LVT + LVT_N - 1:
 		*v = a->lvt[reg - LAPIC_REG_LVT];
 		return 0;
-	case LAPIC_REG_TMR_INIT:
-		*v = a->tmr_init;
-		return 0;
-	case LAPIC_REG_TMR_CUR:
-		*v = lapic_timer_current_locked(a);
-		return 0;
-	case LAPIC_REG_TMR_DIV:
-		*v = a->tmr_div;
-		return 0;
+	case LAPIC_REG_TMR_INIT: *v = a->tmr_init; return 0;
+	case LAPIC_REG_TMR_CUR: *v = lapic_timer_current_locked(a); return 0;
+	case LAPIC_REG_TMR_DIV: *v = a->tmr_div; return 0;
 	}
 	return -ENOENT;
 }
@@ -123,9 +91,7 @@ static void lapic_write_svr(struct lapic *a, uint32_t v)
 static int lapic_reg_write(struct lapic *a, unsigned reg, bool x2, uint32_t v)
 {
 	switch (reg) {
-	case LAPIC_REG_TPR:
-		lapic_set_tpr_locked(a, (uint8_t)v);
-		return 0;
+	case LAPIC_REG_TPR: lapic_set_tpr_locked(a, (uint8_t)v); return 0;
 	case LAPIC_REG_LDR:
 		if (x2) {
 			return -ENOENT;
@@ -138,9 +104,7 @@ static int lapic_reg_write(struct lapic *a, unsigned reg, bool x2, uint32_t v)
 		}
 		a->dfr = v | 0x0fffffff;
 		return 0;
-	case LAPIC_REG_SVR:
-		lapic_write_svr(a, v);
-		return 0;
+	case LAPIC_REG_SVR: lapic_write_svr(a, v); return 0;
 	case LAPIC_REG_ESR:
 		a->esr = a->esr_pending;
 		a->esr_pending = 0;
@@ -154,20 +118,15 @@ static int lapic_reg_write(struct lapic *a, unsigned reg, bool x2, uint32_t v)
 	case LAPIC_REG_LVT ... LAPIC_REG_LVT + LVT_N - 1:
 		lapic_write_lvt(a, reg - LAPIC_REG_LVT, v);
 		return 0;
-	case LAPIC_REG_TMR_INIT:
-		lapic_timer_set_count_locked(a, v);
-		return 0;
-	case LAPIC_REG_TMR_DIV:
-		lapic_timer_set_divide_locked(a, v);
-		return 0;
+	case LAPIC_REG_TMR_INIT: lapic_timer_set_count_locked(a, v); return 0;
+	case LAPIC_REG_TMR_DIV: lapic_timer_set_divide_locked(a, v); return 0;
 	case LAPIC_REG_ID: /* read-only, as on every processor since Nehalem */
 	case LAPIC_REG_VERSION:
 	case LAPIC_REG_PPR:
 	case LAPIC_REG_TMR_CUR:
 	case LAPIC_REG_APR:
 	case LAPIC_REG_RRD:
-	case LAPIC_REG_ISR ... LAPIC_REG_IRR + 7:
-		return x2 ? -ENOENT : 0;
+	case LAPIC_REG_ISR ... LAPIC_REG_IRR + 7: return x2 ? -ENOENT : 0;
 	}
 	return -ENOENT;
 }
@@ -210,7 +169,8 @@ static void lapic_mmio_write(void *opaque, uint64_t off, uint64_t val, unsigned 
 	unsigned reg = (unsigned)off >> 4;
 
 	(void)size;
-	if (off >= 0x1000 || !vcpu_self()) { /* a device's write is a message anywhere */
+	if (off >= 0x1000 ||
+	    !vcpu_self()) { /* a device's write is a message anywhere */
 		struct msi_msg m = { .addr = 0xfee00000 + off, .data = (uint32_t)val };
 
 		msi_send(&s->vm->msi, &m);
@@ -300,7 +260,8 @@ int lapic_msr_write(void *apic, uint32_t msr, uint64_t v)
 		a->icr = (uint32_t)v & LAPIC_ICR_WRITABLE;
 		a->icr_dest = (uint32_t)(v >> 32);
 		lapic_release(a);
-		lapic_send_icr(a, (uint32_t)v & LAPIC_ICR_WRITABLE, (uint32_t)(v >> 32));
+		lapic_send_icr(a, (uint32_t)v & LAPIC_ICR_WRITABLE,
+		               (uint32_t)(v >> 32));
 		return 0;
 	case LAPIC_REG_SELF_IPI:
 		if (v >> 8) {

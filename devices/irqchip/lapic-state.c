@@ -65,7 +65,7 @@ void lapic_chip_set(struct lapic *a, const struct x86_chip_lapic *s)
 {
 	LAPIC_SCOPE(a);
 	a->base = IRQCHIP_LAPIC_BASE |
-		  ((uint32_t)s->base & (APICBASE_BSP | APICBASE_X2 | APICBASE_EN));
+	          ((uint32_t)s->base & (APICBASE_BSP | APICBASE_X2 | APICBASE_EN));
 	a->tpr = (uint8_t)s->reg[LAPIC_REG_TPR];
 	a->ldr = lapic_x2(a) ? lapic_x2_ldr(a->id) : s->reg[LAPIC_REG_LDR] & 0xff000000;
 	a->dfr = s->reg[LAPIC_REG_DFR] | 0x0fffffff;
@@ -76,7 +76,8 @@ void lapic_chip_set(struct lapic *a, const struct x86_chip_lapic *s)
 	a->esr = s->reg[LAPIC_REG_ESR];
 	a->esr_pending = 0;
 	a->icr = s->reg[LAPIC_REG_ICR] & LAPIC_ICR_WRITABLE;
-	a->icr_dest = lapic_x2(a) ? s->reg[LAPIC_REG_ICR_HI] : s->reg[LAPIC_REG_ICR_HI] >> 24;
+	a->icr_dest =
+		lapic_x2(a) ? s->reg[LAPIC_REG_ICR_HI] : s->reg[LAPIC_REG_ICR_HI] >> 24;
 	a->extint_latched = false;
 	for (unsigned i = 0; i < LVT_N; i++) {
 		a->lvt[i] = s->reg[LAPIC_REG_LVT + i] & lapic_lvt_writable[i];

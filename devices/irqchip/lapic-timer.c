@@ -63,7 +63,8 @@ static void lapic_timer_interrupt(struct lapic *a)
 /* Nanoseconds until `tsc`, 0 if it is past. */
 static uint64_t lapic_timer_tsc_delay(const struct lapic *a, uint64_t tsc)
 {
-	uint64_t khz = a->cpu->tsc_khz ? a->cpu->tsc_khz : 1000000, now = x86_tsc(a->cpu);
+	uint64_t khz = a->cpu->tsc_khz ? a->cpu->tsc_khz : 1000000,
+		 now = x86_tsc(a->cpu);
 	unsigned __int128 ns;
 
 	if (tsc <= now) {
@@ -105,8 +106,7 @@ static void lapic_timer_expired(struct lapic *a, uint64_t now)
 			return;
 		}
 		break;
-	default:
-		lapic_timer_interrupt(a);
+	default: lapic_timer_interrupt(a);
 	}
 	a->tmr_expire = 0;
 }
@@ -180,7 +180,7 @@ void lapic_timer_set_divide_locked(struct lapic *a, uint32_t reg)
 	if (a->tmr_expire && lapic_timer_mode(a) != LVT_DEADLINE) {
 		lapic_timer_restart(a);
 		lapic_timer_arm(a, a->tmr_start +
-				   ((uint64_t)left << lapic_timer_shift(a)));
+		                           ((uint64_t)left << lapic_timer_shift(a)));
 	}
 }
 
@@ -268,7 +268,7 @@ void lapic_timer_import_locked(struct lapic *a, const struct x86_chip_lapic *s)
 	}
 	lapic_timer_restart(a);
 	lapic_timer_arm(a, a->tmr_start + ((uint64_t)MIN(left, a->tmr_init)
-					   << lapic_timer_shift(a)));
+	                                   << lapic_timer_shift(a)));
 }
 
 int lapic_timer_init(struct lapic *a, struct err *e)

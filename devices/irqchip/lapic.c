@@ -104,8 +104,9 @@ void lapic_update_locked(struct lapic *a)
 	bool want, have = atomic_load(&a->vcpu->requests) & X86_REQ_HARD;
 
 	a->ppr = lapic_ppr_compute(a);
-	want = atomic_load_explicit(&a->set->away, memory_order_relaxed) ?
-		       a->lint0 : lapic_ready(a) >= 0 || lapic_ext_ready(a);
+	want = atomic_load_explicit(&a->set->away, memory_order_relaxed)
+	               ? a->lint0
+	               : lapic_ready(a) >= 0 || lapic_ext_ready(a);
 	if (want && !have) {
 		atomic_fetch_or(&a->vcpu->requests, X86_REQ_HARD);
 		a->notify = true;
@@ -158,23 +159,16 @@ void lapic_accept_mode(struct lapic *a, uint8_t mode, uint8_t vector, bool level
 		lapic_update_locked(a);
 		break;
 	}
-	case LAPIC_NMI:
-		vcpu_request(a->vcpu, X86_REQ_NMI);
-		break;
-	case LAPIC_SMI:
-		vcpu_request(a->vcpu, X86_REQ_SMI);
-		break;
-	case LAPIC_INIT:
-		vcpu_request(a->vcpu, X86_REQ_INIT);
-		break;
+	case LAPIC_NMI: vcpu_request(a->vcpu, X86_REQ_NMI); break;
+	case LAPIC_SMI: vcpu_request(a->vcpu, X86_REQ_SMI); break;
+	case LAPIC_INIT: vcpu_request(a->vcpu, X86_REQ_INIT); break;
 	case LAPIC_SIPI: {
 		LAPIC_SCOPE(a);
 		a->sipi_vector = vector;
 		vcpu_request(a->vcpu, X86_REQ_SIPI);
 		break;
 	}
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -348,7 +342,7 @@ static void lapic_cpu_reset(void *apic, bool init)
 	LAPIC_SCOPE(a);
 	if (!init) {
 		a->base = IRQCHIP_LAPIC_BASE | APICBASE_EN |
-			  (a->vcpu->index == 0 ? APICBASE_BSP : 0);
+		          (a->vcpu->index == 0 ? APICBASE_BSP : 0);
 		a->sipi_vector = 0;
 	}
 	lapic_reset_locked(a);

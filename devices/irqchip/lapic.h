@@ -40,22 +40,30 @@ enum lapic_mode {
 	LAPIC_EXTINT,
 };
 
-enum lapic_lvt { LVT_TIMER, LVT_THERMAL, LVT_PERF, LVT_LINT0, LVT_LINT1, LVT_ERROR, LVT_N };
+enum lapic_lvt {
+	LVT_TIMER,
+	LVT_THERMAL,
+	LVT_PERF,
+	LVT_LINT0,
+	LVT_LINT1,
+	LVT_ERROR,
+	LVT_N
+};
 
-#define LVT_MASKED    BIT(16)
-#define LVT_TMODE(v)  (((v) >> 17) & 3)
-#define LVT_MODE(v)   (((v) >> 8) & 7)
+#define LVT_MASKED   BIT(16)
+#define LVT_TMODE(v) (((v) >> 17) & 3)
+#define LVT_MODE(v)  (((v) >> 8) & 7)
 enum { LVT_ONE_SHOT = 0, LVT_PERIODIC = 1, LVT_DEADLINE = 2 };
 
-#define SVR_ENABLE    BIT(8)
-#define SVR_NO_EOI_BC BIT(12)
+#define SVR_ENABLE         BIT(8)
+#define SVR_NO_EOI_BC      BIT(12)
 
 #define LAPIC_ICR_WRITABLE 0x000ccfffu
 #define LAPIC_SVR_WRITABLE 0x000011ffu
 
-#define APICBASE_BSP  BIT(8)
-#define APICBASE_X2   BIT(10)
-#define APICBASE_EN   BIT(11)
+#define APICBASE_BSP       BIT(8)
+#define APICBASE_X2        BIT(10)
+#define APICBASE_EN        BIT(11)
 
 struct lapic {
 	struct device dev;
@@ -75,12 +83,12 @@ struct lapic {
 	uint32_t icr, icr_dest; /* dest: 8 bits in xAPIC, 32 in x2APIC mode */
 	uint32_t esr, esr_pending;
 	uint8_t sipi_vector;
-	bool lint0; /* PIC's INTR */
+	bool lint0;          /* PIC's INTR */
 	bool extint_latched; /* ExtINT message of an IOAPIC */
 
 	/* timer; times in ns of CLOCK_VM */
 	struct timer *timer;
-	uint32_t tmr_init, tmr_div; /* tmr_div: register */
+	uint32_t tmr_init, tmr_div;                 /* tmr_div: register */
 	uint64_t tmr_start, tmr_period, tmr_expire; /* expire 0: not running */
 	uint64_t tsc_deadline;
 };
@@ -90,7 +98,7 @@ struct lapic_set {
 	/* The accelerator's local APICs have the state: ours do nothing, but LINT0 still is
 	 * the PIC's request (X86_REQ_HARD of vCPU 0). Changes with all vCPUs outside. */
 	_Atomic bool away;
-	struct loop *loop; /* timers */
+	struct loop *loop;            /* timers */
 	struct lapic *_Atomic *by_id; /* max_id + 1 entries */
 	uint32_t max_id;
 	struct lapic **all;
@@ -137,8 +145,8 @@ static inline void lapic_scope_end(struct lapic **a)
 {
 	lapic_release(*a);
 }
-#define LAPIC_SCOPE(a)                                                                   \
-	struct lapic *lapic_scope_ __cleanup_with(lapic_scope_end) __unused =             \
+#define LAPIC_SCOPE(a)                                                                 \
+	struct lapic *lapic_scope_ __cleanup_with(lapic_scope_end) __unused =          \
 		lapic_scope_begin(a)
 
 void lapic_update_locked(struct lapic *a);
@@ -149,7 +157,7 @@ int lapic_highest(const uint32_t map[8]); /* -1: none */
 static inline bool lapic_x2(const struct lapic *a)
 {
 	return (atomic_load_explicit(&a->base, memory_order_relaxed) &
-		(APICBASE_EN | APICBASE_X2)) == (APICBASE_EN | APICBASE_X2);
+	        (APICBASE_EN | APICBASE_X2)) == (APICBASE_EN | APICBASE_X2);
 }
 static inline bool lapic_on(const struct lapic *a)
 {
@@ -165,14 +173,14 @@ void lapic_come_back(struct lapic *a);
 /* lapic-regs.c */
 extern const uint32_t lapic_lvt_writable[LVT_N];
 extern const struct x86_apic_ops lapic_cpu_ops; /* lapic.c */
-extern const struct mr_ops lapic_mmio_ops; /* opaque: struct lapic_set */
+extern const struct mr_ops lapic_mmio_ops;      /* opaque: struct lapic_set */
 int lapic_msr_read(void *apic, uint32_t msr, uint64_t *v);
 int lapic_msr_write(void *apic, uint32_t msr, uint64_t v);
 
 /* lapic-timer.c; _locked: under a->lk */
 int lapic_timer_init(struct lapic *a, struct err *e) __must_check;
 void lapic_timer_reset_locked(struct lapic *a);
-void lapic_timer_rearm_locked(struct lapic *a); /* after a state load */
+void lapic_timer_rearm_locked(struct lapic *a);  /* after a state load */
 void lapic_timer_settle_locked(struct lapic *a); /* what is due happens now */
 void lapic_timer_stop_locked(struct lapic *a);
 void lapic_timer_import_locked(struct lapic *a, const struct x86_chip_lapic *s);

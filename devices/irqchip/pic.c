@@ -24,9 +24,9 @@ enum { PIC_MASTER = 0, PIC_SLAVE = 1, PIC_CASCADE = 2 };
 
 struct pic_chip {
 	uint8_t irr, imr, isr, lines, elcr;
-	uint8_t base;	  /* ICW2 */
-	uint8_t init;	  /* 0 ready, else the ICW awaited (2..4) */
-	uint8_t lowest;	  /* line of lowest priority */
+	uint8_t base;   /* ICW2 */
+	uint8_t init;   /* 0 ready, else the ICW awaited (2..4) */
+	uint8_t lowest; /* line of lowest priority */
 	bool need_icw4, single, auto_eoi, rotate_aeoi, special_mask, special_nest;
 	bool read_isr, poll;
 };
@@ -88,7 +88,7 @@ static void pic_update_locked(struct pic *p)
 	bool out;
 
 	pic_chip_line(&p->chip[PIC_MASTER], PIC_CASCADE,
-		      pic_pending(&p->chip[PIC_SLAVE], false) >= 0);
+	              pic_pending(&p->chip[PIC_SLAVE], false) >= 0);
 	out = pic_pending(&p->chip[PIC_MASTER], true) >= 0;
 	if (out != p->out) {
 		p->out = out;
@@ -168,9 +168,7 @@ static void pic_ocw2(struct pic_chip *c, uint8_t val)
 
 	switch (val >> 5) {
 	case 0: /* rotate in auto EOI: clear, set */
-	case 4:
-		c->rotate_aeoi = val >> 7;
-		break;
+	case 4: c->rotate_aeoi = val >> 7; break;
 	case 1: /* non-specific EOI, and with rotation */
 	case 5:
 		r = pic_rank(c, c->special_mask ? c->isr & (uint8_t)~c->imr : c->isr);
@@ -189,9 +187,7 @@ static void pic_ocw2(struct pic_chip *c, uint8_t val)
 			c->lowest = (uint8_t)n;
 		}
 		break;
-	case 6:
-		c->lowest = (uint8_t)n;
-		break;
+	case 6: c->lowest = (uint8_t)n; break;
 	}
 }
 
@@ -219,16 +215,13 @@ static void pic_write_data(struct pic_chip *c, uint8_t val)
 		c->base = val & 0xf8;
 		c->init = c->single ? (c->need_icw4 ? 4 : 0) : 3;
 		break;
-	case 3: /* wiring is fixed: line 2 */
-		c->init = c->need_icw4 ? 4 : 0;
-		break;
+	case 3: /* wiring is fixed: line 2 */ c->init = c->need_icw4 ? 4 : 0; break;
 	case 4:
 		c->special_nest = val & 0x10;
 		c->auto_eoi = val & 2;
 		c->init = 0;
 		break;
-	default:
-		c->imr = val;
+	default: c->imr = val;
 	}
 }
 
@@ -309,8 +302,16 @@ static void pic_elcr_write(void *opaque, uint64_t off, uint64_t val, unsigned si
 }
 
 static const struct mr_ops pic_ops[2] = {
-	{ .read = pic_master_read, .write = pic_master_write, .min = 1, .max = 1, .split = true },
-	{ .read = pic_slave_read, .write = pic_slave_write, .min = 1, .max = 1, .split = true },
+	{ .read = pic_master_read,
+	  .write = pic_master_write,
+	  .min = 1,
+	  .max = 1,
+	  .split = true },
+	{ .read = pic_slave_read,
+	  .write = pic_slave_write,
+	  .min = 1,
+	  .max = 1,
+	  .split = true },
 };
 static const struct mr_ops pic_elcr_ops = {
 	.read = pic_elcr_read,
@@ -329,12 +330,22 @@ void pic_chip_get(struct pic *p, struct x86_chip_pic *out)
 		const struct pic_chip *c = &p->chip[i];
 
 		out[i] = (struct x86_chip_pic){
-			.irr = c->irr, .imr = c->imr, .isr = c->isr, .elcr = c->elcr,
-			.lines = c->lines, .base = c->base, .init = c->init,
-			.lowest = c->lowest, .need_icw4 = c->need_icw4, .single = c->single,
-			.auto_eoi = c->auto_eoi, .rotate_aeoi = c->rotate_aeoi,
-			.special_mask = c->special_mask, .special_nest = c->special_nest,
-			.read_isr = c->read_isr, .poll = c->poll,
+			.irr = c->irr,
+			.imr = c->imr,
+			.isr = c->isr,
+			.elcr = c->elcr,
+			.lines = c->lines,
+			.base = c->base,
+			.init = c->init,
+			.lowest = c->lowest,
+			.need_icw4 = c->need_icw4,
+			.single = c->single,
+			.auto_eoi = c->auto_eoi,
+			.rotate_aeoi = c->rotate_aeoi,
+			.special_mask = c->special_mask,
+			.special_nest = c->special_nest,
+			.read_isr = c->read_isr,
+			.poll = c->poll,
 		};
 	}
 	p->out = false; /* and whoever has INTR drops it */
@@ -349,20 +360,30 @@ bool pic_chip_set(struct pic *p, const struct x86_chip_pic *in, uint16_t lines)
 		const struct x86_chip_pic *c = &in[i];
 
 		p->chip[i] = (struct pic_chip){
-			.irr = c->irr, .imr = c->imr, .isr = c->isr,
-			.elcr = c->elcr & pic_elcr_mask[i], .lines = (uint8_t)(lines >> 8 * i),
-			.base = c->base & 0xf8, .init = MIN(c->init, 4),
-			.lowest = c->lowest & 7, .need_icw4 = c->need_icw4, .single = c->single,
-			.auto_eoi = c->auto_eoi, .rotate_aeoi = c->rotate_aeoi,
-			.special_mask = c->special_mask, .special_nest = c->special_nest,
-			.read_isr = c->read_isr, .poll = c->poll,
+			.irr = c->irr,
+			.imr = c->imr,
+			.isr = c->isr,
+			.elcr = c->elcr & pic_elcr_mask[i],
+			.lines = (uint8_t)(lines >> 8 * i),
+			.base = c->base & 0xf8,
+			.init = MIN(c->init, 4),
+			.lowest = c->lowest & 7,
+			.need_icw4 = c->need_icw4,
+			.single = c->single,
+			.auto_eoi = c->auto_eoi,
+			.rotate_aeoi = c->rotate_aeoi,
+			.special_mask = c->special_mask,
+			.special_nest = c->special_nest,
+			.read_isr = c->read_isr,
+			.poll = c->poll,
 		};
 		/* Levels are what the lines say. */
 		p->chip[i].irr = (p->chip[i].irr & (uint8_t)~p->chip[i].elcr) |
-				 (p->chip[i].lines & p->chip[i].elcr);
+		                 (p->chip[i].lines & p->chip[i].elcr);
 	}
 	/* The cascade is a level to us; another side may see it as pulses. */
-	m->lines = (m->lines & (uint8_t)~BIT(PIC_CASCADE)) | (in[0].lines & BIT(PIC_CASCADE));
+	m->lines = (m->lines & (uint8_t)~BIT(PIC_CASCADE)) |
+	           (in[0].lines & BIT(PIC_CASCADE));
 	pic_chip_line(m, PIC_CASCADE, pic_pending(&p->chip[PIC_SLAVE], false) >= 0);
 	p->out = pic_pending(m, true) >= 0;
 	return p->out;
@@ -440,8 +461,12 @@ static const struct state_field pic_chip_state[] = {
 
 static const struct state_field pic_state[] = {
 	STATE_FIELD(STATE_BOOL, struct pic, out),
-	{ .name = "chip", .type = STATE_STRUCT, .offset = offsetof(struct pic, chip),
-	  .count = 2, .stride = sizeof(struct pic_chip), .sub = pic_chip_state },
+	{ .name = "chip",
+	  .type = STATE_STRUCT,
+	  .offset = offsetof(struct pic, chip),
+	  .count = 2,
+	  .stride = sizeof(struct pic_chip),
+	  .sub = pic_chip_state },
 	{ .name = NULL },
 };
 

@@ -36,7 +36,11 @@ static void debug_exit_write(void *opaque, uint64_t off, uint64_t val, unsigned 
 }
 
 static const struct mr_ops debug_exit_ops = {
-	.read = debug_exit_read, .write = debug_exit_write, .min = 1, .max = 4, .unaligned = true,
+	.read = debug_exit_read,
+	.write = debug_exit_write,
+	.min = 1,
+	.max = 4,
+	.unaligned = true,
 };
 
 static int debug_exit_realize(struct device *d, struct err *e)
@@ -45,8 +49,9 @@ static int debug_exit_realize(struct device *d, struct err *e)
 
 	if (!x->prop_iosize || x->prop_iobase > 0xffff ||
 	    x->prop_iosize > 0x10000 - x->prop_iobase) {
-		return err_set(e, -EINVAL, "isa-debug-exit: ports %#x + %#x do not exist",
-			       x->prop_iobase, x->prop_iosize);
+		return err_set(e, -EINVAL,
+		               "isa-debug-exit: ports %#x + %#x do not exist",
+		               x->prop_iobase, x->prop_iosize);
 	}
 	mr_init_io(&x->mr, "debug-exit", x->prop_iosize, &debug_exit_ops, x, NULL);
 	isa_add_ports(d, x->prop_iobase, &x->mr);
@@ -59,8 +64,10 @@ static void debug_exit_unrealize(struct device *d)
 }
 
 static const struct prop debug_exit_props[] = {
-	DEV_PROP("iobase", PROP_U32, struct debug_exit, prop_iobase, 0x501, "first port"),
-	DEV_PROP("iosize", PROP_U32, struct debug_exit, prop_iosize, 2, "number of ports"),
+	DEV_PROP("iobase", PROP_U32, struct debug_exit, prop_iobase, 0x501,
+	         "first port"),
+	DEV_PROP("iosize", PROP_U32, struct debug_exit, prop_iosize, 2,
+	         "number of ports"),
 	{ .name = NULL },
 };
 

@@ -106,14 +106,15 @@ static void edu_dma(struct edu *s)
 	uint64_t ram = (to_ram ? s->dma.dst : s->dma.src) & s->prop_dma_mask;
 	int r;
 
-	if (at < EDU_BUF_START || !range_fits(at - EDU_BUF_START, s->dma.cnt, EDU_BUF_SIZE)) {
+	if (at < EDU_BUF_START ||
+	    !range_fits(at - EDU_BUF_START, s->dma.cnt, EDU_BUF_SIZE)) {
 		log_guest("edu: DMA of %#llx bytes at %#llx leaves the buffer",
-			  (unsigned long long)s->dma.cnt, (unsigned long long)at);
+		          (unsigned long long)s->dma.cnt, (unsigned long long)at);
 		return;
 	}
 	at -= EDU_BUF_START;
 	r = to_ram ? pci_dma_write(&s->pci, ram, s->buf + at, s->dma.cnt)
-		   : pci_dma_read(&s->pci, ram, s->buf + at, s->dma.cnt);
+	           : pci_dma_read(&s->pci, ram, s->buf + at, s->dma.cnt);
 	if (r < 0) {
 		log_guest("edu: DMA at %#llx failed", (unsigned long long)ram);
 	}
@@ -153,24 +154,15 @@ static uint64_t edu_read(void *opaque, uint64_t off, unsigned size)
 		return UINT64_MAX;
 	}
 	switch (off) {
-	case EDU_ID:
-		return 0x010000ed;
-	case EDU_LIVE:
-		return s->live;
-	case EDU_FACT:
-		return s->fact;
-	case EDU_STATUS:
-		return s->status;
-	case EDU_IRQ_STATUS:
-		return s->irq_status;
-	case EDU_DMA_SRC:
-		return s->dma.src;
-	case EDU_DMA_DST:
-		return s->dma.dst;
-	case EDU_DMA_CNT:
-		return s->dma.cnt;
-	case EDU_DMA_CMD:
-		return s->dma.cmd;
+	case EDU_ID: return 0x010000ed;
+	case EDU_LIVE: return s->live;
+	case EDU_FACT: return s->fact;
+	case EDU_STATUS: return s->status;
+	case EDU_IRQ_STATUS: return s->irq_status;
+	case EDU_DMA_SRC: return s->dma.src;
+	case EDU_DMA_DST: return s->dma.dst;
+	case EDU_DMA_CNT: return s->dma.cnt;
+	case EDU_DMA_CMD: return s->dma.cmd;
 	}
 	return UINT64_MAX;
 }
@@ -191,9 +183,7 @@ static void edu_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 		return;
 	}
 	switch (off) {
-	case EDU_LIVE:
-		s->live = ~(uint32_t)val;
-		break;
+	case EDU_LIVE: s->live = ~(uint32_t)val; break;
 	case EDU_FACT:
 		if (!(s->status & EDU_COMPUTING)) {
 			s->fact = (uint32_t)val;
@@ -202,23 +192,14 @@ static void edu_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 		}
 		break;
 	case EDU_STATUS:
-		s->status = (s->status & EDU_COMPUTING) | ((uint32_t)val & EDU_STATUS_IRQ);
+		s->status =
+			(s->status & EDU_COMPUTING) | ((uint32_t)val & EDU_STATUS_IRQ);
 		break;
-	case EDU_IRQ_RAISE:
-		edu_raise(s, (uint32_t)val);
-		break;
-	case EDU_IRQ_ACK:
-		edu_ack(s, (uint32_t)val);
-		break;
-	case EDU_DMA_SRC:
-		edu_write_dma(s, &s->dma.src, val);
-		break;
-	case EDU_DMA_DST:
-		edu_write_dma(s, &s->dma.dst, val);
-		break;
-	case EDU_DMA_CNT:
-		edu_write_dma(s, &s->dma.cnt, val);
-		break;
+	case EDU_IRQ_RAISE: edu_raise(s, (uint32_t)val); break;
+	case EDU_IRQ_ACK: edu_ack(s, (uint32_t)val); break;
+	case EDU_DMA_SRC: edu_write_dma(s, &s->dma.src, val); break;
+	case EDU_DMA_DST: edu_write_dma(s, &s->dma.dst, val); break;
+	case EDU_DMA_CNT: edu_write_dma(s, &s->dma.cnt, val); break;
 	case EDU_DMA_CMD:
 		if (val & EDU_DMA_RUN && !(s->dma.cmd & EDU_DMA_RUN)) {
 			s->dma.cmd = val & (EDU_DMA_RUN | EDU_DMA_TO_RAM | EDU_DMA_IRQ);
@@ -229,7 +210,10 @@ static void edu_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 }
 
 static const struct mr_ops edu_ops = {
-	.read = edu_read, .write = edu_write, .min = 4, .max = 8,
+	.read = edu_read,
+	.write = edu_write,
+	.min = 4,
+	.max = 8,
 };
 
 static void edu_reset(struct device *d)
@@ -279,7 +263,7 @@ static int edu_post_load(struct device *d, struct err *e)
 
 static const struct prop edu_props[] = {
 	DEV_PROP("dma_mask", PROP_U64, struct edu, prop_dma_mask, (1 << 28) - 1,
-		 "bits of a DMA address the device can drive"),
+	         "bits of a DMA address the device can drive"),
 	{ .name = NULL },
 };
 
@@ -293,7 +277,9 @@ static const struct state_field edu_state[] = {
 	STATE_FIELD(STATE_U64, struct edu, dma.dst),
 	STATE_FIELD(STATE_U64, struct edu, dma.cnt),
 	STATE_RANGE(STATE_U64, struct edu, dma.cmd, 0, 7),
-	{ .name = "buf", .type = STATE_BYTES, .offset = offsetof(struct edu, buf),
+	{ .name = "buf",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct edu, buf),
 	  .count = EDU_BUF_SIZE },
 	{ .name = NULL },
 };

@@ -102,21 +102,37 @@ static void testdev_mem_write(void *opaque, uint64_t off, uint64_t val, unsigned
 }
 
 static const struct mr_ops testdev_port_ops = {
-	.read = testdev_port_read, .write = testdev_port_write, .min = 1, .max = 4,
+	.read = testdev_port_read,
+	.write = testdev_port_write,
+	.min = 1,
+	.max = 4,
 	.unaligned = true,
 };
 static const struct mr_ops testdev_bytes_ops = {
-	.read = testdev_bytes_read, .write = testdev_bytes_write, .min = 1, .max = 4,
+	.read = testdev_bytes_read,
+	.write = testdev_bytes_write,
+	.min = 1,
+	.max = 4,
 	.unaligned = true,
 };
 static const struct mr_ops testdev_flush_ops = {
-	.read = testdev_none_read, .write = testdev_flush_write, .min = 1, .max = 4,
+	.read = testdev_none_read,
+	.write = testdev_flush_write,
+	.min = 1,
+	.max = 4,
 };
 static const struct mr_ops testdev_irq_ops = {
-	.read = testdev_none_read, .write = testdev_irq_write, .min = 1, .max = 1,
+	.read = testdev_none_read,
+	.write = testdev_irq_write,
+	.min = 1,
+	.max = 1,
 };
 static const struct mr_ops testdev_mem_ops = {
-	.read = testdev_mem_read, .write = testdev_mem_write, .min = 1, .max = 8, .unaligned = true,
+	.read = testdev_mem_read,
+	.write = testdev_mem_write,
+	.min = 1,
+	.max = 8,
+	.unaligned = true,
 };
 
 static int testdev_realize(struct device *d, struct err *e)
@@ -149,11 +165,17 @@ static void testdev_unrealize(struct device *d)
 }
 
 static const struct state_field testdev_state[] = {
-	{ .name = "port", .type = STATE_BYTES, .offset = offsetof(struct testdev, port),
+	{ .name = "port",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct testdev, port),
 	  .count = 4 },
-	{ .name = "data", .type = STATE_BYTES, .offset = offsetof(struct testdev, data),
+	{ .name = "data",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct testdev, data),
 	  .count = 4 },
-	{ .name = "ram", .type = STATE_BYTES, .offset = offsetof(struct testdev, ram),
+	{ .name = "ram",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct testdev, ram),
 	  .count = TESTDEV_MEM },
 	{ .name = NULL },
 };

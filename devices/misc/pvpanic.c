@@ -14,7 +14,7 @@
 #include "devices/bus/isa.h"
 
 #define PVPANIC_PANICKED BIT(0)
-#define PVPANIC_CRASHED	 BIT(1)
+#define PVPANIC_CRASHED  BIT(1)
 #define PVPANIC_SHUTDOWN BIT(2)
 
 struct pvpanic {
@@ -49,7 +49,10 @@ static void pvpanic_write(void *opaque, uint64_t off, uint64_t val, unsigned siz
 }
 
 static const struct mr_ops pvpanic_ops = {
-	.read = pvpanic_read, .write = pvpanic_write, .min = 1, .max = 1,
+	.read = pvpanic_read,
+	.write = pvpanic_write,
+	.min = 1,
+	.max = 1,
 };
 
 static int pvpanic_realize(struct device *d, struct err *e)
@@ -70,8 +73,8 @@ static void pvpanic_unrealize(struct device *d)
 static const struct prop pvpanic_props[] = {
 	DEV_PROP("ioport", PROP_U16, struct pvpanic, prop_ioport, 0x505, "port"),
 	DEV_PROP("events", PROP_U8, struct pvpanic, prop_events,
-		 PVPANIC_PANICKED | PVPANIC_CRASHED | PVPANIC_SHUTDOWN,
-		 "events offered to the guest"),
+	         PVPANIC_PANICKED | PVPANIC_CRASHED | PVPANIC_SHUTDOWN,
+	         "events offered to the guest"),
 	{ .name = NULL },
 };
 

@@ -44,7 +44,7 @@ static uint32_t virtio_rng_fill(struct virtio_rng *g, struct virtio_queue *q)
 
 		while (got < want) {
 			ssize_t n = getrandom((char *)iov->iov_base + got,
-					      MIN(want - got, UINT64_C(256)), 0);
+			                      MIN(want - got, UINT64_C(256)), 0);
 
 			if (n <= 0) {
 				break;
@@ -53,7 +53,8 @@ static uint32_t virtio_rng_fill(struct virtio_rng *g, struct virtio_queue *q)
 		}
 		done += got;
 	}
-	virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out, c->n_in, done);
+	virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out, c->n_in,
+	                   done);
 	return (uint32_t)done;
 }
 
@@ -101,7 +102,8 @@ static int virtio_rng_realize(struct device *d, struct err *e)
 		return -EINVAL;
 	}
 	if (!g->max_bytes || !g->period_ms) {
-		return err_set(e, -EINVAL, "virtio-rng: max-bytes and period must not be zero");
+		return err_set(e, -EINVAL,
+		               "virtio-rng: max-bytes and period must not be zero");
 	}
 	g->left = g->max_bytes;
 	g->timer = timer_new(io, CLOCK_RT, virtio_rng_refill, g);
@@ -167,12 +169,13 @@ static int virtio_rng_pci_post_load(struct device *d, struct err *e)
 	return r < 0 ? r : virtio_post_load(d, e);
 }
 
-#define VIRTIO_RNG_PROPS                                                                 \
-	DEV_PROP("rng", PROP_OBJECT, struct virtio_rng, rng, 0, "id of an rng object"),  \
-		DEV_PROP("max-bytes", PROP_U64, struct virtio_rng, max_bytes, INT64_MAX, \
-			 "bytes a period"),                                              \
-		DEV_PROP("period", PROP_U32, struct virtio_rng, period_ms, 65536,        \
-			 "milliseconds")
+#define VIRTIO_RNG_PROPS                                                               \
+	DEV_PROP("rng", PROP_OBJECT, struct virtio_rng, rng, 0,                        \
+	         "id of an rng object"),                                               \
+		DEV_PROP("max-bytes", PROP_U64, struct virtio_rng, max_bytes,          \
+	                 INT64_MAX, "bytes a period"),                                 \
+		DEV_PROP("period", PROP_U32, struct virtio_rng, period_ms, 65536,      \
+	                 "milliseconds")
 
 static const struct prop virtio_rng_pci_props[] = {
 	VIRTIO_RNG_PROPS,
@@ -197,23 +200,23 @@ static const struct state_field virtio_rng_mmio_state[] = {
 	{ .name = NULL },
 };
 
-#define VIRTIO_RNG_PCI_CLASS(sym, type_name)                                             \
-	const struct device_class sym = {                                                \
-		.name = type_name,                                                       \
-		.bus = "pci",                                                            \
-		.description = "virtio entropy device on PCI",                           \
-		.category = "misc",                                                      \
-		.instance_size = sizeof(struct virtio_rng),                              \
-		.props = virtio_rng_pci_props,                                           \
-		.bus_props = pci_bus_props,                                              \
-		.state = virtio_rng_pci_state,                                           \
-		.hotpluggable = true,                                                    \
-		.realize = virtio_rng_pci_realize,                                       \
-		.unrealize = virtio_rng_pci_unrealize,                                   \
-		.reset = virtio_pci_class_reset,                                         \
-		.pre_save = virtio_pre_save,                                             \
-		.post_load = virtio_rng_pci_post_load,                                   \
-		.ops = &virtio_pci_rng_ops,                                              \
+#define VIRTIO_RNG_PCI_CLASS(sym, type_name)                                           \
+	const struct device_class sym = {                                              \
+		.name = type_name,                                                     \
+		.bus = "pci",                                                          \
+		.description = "virtio entropy device on PCI",                         \
+		.category = "misc",                                                    \
+		.instance_size = sizeof(struct virtio_rng),                            \
+		.props = virtio_rng_pci_props,                                         \
+		.bus_props = pci_bus_props,                                            \
+		.state = virtio_rng_pci_state,                                         \
+		.hotpluggable = true,                                                  \
+		.realize = virtio_rng_pci_realize,                                     \
+		.unrealize = virtio_rng_pci_unrealize,                                 \
+		.reset = virtio_pci_class_reset,                                       \
+		.pre_save = virtio_pre_save,                                           \
+		.post_load = virtio_rng_pci_post_load,                                 \
+		.ops = &virtio_pci_rng_ops,                                            \
 	}
 
 VIRTIO_RNG_PCI_CLASS(virtio_rng_pci_class, "virtio-rng-pci");

@@ -84,8 +84,8 @@ struct virtio_net {
 	uint32_t tx_size, rx_size, host_mtu;
 	int bootindex, speed;
 	char *duplex;
-	bool mrg, csum, gso, guest_csum, host_tso4, host_tso6, guest_tso4, guest_tso6, ctrl_vq,
-		status, mq;
+	bool mrg, csum, gso, guest_csum, host_tso4, host_tso6, guest_tso4, guest_tso6,
+		ctrl_vq, status, mq;
 };
 
 static struct virtio_net *virtio_net_of(struct virtio_dev *v)
@@ -135,8 +135,8 @@ static void virtio_net_tx(struct virtio_net *n, struct virtio_queue *q)
 
 /* ---- receive ---- */
 
-static bool virtio_net_mac_listed(struct virtio_net *n, const uint8_t *mac, unsigned from,
-				  unsigned to)
+static bool virtio_net_mac_listed(struct virtio_net *n, const uint8_t *mac,
+                                  unsigned from, unsigned to)
 {
 	for (unsigned i = from; i < to; i++) {
 		if (!memcmp(n->macs[i], mac, VNET_MAC)) {
@@ -176,8 +176,8 @@ struct vnet_copy { /* where the copy out of the packet stands */
 	size_t off; /* in iov[0] */
 };
 
-static size_t virtio_net_copy(struct vnet_copy *src, const struct iovec *dst, unsigned n,
-			      size_t skip)
+static size_t virtio_net_copy(struct vnet_copy *src, const struct iovec *dst,
+                              unsigned n, size_t skip)
 {
 	size_t total = 0;
 
@@ -248,7 +248,7 @@ static uint8_t *virtio_net_byte(const struct virtq_chain *c, size_t off)
  * popped goes back. With mergeable buffers off a packet has to fit one chain.
  */
 static int virtio_net_fill(struct virtio_net *n, struct virtio_queue *q, size_t total,
-			   const uint8_t *hdr, struct vnet_copy *src)
+                           const uint8_t *hdr, struct vnet_copy *src)
 {
 	struct virtq_chain *c = n->v.chain;
 	bool merge = virtio_has(&n->v, BIT64(VNET_F_MRG_RXBUF));
@@ -318,7 +318,8 @@ static ssize_t virtio_net_receive(void *opaque, const struct iovec *iov, int cnt
 		/* No driver: a card without power. A paused VM keeps what is on the wire. */
 		return n->v.paused ? 0 : (ssize_t)len;
 	}
-	if (len < (size_t)n->host_hdr + VNET_MAC || len > VNET_MAX_PACKET || !n->link_up) {
+	if (len < (size_t)n->host_hdr + VNET_MAC || len > VNET_MAX_PACKET ||
+	    !n->link_up) {
 		return (ssize_t)len;
 	}
 	iov_read(iov, (unsigned)cnt, (size_t)n->host_hdr, mac, sizeof(mac));
@@ -350,10 +351,11 @@ static void virtio_net_rx_kick(struct virtio_net *n)
 
 /* ---- control queue ---- */
 
-static uint8_t virtio_net_ctrl_rx(struct virtio_net *n, uint8_t cmd, struct virtq_chain *c)
+static uint8_t virtio_net_ctrl_rx(struct virtio_net *n, uint8_t cmd,
+                                  struct virtq_chain *c)
 {
 	bool *const flag[] = { &n->promisc, &n->allmulti, &n->alluni,
-			       &n->nomulti, &n->nouni,	  &n->nobcast };
+		               &n->nomulti, &n->nouni,    &n->nobcast };
 	uint8_t on;
 
 	if (cmd >= ARRAY_LEN(flag) || iov_read(c->iov, c->n_out, 2, &on, 1) != 1) {
@@ -364,8 +366,8 @@ static uint8_t virtio_net_ctrl_rx(struct virtio_net *n, uint8_t cmd, struct virt
 }
 
 /* One table: a 32-bit count and that many addresses. Its end, or 0 if it is cut off. */
-static size_t virtio_net_mac_table(struct virtio_net *n, struct virtq_chain *c, size_t off,
-				   bool multi)
+static size_t virtio_net_mac_table(struct virtio_net *n, struct virtq_chain *c,
+                                   size_t off, bool multi)
 {
 	uint8_t raw[4];
 	uint32_t count;
@@ -390,7 +392,7 @@ static size_t virtio_net_mac_table(struct virtio_net *n, struct virtq_chain *c, 
 			break;
 		}
 		iov_read(c->iov, c->n_out, off + (size_t)i * VNET_MAC, n->macs[at],
-			       VNET_MAC);
+		         VNET_MAC);
 		if (multi) {
 			n->n_multi++;
 		} else {
@@ -400,7 +402,8 @@ static size_t virtio_net_mac_table(struct virtio_net *n, struct virtq_chain *c, 
 	return off + (size_t)count * VNET_MAC;
 }
 
-static uint8_t virtio_net_ctrl_mac(struct virtio_net *n, uint8_t cmd, struct virtq_chain *c)
+static uint8_t virtio_net_ctrl_mac(struct virtio_net *n, uint8_t cmd,
+                                   struct virtq_chain *c)
 {
 	size_t off;
 
@@ -431,7 +434,9 @@ static void virtio_net_ctrl(struct virtio_net *n, struct virtio_queue *q)
 			uint8_t head[2], ack = VNET_ERR;
 
 			if (c->out_len < 2 || c->in_len < 1) {
-				virtio_break(&n->v, "a control command without header or answer");
+				virtio_break(
+					&n->v,
+					"a control command without header or answer");
 				return;
 			}
 			iov_read(c->iov, c->n_out, 0, head, 2);
@@ -441,8 +446,8 @@ static void virtio_net_ctrl(struct virtio_net *n, struct virtio_queue *q)
 				ack = virtio_net_ctrl_mac(n, head[1], c);
 			}
 			iov_write(c->iov + c->n_out, c->n_in, 0, &ack, 1);
-			virtq_mark_written(&q->ring, c->iov + c->n_out, c->gpa + c->n_out,
-					   c->n_in, 1);
+			virtq_mark_written(&q->ring, c->iov + c->n_out,
+			                   c->gpa + c->n_out, c->n_in, 1);
 			virtio_push(q, c->head, 1);
 		}
 	} while (virtq_kicks_enable(&q->ring));
@@ -453,15 +458,9 @@ static void virtio_net_kick(struct virtio_dev *v, struct virtio_queue *q)
 	struct virtio_net *n = virtio_net_of(v);
 
 	switch (q->index) {
-	case VNET_RX:
-		virtio_net_rx_kick(n);
-		break;
-	case VNET_TX:
-		virtio_net_tx(n, q);
-		break;
-	default:
-		virtio_net_ctrl(n, q);
-		break;
+	case VNET_RX: virtio_net_rx_kick(n); break;
+	case VNET_TX: virtio_net_tx(n, q); break;
+	default: virtio_net_ctrl(n, q); break;
 	}
 }
 
@@ -584,8 +583,10 @@ static int virtio_net_attach(struct virtio_net *n, struct loop *io, struct err *
 	}
 	n->net = netdev_find(n->netdev);
 	if (!n->net) {
-		return err_set(e, -ENOENT, "Property 'virtio-net-device.netdev' can't find "
-					   "value '%s'", n->netdev);
+		return err_set(e, -ENOENT,
+		               "Property 'virtio-net-device.netdev' can't find "
+		               "value '%s'",
+		               n->netdev);
 	}
 	r = netdev_attach(n->net, io, &nic, e);
 	if (r < 0) {
@@ -601,13 +602,17 @@ static int virtio_net_check(struct virtio_net *n, struct err *e)
 	if (n->mq) {
 		return err_set(e, -ENOTSUP, "virtio-net: mq=on is not supported");
 	}
-	if (!IS_POWER_OF_2(n->rx_size) || n->rx_size < 16 || n->rx_size > VIRTQ_MAX_SIZE ||
-	    !IS_POWER_OF_2(n->tx_size) || n->tx_size < 16 || n->tx_size > VIRTQ_MAX_SIZE) {
-		return err_set(e, -EINVAL, "virtio-net: queue sizes must be powers of two from 16 "
-					   "to %d", VIRTQ_MAX_SIZE);
+	if (!IS_POWER_OF_2(n->rx_size) || n->rx_size < 16 ||
+	    n->rx_size > VIRTQ_MAX_SIZE || !IS_POWER_OF_2(n->tx_size) ||
+	    n->tx_size < 16 || n->tx_size > VIRTQ_MAX_SIZE) {
+		return err_set(e, -EINVAL,
+		               "virtio-net: queue sizes must be powers of two from 16 "
+		               "to %d",
+		               VIRTQ_MAX_SIZE);
 	}
 	if (n->host_mtu && (n->host_mtu < 68 || n->host_mtu > 65535)) {
-		return err_set(e, -EINVAL, "virtio-net: host_mtu must be from 68 to 65535");
+		return err_set(e, -EINVAL,
+		               "virtio-net: host_mtu must be from 68 to 65535");
 	}
 	return 0;
 }
@@ -625,14 +630,15 @@ static int virtio_net_realize(struct device *d, struct err *e)
 	virtio_net_default_mac(n);
 	virtio_net_filter_reset(n);
 	r = virtio_init(&n->v, &virtio_net_ops, io, n->ctrl_vq ? 3 : 2, n->rx_size,
-			VNET_CONFIG_SIZE, e);
+	                VNET_CONFIG_SIZE, e);
 	if (r < 0) {
 		if (n->net) {
 			netdev_detach(n->net);
 		}
 		return r;
 	}
-	n->v.queues[VNET_TX].max_size = n->v.queues[VNET_TX].size = (uint16_t)n->tx_size;
+	n->v.queues[VNET_TX].max_size = n->v.queues[VNET_TX].size =
+		(uint16_t)n->tx_size;
 	if (n->ctrl_vq) {
 		n->v.queues[VNET_CTRL].max_size = n->v.queues[VNET_CTRL].size = 64;
 	}
@@ -695,26 +701,29 @@ static void virtio_net_mmio_unrealize(struct device *d)
 /* ---- classes ---- */
 
 #define VNET(n, t, f, d, h) DEV_PROP(n, t, struct virtio_net, f, d, h)
-#define VIRTIO_NET_PROPS                                                                 \
-	VNET("mac", PROP_MAC, mac, 0, "hardware address"),                               \
-		VNET("netdev", PROP_NETDEV, netdev, 0, "id of a -netdev"),               \
-		VNET("bootindex", PROP_I32, bootindex, -1, "place in the boot order"),   \
-		VNET("rx_queue_size", PROP_U32, rx_size, 256, "entries"),                \
-		VNET("tx_queue_size", PROP_U32, tx_size, 256, "entries"),                \
-		VNET("host_mtu", PROP_U32, host_mtu, 0, "MTU told to the guest"),        \
-		VNET("mrg_rxbuf", PROP_BOOL, mrg, 1, "mergeable receive buffers"),       \
-		VNET("csum", PROP_BOOL, csum, 1, "checksum offload, transmit"),          \
-		VNET("guest_csum", PROP_BOOL, guest_csum, 1, "checksum offload, receive"), \
-		VNET("gso", PROP_BOOL, gso, 1, "accepted"),                              \
-		VNET("host_tso4", PROP_BOOL, host_tso4, 1, "TCPv4 segmentation, transmit"), \
-		VNET("host_tso6", PROP_BOOL, host_tso6, 1, "TCPv6 segmentation, transmit"), \
-		VNET("guest_tso4", PROP_BOOL, guest_tso4, 1, "large TCPv4 receive"),     \
-		VNET("guest_tso6", PROP_BOOL, guest_tso6, 1, "large TCPv6 receive"),     \
-		VNET("ctrl_vq", PROP_BOOL, ctrl_vq, 1, "control queue"),                 \
-		VNET("status", PROP_BOOL, status, 1, "link status"),                     \
-		VNET("mq", PROP_BOOL, mq, 0, "must be off"),                             \
-		VNET("speed", PROP_I32, speed, -1, "accepted"),                          \
-		VNET("duplex", PROP_STR, duplex, 0, "accepted"),                         \
+#define VIRTIO_NET_PROPS                                                               \
+	VNET("mac", PROP_MAC, mac, 0, "hardware address"),                             \
+		VNET("netdev", PROP_NETDEV, netdev, 0, "id of a -netdev"),             \
+		VNET("bootindex", PROP_I32, bootindex, -1, "place in the boot order"), \
+		VNET("rx_queue_size", PROP_U32, rx_size, 256, "entries"),              \
+		VNET("tx_queue_size", PROP_U32, tx_size, 256, "entries"),              \
+		VNET("host_mtu", PROP_U32, host_mtu, 0, "MTU told to the guest"),      \
+		VNET("mrg_rxbuf", PROP_BOOL, mrg, 1, "mergeable receive buffers"),     \
+		VNET("csum", PROP_BOOL, csum, 1, "checksum offload, transmit"),        \
+		VNET("guest_csum", PROP_BOOL, guest_csum, 1,                           \
+	             "checksum offload, receive"),                                     \
+		VNET("gso", PROP_BOOL, gso, 1, "accepted"),                            \
+		VNET("host_tso4", PROP_BOOL, host_tso4, 1,                             \
+	             "TCPv4 segmentation, transmit"),                                  \
+		VNET("host_tso6", PROP_BOOL, host_tso6, 1,                             \
+	             "TCPv6 segmentation, transmit"),                                  \
+		VNET("guest_tso4", PROP_BOOL, guest_tso4, 1, "large TCPv4 receive"),   \
+		VNET("guest_tso6", PROP_BOOL, guest_tso6, 1, "large TCPv6 receive"),   \
+		VNET("ctrl_vq", PROP_BOOL, ctrl_vq, 1, "control queue"),               \
+		VNET("status", PROP_BOOL, status, 1, "link status"),                   \
+		VNET("mq", PROP_BOOL, mq, 0, "must be off"),                           \
+		VNET("speed", PROP_I32, speed, -1, "accepted"),                        \
+		VNET("duplex", PROP_STR, duplex, 0, "accepted"),                       \
 		VNET("romfile", PROP_STR, romfile, 0, "accepted; no option ROM")
 
 static const struct prop virtio_net_pci_props[] = {
@@ -729,18 +738,18 @@ static const struct prop virtio_net_mmio_props[] = {
 	{ .name = NULL },
 };
 
-#define VIRTIO_NET_STATE                                                                 \
-	STATE_FIELD(STATE_BOOL, struct virtio_net, promisc),                             \
-		STATE_FIELD(STATE_BOOL, struct virtio_net, allmulti),                    \
-		STATE_FIELD(STATE_BOOL, struct virtio_net, alluni),                      \
-		STATE_FIELD(STATE_BOOL, struct virtio_net, nomulti),                     \
-		STATE_FIELD(STATE_BOOL, struct virtio_net, nouni),                       \
-		STATE_FIELD(STATE_BOOL, struct virtio_net, nobcast),                     \
-		STATE_FIELD(STATE_BOOL, struct virtio_net, uni_overflow),                \
-		STATE_FIELD(STATE_BOOL, struct virtio_net, multi_overflow),              \
-		STATE_RANGE(STATE_U32, struct virtio_net, n_uni, 0, VNET_MACS),          \
-		STATE_RANGE(STATE_U32, struct virtio_net, n_multi, 0, VNET_MACS),        \
-		STATE_ARRAY(STATE_BYTES, struct virtio_net, cur_mac, VNET_MAC),          \
+#define VIRTIO_NET_STATE                                                               \
+	STATE_FIELD(STATE_BOOL, struct virtio_net, promisc),                           \
+		STATE_FIELD(STATE_BOOL, struct virtio_net, allmulti),                  \
+		STATE_FIELD(STATE_BOOL, struct virtio_net, alluni),                    \
+		STATE_FIELD(STATE_BOOL, struct virtio_net, nomulti),                   \
+		STATE_FIELD(STATE_BOOL, struct virtio_net, nouni),                     \
+		STATE_FIELD(STATE_BOOL, struct virtio_net, nobcast),                   \
+		STATE_FIELD(STATE_BOOL, struct virtio_net, uni_overflow),              \
+		STATE_FIELD(STATE_BOOL, struct virtio_net, multi_overflow),            \
+		STATE_RANGE(STATE_U32, struct virtio_net, n_uni, 0, VNET_MACS),        \
+		STATE_RANGE(STATE_U32, struct virtio_net, n_multi, 0, VNET_MACS),      \
+		STATE_ARRAY(STATE_BYTES, struct virtio_net, cur_mac, VNET_MAC),        \
 		STATE_ARRAY(STATE_BYTES, struct virtio_net, macs, VNET_MACS *VNET_MAC)
 
 static const struct state_field virtio_net_pci_state[] = {
@@ -761,7 +770,8 @@ static int virtio_net_post_load(struct device *d, struct err *e)
 	struct virtio_net *n = container_of(d, struct virtio_net, v.dev);
 
 	if (n->n_uni + n->n_multi > VNET_MACS) {
-		return err_set(e, -EINVAL, "virtio-net: the address filter is overfull");
+		return err_set(e, -EINVAL,
+		               "virtio-net: the address filter is overfull");
 	}
 	return virtio_post_load(d, e);
 }
@@ -774,23 +784,23 @@ static int virtio_net_pci_post_load(struct device *d, struct err *e)
 	return r < 0 ? r : virtio_net_post_load(d, e);
 }
 
-#define VIRTIO_NET_PCI_CLASS(sym, type_name)                                             \
-	const struct device_class sym = {                                                \
-		.name = type_name,                                                       \
-		.bus = "pci",                                                            \
-		.description = "virtio network card on PCI",                             \
-		.category = "network",                                                   \
-		.instance_size = sizeof(struct virtio_net),                              \
-		.props = virtio_net_pci_props,                                           \
-		.bus_props = pci_bus_props,                                              \
-		.state = virtio_net_pci_state,                                           \
-		.hotpluggable = true,                                                    \
-		.realize = virtio_net_pci_realize,                                       \
-		.unrealize = virtio_net_pci_unrealize,                                   \
-		.reset = virtio_pci_class_reset,                                         \
-		.pre_save = virtio_pre_save,                                             \
-		.post_load = virtio_net_pci_post_load,                                   \
-		.ops = &virtio_pci_net_ops,                                              \
+#define VIRTIO_NET_PCI_CLASS(sym, type_name)                                           \
+	const struct device_class sym = {                                              \
+		.name = type_name,                                                     \
+		.bus = "pci",                                                          \
+		.description = "virtio network card on PCI",                           \
+		.category = "network",                                                 \
+		.instance_size = sizeof(struct virtio_net),                            \
+		.props = virtio_net_pci_props,                                         \
+		.bus_props = pci_bus_props,                                            \
+		.state = virtio_net_pci_state,                                         \
+		.hotpluggable = true,                                                  \
+		.realize = virtio_net_pci_realize,                                     \
+		.unrealize = virtio_net_pci_unrealize,                                 \
+		.reset = virtio_pci_class_reset,                                       \
+		.pre_save = virtio_pre_save,                                           \
+		.post_load = virtio_net_pci_post_load,                                 \
+		.ops = &virtio_pci_net_ops,                                            \
 	}
 
 VIRTIO_NET_PCI_CLASS(virtio_net_pci_class, "virtio-net-pci");

@@ -31,44 +31,44 @@ enum {
 	UART_SCR = 7,
 };
 
-#define IER_RDA	 0x01
-#define IER_THRE 0x02
-#define IER_RLS	 0x04
-#define IER_MSI	 0x08
+#define IER_RDA      0x01
+#define IER_THRE     0x02
+#define IER_RLS      0x04
+#define IER_MSI      0x08
 
-#define IIR_NONE 0x01
-#define IIR_MSI	 0x00
-#define IIR_THRE 0x02
-#define IIR_RDA	 0x04
-#define IIR_RLS	 0x06
-#define IIR_CTI	 0x0c
-#define IIR_FIFO 0xc0
+#define IIR_NONE     0x01
+#define IIR_MSI      0x00
+#define IIR_THRE     0x02
+#define IIR_RDA      0x04
+#define IIR_RLS      0x06
+#define IIR_CTI      0x0c
+#define IIR_FIFO     0xc0
 
 #define FCR_ENABLE   0x01
 #define FCR_CLEAR_RX 0x02
 
-#define LCR_DLAB 0x80
+#define LCR_DLAB     0x80
 
-#define MCR_DTR	 0x01
-#define MCR_RTS	 0x02
-#define MCR_OUT1 0x04
-#define MCR_OUT2 0x08
-#define MCR_LOOP 0x10
+#define MCR_DTR      0x01
+#define MCR_RTS      0x02
+#define MCR_OUT1     0x04
+#define MCR_OUT2     0x08
+#define MCR_LOOP     0x10
 
-#define LSR_DR	   0x01
-#define LSR_OE	   0x02
-#define LSR_BI	   0x10
-#define LSR_ERRORS 0x1e
-#define LSR_THRE   0x20
-#define LSR_TEMT   0x40
+#define LSR_DR       0x01
+#define LSR_OE       0x02
+#define LSR_BI       0x10
+#define LSR_ERRORS   0x1e
+#define LSR_THRE     0x20
+#define LSR_TEMT     0x40
 
-#define MSR_DELTAS 0x0f
-#define MSR_TERI   0x04
-#define MSR_CTS	   0x10
-#define MSR_DSR	   0x20
-#define MSR_RI	   0x40
-#define MSR_DCD	   0x80
-#define MSR_PEER   (MSR_CTS | MSR_DSR | MSR_DCD)
+#define MSR_DELTAS   0x0f
+#define MSR_TERI     0x04
+#define MSR_CTS      0x10
+#define MSR_DSR      0x20
+#define MSR_RI       0x40
+#define MSR_DCD      0x80
+#define MSR_PEER     (MSR_CTS | MSR_DSR | MSR_DCD)
 
 const struct state_field uart16550_state[] = {
 	STATE_RANGE(STATE_U8, struct uart16550, ier, 0, 0x0f),
@@ -80,7 +80,9 @@ const struct state_field uart16550_state[] = {
 	STATE_FIELD(STATE_U8, struct uart16550, fcr),
 	STATE_FIELD(STATE_U8, struct uart16550, dll),
 	STATE_FIELD(STATE_U8, struct uart16550, dlm),
-	{ .name = "rx", .type = STATE_BYTES, .offset = offsetof(struct uart16550, rx),
+	{ .name = "rx",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct uart16550, rx),
 	  .count = UART_FIFO },
 	STATE_RANGE(STATE_U8, struct uart16550, rx_head, 0, UART_FIFO - 1),
 	STATE_RANGE(STATE_U8, struct uart16550, rx_len, 0, UART_FIFO),
@@ -175,7 +177,8 @@ static void uart_update_msr(struct uart16550 *u)
 	uint8_t old = u->msr, now = MSR_PEER, delta;
 
 	if (u->mcr & MCR_LOOP) {
-		now = (u->mcr & MCR_RTS ? MSR_CTS : 0) | (u->mcr & MCR_DTR ? MSR_DSR : 0) |
+		now = (u->mcr & MCR_RTS ? MSR_CTS : 0) |
+		      (u->mcr & MCR_DTR ? MSR_DSR : 0) |
 		      (u->mcr & MCR_OUT1 ? MSR_RI : 0) |
 		      (u->mcr & MCR_OUT2 ? MSR_DCD : 0);
 	}
@@ -216,8 +219,7 @@ uint8_t uart_read(struct uart16550 *u, unsigned reg)
 		}
 		v = uart_rx_get(u);
 		break;
-	case UART_IER:
-		return u->lcr & LCR_DLAB ? u->dlm : u->ier;
+	case UART_IER: return u->lcr & LCR_DLAB ? u->dlm : u->ier;
 	case UART_IIR:
 		v = uart_iir(u);
 		if (v == IIR_THRE) {
@@ -225,10 +227,8 @@ uint8_t uart_read(struct uart16550 *u, unsigned reg)
 		}
 		v |= u->fcr & FCR_ENABLE ? IIR_FIFO : 0;
 		break;
-	case UART_LCR:
-		return u->lcr;
-	case UART_MCR:
-		return u->mcr;
+	case UART_LCR: return u->lcr;
+	case UART_MCR: return u->mcr;
 	case UART_LSR:
 		v = u->lsr | LSR_THRE | LSR_TEMT | (u->rx_len ? LSR_DR : 0);
 		u->lsr = 0;
@@ -237,8 +237,7 @@ uint8_t uart_read(struct uart16550 *u, unsigned reg)
 		v = u->msr;
 		u->msr &= (uint8_t)~MSR_DELTAS;
 		break;
-	case UART_SCR:
-		return u->scr;
+	case UART_SCR: return u->scr;
 	}
 	uart_update_irq(u);
 	return v;
@@ -265,22 +264,15 @@ void uart_write(struct uart16550 *u, unsigned reg, uint8_t val)
 		}
 		u->ier = val & 0x0f;
 		break;
-	case UART_IIR:
-		uart_set_fcr(u, val);
-		break;
-	case UART_LCR:
-		u->lcr = val;
-		return;
+	case UART_IIR: uart_set_fcr(u, val); break;
+	case UART_LCR: u->lcr = val; return;
 	case UART_MCR:
 		u->mcr = val & 0x1f;
 		uart_update_msr(u);
 		break;
 	case UART_LSR: /* factory test */
-	case UART_MSR:
-		return;
-	case UART_SCR:
-		u->scr = val;
-		return;
+	case UART_MSR: return;
+	case UART_SCR: u->scr = val; return;
 	}
 	uart_update_irq(u);
 }
@@ -320,7 +312,7 @@ static void uart_event(void *opaque, enum chardev_event ev)
 }
 
 int uart_init(struct uart16550 *u, struct lk *lk, const struct irq *irq,
-	      struct chardev *chr, struct err *e)
+              struct chardev *chr, struct err *e)
 {
 	const struct chardev_front front = {
 		.can_read = uart_can_read,

@@ -35,7 +35,7 @@ struct uart16550 {
 extern const struct state_field uart16550_state[];
 
 int uart_init(struct uart16550 *u, struct lk *lk, const struct irq *irq,
-	      struct chardev *chr, struct err *e) __must_check;
+              struct chardev *chr, struct err *e) __must_check;
 void uart_fini(struct uart16550 *u);
 void uart_reset(struct uart16550 *u);
 uint8_t uart_read(struct uart16550 *u, unsigned reg);

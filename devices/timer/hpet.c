@@ -38,14 +38,14 @@ enum {
 	HPET_T_CMP = 0x08,
 };
 
-#define HPET_CAP_VALUE (UINT64_C(10000000) << 32 | HPET_BLOCK_ID)
+#define HPET_CAP_VALUE  (UINT64_C(10000000) << 32 | HPET_BLOCK_ID)
 #define HPET_CFG_ENABLE BIT64(0)
 #define HPET_CFG_LEGACY BIT64(1)
-#define HPET_T_LEVEL	BIT64(1)
-#define HPET_T_ENABLE	BIT64(2)
+#define HPET_T_LEVEL    BIT64(1)
+#define HPET_T_ENABLE   BIT64(2)
 #define HPET_T_PERIODIC BIT64(3)
-#define HPET_T_SETVAL	BIT64(6)
-#define HPET_T_32BIT	BIT64(8)
+#define HPET_T_SETVAL   BIT64(6)
+#define HPET_T_32BIT    BIT64(8)
 #define HPET_T_ROUTE(c) (((c) >> 9) & 31)
 #define HPET_T_WRITABLE UINT64_C(0x3f4e)
 /* Periodic and 64-bit capable; pins 8 and 16..23 (pin 2 is line 0, legacy mode only). */
@@ -63,7 +63,8 @@ struct hpet {
 	struct irq gsi[HPET_GSIS];
 	struct mr mr;
 	_Atomic uint64_t config;
-	_Atomic uint64_t offset; /* enabled: counter = ticks + offset; else the counter */
+	_Atomic uint64_t
+		offset; /* enabled: counter = ticks + offset; else the counter */
 	uint64_t isr;
 	struct hpet_timer timer[HPET_TIMERS];
 };
@@ -156,7 +157,7 @@ static void hpet_fire(void *opaque)
 	} else if (t->cfg & HPET_T_32BIT) {
 		/* One-shot, 32 bits: matches again when the low half comes round. */
 		timer_mod(t->t, clock_ns(CLOCK_VM) +
-					((UINT64_C(1) << 32) - late) * HPET_TICK_NS);
+		                        ((UINT64_C(1) << 32) - late) * HPET_TICK_NS);
 	}
 	hpet_irq(h, n, true);
 }
@@ -246,23 +247,17 @@ static uint64_t hpet_get(const struct hpet *h, uint64_t off)
 	unsigned n = (unsigned)((off - HPET_TIMER0) / HPET_TIMER_STEP);
 
 	switch (off) {
-	case HPET_CAP:
-		return HPET_CAP_VALUE;
-	case HPET_CFG:
-		return h->config;
-	case HPET_ISR:
-		return h->isr;
-	case HPET_COUNTER:
-		return hpet_counter(h);
+	case HPET_CAP: return HPET_CAP_VALUE;
+	case HPET_CFG: return h->config;
+	case HPET_ISR: return h->isr;
+	case HPET_COUNTER: return hpet_counter(h);
 	}
 	if (off < HPET_TIMER0 || n >= HPET_TIMERS) {
 		return 0;
 	}
 	switch (off % HPET_TIMER_STEP) {
-	case HPET_T_CFG:
-		return h->timer[n].cfg;
-	case HPET_T_CMP:
-		return h->timer[n].cmp;
+	case HPET_T_CFG: return h->timer[n].cfg;
+	case HPET_T_CMP: return h->timer[n].cmp;
 	}
 	return 0;
 }
@@ -272,9 +267,7 @@ static void hpet_put(struct hpet *h, uint64_t off, uint64_t val)
 	unsigned n = (unsigned)((off - HPET_TIMER0) / HPET_TIMER_STEP);
 
 	switch (off) {
-	case HPET_CFG:
-		hpet_write_config(h, val);
-		return;
+	case HPET_CFG: hpet_write_config(h, val); return;
 	case HPET_COUNTER:
 		if (!(h->config & HPET_CFG_ENABLE)) {
 			h->offset = val;
@@ -319,8 +312,8 @@ static void hpet_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 		hpet_write_isr(h, val << 8 * (off & 7));
 	} else {
 		old = hpet_get(h, reg);
-		if (reg >= HPET_TIMER0 && reg % HPET_TIMER_STEP == HPET_T_CMP && size == 4 &&
-		    !(off & 7)) {
+		if (reg >= HPET_TIMER0 && reg % HPET_TIMER_STEP == HPET_T_CMP &&
+		    size == 4 && !(off & 7)) {
 			old = 0; /* a 32-bit driver writes only the low half */
 		}
 		st_le64(raw, old);
@@ -336,7 +329,10 @@ static void hpet_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 }
 
 static const struct mr_ops hpet_ops = {
-	.read = hpet_read, .write = hpet_write, .min = 4, .max = 8,
+	.read = hpet_read,
+	.write = hpet_write,
+	.min = 4,
+	.max = 8,
 };
 
 static void hpet_reset(struct device *d)
@@ -368,7 +364,8 @@ static int hpet_realize(struct device *d, struct err *e)
 	(void)e;
 	for (unsigned n = 0; n < HPET_TIMERS; n++) {
 		h->timer[n].hpet = h;
-		h->timer[n].t = timer_new(d->vm->loop, CLOCK_VM, hpet_fire, &h->timer[n]);
+		h->timer[n].t =
+			timer_new(d->vm->loop, CLOCK_VM, hpet_fire, &h->timer[n]);
 	}
 	mr_init_io(&h->mr, "hpet", 0x400, &hpet_ops, h, NULL);
 	mr_add(&d->vm->mem_root, HPET_BASE, &h->mr, 10);
@@ -417,8 +414,12 @@ static const struct state_field hpet_state[] = {
 	STATE_FIELD(STATE_U64, struct hpet, config),
 	STATE_FIELD(STATE_U64, struct hpet, offset),
 	STATE_FIELD(STATE_U64, struct hpet, isr),
-	{ .name = "timer", .type = STATE_STRUCT, .offset = offsetof(struct hpet, timer),
-	  .count = HPET_TIMERS, .stride = sizeof(struct hpet_timer), .sub = hpet_timer_state },
+	{ .name = "timer",
+	  .type = STATE_STRUCT,
+	  .offset = offsetof(struct hpet, timer),
+	  .count = HPET_TIMERS,
+	  .stride = sizeof(struct hpet_timer),
+	  .sub = hpet_timer_state },
 	{ .name = NULL },
 };
 

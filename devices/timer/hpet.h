@@ -10,7 +10,7 @@ struct vm;
 struct hpet;
 struct pit;
 
-#define HPET_BASE 0xfed00000u
+#define HPET_BASE     0xfed00000u
 #define HPET_BLOCK_ID 0x8086a201u /* event timer block id, for the ACPI table */
 
 struct hpet_cfg {

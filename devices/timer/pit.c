@@ -28,8 +28,8 @@ enum { PIT_CHANNELS = 3, PIT_SPEAKER = 2 };
 #define PIT_MIN_PERIOD_NS 20000u
 
 struct pit_channel {
-	uint32_t count; /* 1..65536 */
-	uint8_t mode, rw; /* rw: 1 low, 2 high, 3 both */
+	uint32_t count;                   /* 1..65536 */
+	uint8_t mode, rw;                 /* rw: 1 low, 2 high, 3 both */
 	uint8_t write_low, latch_count_n; /* bytes of the latched count to be read */
 	uint16_t latched;
 	uint8_t status;
@@ -73,12 +73,10 @@ static uint16_t pit_counter(const struct pit_channel *c, uint64_t now)
 		return 0;
 	}
 	switch (c->mode) {
-	case 2:
-		return (uint16_t)(count - t % count);
+	case 2: return (uint16_t)(count - t % count);
 	case 3: /* counts by two, twice a period */
 		return (uint16_t)((count - (2 * t) % count) & ~1u);
-	default:
-		return (uint16_t)(count - t); /* goes on below zero */
+	default: return (uint16_t)(count - t); /* goes on below zero */
 	}
 }
 
@@ -92,14 +90,10 @@ static bool pit_output(const struct pit_channel *c, uint64_t now)
 	t = pit_elapsed(c, now);
 	switch (c->mode) {
 	case 0:
-	case 1:
-		return t >= c->count;
-	case 2:
-		return t % c->count != c->count - 1 || c->count == 1;
-	case 3:
-		return t % c->count < (c->count + 1) / 2;
-	default: /* strobes: low for one tick */
-		return t != c->count;
+	case 1: return t >= c->count;
+	case 2: return t % c->count != c->count - 1 || c->count == 1;
+	case 3: return t % c->count < (c->count + 1) / 2;
+	default: /* strobes: low for one tick */ return t != c->count;
 	}
 }
 
@@ -113,9 +107,7 @@ static uint64_t pit_next_edge(const struct pit_channel *c, uint64_t now)
 	}
 	switch (c->mode) {
 	case 0:
-	case 1:
-		at = t < c->count ? c->count : 0;
-		break;
+	case 1: at = t < c->count ? c->count : 0; break;
 	case 2:
 	case 3:
 		if (!c->gate) {
@@ -126,8 +118,7 @@ static uint64_t pit_next_edge(const struct pit_channel *c, uint64_t now)
 		half = c->mode == 2 ? period - 1 : (period + 1) / 2;
 		at = t - base < half ? base + half : base + period;
 		break;
-	default:
-		at = t < c->count ? c->count : t == c->count ? t + 1 : 0;
+	default: at = t < c->count ? c->count : t == c->count ? t + 1 : 0;
 	}
 	return at ? c->start + pit_ns(at) : 0;
 }
@@ -220,8 +211,8 @@ static void pit_latch_status(struct pit_channel *c)
 {
 	if (!c->status_latched) {
 		c->status = (uint8_t)(pit_output(c, clock_ns(CLOCK_VM)) << 7 |
-				      (c->null_count || !c->loaded) << 6 | c->rw << 4 |
-				      c->mode << 1 | c->bcd);
+		                      (c->null_count || !c->loaded) << 6 | c->rw << 4 |
+		                      c->mode << 1 | c->bcd);
 		c->status_latched = true;
 	}
 }
@@ -266,12 +257,8 @@ static void pit_write_count(struct pit *p, unsigned n, uint8_t val)
 	struct pit_channel *c = &p->ch[n];
 
 	switch (c->rw) {
-	case 1:
-		pit_load(p, n, val);
-		break;
-	case 2:
-		pit_load(p, n, (uint32_t)val << 8);
-		break;
+	case 1: pit_load(p, n, val); break;
+	case 2: pit_load(p, n, (uint32_t)val << 8); break;
 	case 3:
 		if (!c->write_high) {
 			c->write_low = val;
@@ -343,8 +330,8 @@ static uint64_t pit_port61_read(void *opaque, uint64_t off, unsigned size)
 
 	(void)off;
 	(void)size;
-	return (uint64_t)c->gate | (uint64_t)p->speaker_data << 1 | (now / 15085 & 1) << 4 |
-	       (uint64_t)pit_output(c, now) << 5;
+	return (uint64_t)c->gate | (uint64_t)p->speaker_data << 1 |
+	       (now / 15085 & 1) << 4 | (uint64_t)pit_output(c, now) << 5;
 }
 
 static void pit_port61_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
@@ -357,17 +344,25 @@ static void pit_port61_write(void *opaque, uint64_t off, uint64_t val, unsigned 
 	(void)size;
 	p->speaker_data = val & 2;
 	/* A rising gate restarts the modes it triggers. */
-	if (gate && !c->gate && (c->mode == 1 || c->mode == 2 || c->mode == 3 || c->mode == 5)) {
+	if (gate && !c->gate &&
+	    (c->mode == 1 || c->mode == 2 || c->mode == 3 || c->mode == 5)) {
 		c->start = clock_ns(CLOCK_VM);
 	}
 	c->gate = gate;
 }
 
 static const struct mr_ops pit_ops = {
-	.read = pit_io_read, .write = pit_io_write, .min = 1, .max = 1, .split = true,
+	.read = pit_io_read,
+	.write = pit_io_write,
+	.min = 1,
+	.max = 1,
+	.split = true,
 };
 static const struct mr_ops pit_port61_ops = {
-	.read = pit_port61_read, .write = pit_port61_write, .min = 1, .max = 1,
+	.read = pit_port61_read,
+	.write = pit_port61_write,
+	.min = 1,
+	.max = 1,
 };
 
 void pit_irq_enable(struct pit *p, bool on)
@@ -397,7 +392,10 @@ static void pit_reset(struct device *d)
 	LOCK_SCOPE(&d->lk);
 	for (unsigned i = 0; i < PIT_CHANNELS; i++) {
 		p->ch[i] = (struct pit_channel){
-			.count = 0x10000, .mode = 3, .rw = 3, .gate = i != PIT_SPEAKER,
+			.count = 0x10000,
+			.mode = 3,
+			.rw = 3,
+			.gate = i != PIT_SPEAKER,
 		};
 	}
 	p->speaker_data = false;
@@ -409,30 +407,49 @@ static void pit_reset(struct device *d)
 /* ---- the state leaves, and comes ---- */
 
 static void pit_channel_get(const struct pit_channel *c, struct x86_chip_pit_channel *s,
-			    uint64_t now)
+                            uint64_t now)
 {
 	*s = (struct x86_chip_pit_channel){
-		.count = c->count, .mode = c->mode, .rw = c->rw, .gate = c->gate, .bcd = c->bcd,
-		.loaded = c->loaded, .fresh = !c->loaded && !c->null_count,
-		.ticks = pit_elapsed(c, now), .ticks_known = true,
-		.write_low = c->write_low, .write_high = c->write_high,
-		.read_high = c->read_high, .latch_n = c->latch_count_n, .latched = c->latched,
-		.status_latched = c->status_latched, .status = c->status,
+		.count = c->count,
+		.mode = c->mode,
+		.rw = c->rw,
+		.gate = c->gate,
+		.bcd = c->bcd,
+		.loaded = c->loaded,
+		.fresh = !c->loaded && !c->null_count,
+		.ticks = pit_elapsed(c, now),
+		.ticks_known = true,
+		.write_low = c->write_low,
+		.write_high = c->write_high,
+		.read_high = c->read_high,
+		.latch_n = c->latch_count_n,
+		.latched = c->latched,
+		.status_latched = c->status_latched,
+		.status = c->status,
 	};
 }
 
 static void pit_channel_set(struct pit_channel *c, const struct x86_chip_pit_channel *s,
-			    uint64_t now)
+                            uint64_t now)
 {
 	uint64_t ago = s->ticks_known ? pit_ns(MIN(s->ticks, UINT64_C(1) << 40)) : 0;
 
 	*c = (struct pit_channel){
 		.count = s->count && s->count <= 0x10000 ? s->count : 0x10000,
-		.mode = MIN(s->mode, 5), .rw = s->rw & 3, .gate = s->gate, .bcd = s->bcd,
-		.loaded = s->loaded, .null_count = !s->loaded && !s->fresh, .start = now > ago ? now - ago : 0,
-		.write_low = s->write_low, .write_high = s->write_high,
-		.read_high = s->read_high, .latch_count_n = MIN(s->latch_n, 2),
-		.latched = s->latched, .status_latched = s->status_latched, .status = s->status,
+		.mode = MIN(s->mode, 5),
+		.rw = s->rw & 3,
+		.gate = s->gate,
+		.bcd = s->bcd,
+		.loaded = s->loaded,
+		.null_count = !s->loaded && !s->fresh,
+		.start = now > ago ? now - ago : 0,
+		.write_low = s->write_low,
+		.write_high = s->write_high,
+		.read_high = s->read_high,
+		.latch_count_n = MIN(s->latch_n, 2),
+		.latched = s->latched,
+		.status_latched = s->status_latched,
+		.status = s->status,
 	};
 }
 
@@ -455,7 +472,8 @@ static void pit_chip_get(void *pit, struct x86_chip_pit *s)
 	p->away = true;
 }
 
-static void pit_chip_set(void *pit, const struct x86_chip_pit *s, const struct irq *quiet)
+static void pit_chip_set(void *pit, const struct x86_chip_pit *s,
+                         const struct irq *quiet)
 {
 	struct pit *p = pit;
 	uint64_t now = clock_ns(CLOCK_VM), next;
@@ -550,8 +568,11 @@ static const struct state_field pit_channel_state[] = {
 static const struct state_field pit_state[] = {
 	STATE_FIELD(STATE_BOOL, struct pit, irq_on),
 	STATE_FIELD(STATE_BOOL, struct pit, speaker_data),
-	{ .name = "ch", .type = STATE_STRUCT, .offset = offsetof(struct pit, ch),
-	  .count = PIT_CHANNELS, .stride = sizeof(struct pit_channel),
+	{ .name = "ch",
+	  .type = STATE_STRUCT,
+	  .offset = offsetof(struct pit, ch),
+	  .count = PIT_CHANNELS,
+	  .stride = sizeof(struct pit_channel),
 	  .sub = pit_channel_state },
 	{ .name = NULL },
 };

@@ -54,7 +54,7 @@ enum {
 #define RTC_C_PF   0x40
 #define RTC_C_AF   0x20
 #define RTC_C_UF   0x10
-#define RTC_PM	   0x80
+#define RTC_PM     0x80
 
 #define RTC_UIP_NS 244000u
 /* Flags of more missed seconds than these are not worked out one by one. */
@@ -93,7 +93,8 @@ static void rtc_split(uint64_t sec, struct rtc_time *t)
 {
 	uint64_t z = sec / 86400 + 719468, era = z / 146097, doe = z % 146097;
 	uint64_t yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
-	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100), mp = (5 * doy + 2) / 153;
+	uint64_t doy = doe - (365 * yoe + yoe / 4 - yoe / 100),
+		 mp = (5 * doy + 2) / 153;
 
 	t->sec = sec % 60;
 	t->min = sec / 60 % 60;
@@ -145,7 +146,7 @@ static void rtc_refresh(struct rtc *r)
 		r->cmos[RTC_HOUR] = rtc_enc(r, t.hour);
 	} else {
 		r->cmos[RTC_HOUR] = rtc_enc(r, t.hour % 12 ? t.hour % 12 : 12) |
-				    (t.hour >= 12 ? RTC_PM : 0);
+		                    (t.hour >= 12 ? RTC_PM : 0);
 	}
 	r->cmos[RTC_WDAY] = rtc_enc(r, t.wday);
 	r->cmos[RTC_MDAY] = rtc_enc(r, t.mday);
@@ -163,7 +164,8 @@ static void rtc_commit(struct rtc *r)
 	unsigned year = cent * 100 + rtc_dec(r, r->cmos[RTC_YEAR]) % 100;
 	int64_t s;
 
-	s = rtc_days(year < 1970 ? 1970 : year, month ? month : 1, mday ? mday : 1) * 86400;
+	s = rtc_days(year < 1970 ? 1970 : year, month ? month : 1, mday ? mday : 1) *
+	    86400;
 	s += rtc_dec_hour(r, r->cmos[RTC_HOUR]) * 3600;
 	s += rtc_dec(r, r->cmos[RTC_MIN]) % 60 * 60 + rtc_dec(r, r->cmos[RTC_SEC]) % 60;
 	/* The next update comes half a second after the divider starts. */
@@ -201,9 +203,10 @@ static void rtc_update_flags(struct rtc *r)
 	uint8_t b = r->cmos[RTC_B], c = r->cmos[RTC_C];
 
 	if (!(b & RTC_B_SET) && now != r->last_sec) {
-		uint64_t from = now > r->last_sec + RTC_CATCH_UP_MAX || now < r->last_sec
-					? now - 1
-					: r->last_sec;
+		uint64_t from =
+			now > r->last_sec + RTC_CATCH_UP_MAX || now < r->last_sec
+				? now - 1
+				: r->last_sec;
 
 		c |= RTC_C_UF;
 		for (uint64_t s = from + 1; s <= now; s++) {
@@ -235,12 +238,14 @@ static void rtc_arm(struct rtc *r)
 
 	if (period && (r->cmos[RTC_B] & RTC_B_PIE)) {
 		now = muldiv64(clock_ns(CLOCK_VM), (uint32_t)hz, NS_PER_S) + 1;
-		timer_mod(r->periodic,
-			  (uint64_t)(((unsigned __int128)now * NS_PER_S + hz - 1) / hz));
+		timer_mod(
+			r->periodic,
+			(uint64_t)(((unsigned __int128)now * NS_PER_S + hz - 1) / hz));
 	} else {
 		timer_del(r->periodic);
 	}
-	if ((r->cmos[RTC_B] & (RTC_B_UIE | RTC_B_AIE)) && !(r->cmos[RTC_B] & RTC_B_SET)) {
+	if ((r->cmos[RTC_B] & (RTC_B_UIE | RTC_B_AIE)) &&
+	    !(r->cmos[RTC_B] & RTC_B_SET)) {
 		now = rtc_now_ns(r);
 		timer_mod(r->second, clock_ns(r->clk) + NS_PER_S - now % NS_PER_S);
 	} else {
@@ -297,14 +302,10 @@ static void rtc_write_reg(struct rtc *r, unsigned i, uint8_t val)
 		r->cmos[RTC_A] = val & (uint8_t)~RTC_A_UIP;
 		rtc_arm(r);
 		break;
-	case RTC_B:
-		rtc_write_b(r, val);
-		break;
+	case RTC_B: rtc_write_b(r, val); break;
 	case RTC_C:
-	case RTC_D:
-		break;
-	default:
-		r->cmos[i] = val;
+	case RTC_D: break;
+	default: r->cmos[i] = val;
 	}
 }
 
@@ -326,8 +327,7 @@ static uint8_t rtc_read_reg(struct rtc *r, unsigned i)
 		r->cmos[RTC_C] = 0;
 		irq_lower(&r->cfg.irq);
 		return v;
-	case RTC_D:
-		return 0x80; /* battery good */
+	case RTC_D: return 0x80; /* battery good */
 	default:
 		if (i < RTC_A || i == RTC_CENTURY) {
 			rtc_refresh(r);
@@ -357,7 +357,11 @@ static void rtc_io_write(void *opaque, uint64_t off, uint64_t val, unsigned size
 }
 
 static const struct mr_ops rtc_ops = {
-	.read = rtc_io_read, .write = rtc_io_write, .min = 1, .max = 1, .split = true,
+	.read = rtc_io_read,
+	.write = rtc_io_write,
+	.min = 1,
+	.max = 1,
+	.split = true,
 };
 
 void rtc_set_cmos(struct rtc *r, unsigned index, uint8_t val)
@@ -389,7 +393,8 @@ void rtc_set_memory(struct rtc *r, uint64_t below_4g, uint64_t above_4g)
 	rtc_set16(r, 0x15, 640, 640);
 	rtc_set16(r, 0x17, ext, 65535);
 	rtc_set16(r, 0x30, ext, 65535);
-	rtc_set16(r, 0x34, below_4g > 16 * mib ? (below_4g - 16 * mib) >> 16 : 0, 65535);
+	rtc_set16(r, 0x34, below_4g > 16 * mib ? (below_4g - 16 * mib) >> 16 : 0,
+	          65535);
 	rtc_set16(r, 0x5b, above_4g >> 16, 0xffffff);
 	rtc_set_cmos(r, 0x5d, (uint8_t)(above_4g >> 32));
 }
@@ -406,7 +411,7 @@ static void rtc_reset(struct device *d)
 	struct rtc *r = container_of(d, struct rtc, dev);
 
 	LOCK_SCOPE(&d->lk);
-	r->cmos[RTC_B] &= (uint8_t)~(RTC_B_PIE | RTC_B_AIE | RTC_B_UIE | 0x08);
+	r->cmos[RTC_B] &= (uint8_t) ~(RTC_B_PIE | RTC_B_AIE | RTC_B_UIE | 0x08);
 	r->cmos[RTC_C] = 0;
 	r->index = 0;
 	r->irq_on = true;
@@ -444,7 +449,8 @@ static int rtc_realize(struct device *d, struct err *e)
 	if (r->cfg.base_s != INT64_MIN) {
 		frac = 0;
 	}
-	r->offset_ns = (uint64_t)rtc_start_s(&r->cfg) * NS_PER_S + frac - clock_ns(r->clk);
+	r->offset_ns =
+		(uint64_t)rtc_start_s(&r->cfg) * NS_PER_S + frac - clock_ns(r->clk);
 	r->last_sec = rtc_now_ns(r) / NS_PER_S;
 	r->cmos[RTC_A] = 0x26;
 	r->cmos[RTC_B] = RTC_B_24H;
@@ -476,7 +482,9 @@ static int rtc_post_load(struct device *d, struct err *e)
 
 static const struct state_field rtc_state[] = {
 	STATE_RANGE(STATE_U8, struct rtc, index, 0, RTC_SIZE - 1),
-	{ .name = "cmos", .type = STATE_BYTES, .offset = offsetof(struct rtc, cmos),
+	{ .name = "cmos",
+	  .type = STATE_BYTES,
+	  .offset = offsetof(struct rtc, cmos),
 	  .count = RTC_SIZE },
 	STATE_FIELD(STATE_BOOL, struct rtc, irq_on),
 	STATE_FIELD(STATE_U64, struct rtc, offset_ns),

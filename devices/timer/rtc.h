@@ -14,9 +14,9 @@ struct rtc;
 
 struct rtc_cfg {
 	struct irq irq;
-	int64_t base_s;	  /* epoch seconds at start; INT64_MIN: now */
-	bool localtime;	  /* -rtc base=localtime */
-	bool vm_clock;	  /* -rtc clock=vm: stands still while the VM is stopped */
+	int64_t base_s; /* epoch seconds at start; INT64_MIN: now */
+	bool localtime; /* -rtc base=localtime */
+	bool vm_clock;  /* -rtc clock=vm: stands still while the VM is stopped */
 };
 struct rtc *rtc_create(struct vm *vm, const struct rtc_cfg *cfg, struct err *e);
 /* CMOS bytes of the board (0x0f, 0x10.., 0x34.., 0x5b..); kept over a reset. 0x0e..0x7f */

@@ -17,8 +17,9 @@
 /* The QEMU version whose protocol is spoken: management picks its behaviour by it. */
 enum { QMP_MAJOR = 7, QMP_MINOR = 2, QMP_MICRO = 0 };
 
-int qmp_cmd_qmp_capabilities(struct qmp_ctx *ctx, const struct qmp_args_qmp_capabilities *a,
-			     struct opt **ret, struct err *e)
+int qmp_cmd_qmp_capabilities(struct qmp_ctx *ctx,
+                             const struct qmp_args_qmp_capabilities *a,
+                             struct opt **ret, struct err *e)
 {
 	(void)ctx;
 	(void)a;
@@ -74,9 +75,9 @@ int qmp_cmd_query_qmp_schema(struct qmp_ctx *ctx, struct opt **ret, struct err *
 	return 0;
 }
 
-int qmp_cmd_query_command_line_options(struct qmp_ctx *ctx,
-				       const struct qmp_args_query_command_line_options *a,
-				       struct opt **ret, struct err *e)
+int qmp_cmd_query_command_line_options(
+	struct qmp_ctx *ctx, const struct qmp_args_query_command_line_options *a,
+	struct opt **ret, struct err *e)
 {
 	(void)ctx;
 	(void)a;
@@ -102,9 +103,9 @@ int qmp_cmd_query_uuid(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 
 	(void)e;
 	snprintf(text, sizeof(text),
-		 "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x", u[0], u[1],
-		 u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10], u[11], u[12], u[13],
-		 u[14], u[15]);
+	         "%02x%02x%02x%02x-%02x%02x-%02x%02x-%02x%02x-%02x%02x%02x%02x%02x%02x",
+	         u[0], u[1], u[2], u[3], u[4], u[5], u[6], u[7], u[8], u[9], u[10],
+	         u[11], u[12], u[13], u[14], u[15]);
 	*ret = opt_new_dict();
 	opt_put_str(*ret, "UUID", text);
 	return 0;
@@ -119,8 +120,8 @@ int qmp_cmd_query_target(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 }
 
 int qmp_cmd_human_monitor_command(struct qmp_ctx *ctx,
-				  const struct qmp_args_human_monitor_command *a,
-				  struct opt **ret, struct err *e)
+                                  const struct qmp_args_human_monitor_command *a,
+                                  struct opt **ret, struct err *e)
 {
 	char *text = hmp_run(ctx, a->command_line);
 	char *crlf = malloc(2 * strlen(text ? text : "") + 1), *q = crlf;
@@ -142,40 +143,44 @@ int qmp_cmd_human_monitor_command(struct qmp_ctx *ctx,
 }
 
 int qmp_cmd_add_client(struct qmp_ctx *ctx, const struct qmp_args_add_client *a,
-		       struct opt **ret, struct err *e)
+                       struct opt **ret, struct err *e)
 {
 	(void)ctx;
 	(void)ret;
-	return err_set(e, -ENOTSUP, "not supported: add_client for protocol '%s'", a->protocol);
+	return err_set(e, -ENOTSUP, "not supported: add_client for protocol '%s'",
+	               a->protocol);
 }
 
 int qmp_cmd_getfd(struct qmp_ctx *ctx, const struct qmp_args_getfd *a, struct opt **ret,
-		  struct err *e)
+                  struct err *e)
 {
 	int fd = qmp_session_take_fd(ctx->session);
 
 	(void)ret;
 	if (fd < 0) {
-		return err_set(e, -EINVAL, "No file descriptor supplied via SCM_RIGHTS");
+		return err_set(e, -EINVAL,
+		               "No file descriptor supplied via SCM_RIGHTS");
 	}
 	if (!a->fdname[0] || (a->fdname[0] >= '0' && a->fdname[0] <= '9')) {
 		close(fd);
-		return err_set(e, -EINVAL, "Parameter 'fdname' expects a name not starting "
-					   "with a digit");
+		return err_set(e, -EINVAL,
+		               "Parameter 'fdname' expects a name not starting "
+		               "with a digit");
 	}
 	qmp_fd_put(a->fdname, fd);
 	return 0;
 }
 
-int qmp_cmd_closefd(struct qmp_ctx *ctx, const struct qmp_args_closefd *a, struct opt **ret,
-		    struct err *e)
+int qmp_cmd_closefd(struct qmp_ctx *ctx, const struct qmp_args_closefd *a,
+                    struct opt **ret, struct err *e)
 {
 	int fd = qmp_fd_take(a->fdname);
 
 	(void)ctx;
 	(void)ret;
 	if (fd < 0) {
-		return err_set(e, -ENOENT, "File descriptor named '%s' not found", a->fdname);
+		return err_set(e, -ENOENT, "File descriptor named '%s' not found",
+		               a->fdname);
 	}
 	close(fd);
 	return 0;

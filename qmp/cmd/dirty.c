@@ -29,8 +29,14 @@ enum { RATE_UNSTARTED, RATE_MEASURING, RATE_MEASURED };
 enum { RATE_SAMPLING, RATE_RING, RATE_BITMAP };
 enum { RATE_SECOND, RATE_MILLISECOND };
 
-enum { RATE_MIN_MS = 50, RATE_MAX_MS = 60000, RATE_SAMPLES_MIN = 128, RATE_SAMPLES_MAX = 4096,
-       RATE_SAMPLES = 512, RATE_PAGE = 4096 };
+enum {
+	RATE_MIN_MS = 50,
+	RATE_MAX_MS = 60000,
+	RATE_SAMPLES_MIN = 128,
+	RATE_SAMPLES_MAX = 4096,
+	RATE_SAMPLES = 512,
+	RATE_PAGE = 4096
+};
 
 struct rate_sample {
 	const uint8_t *host;
@@ -96,7 +102,8 @@ static int rate_begin_sampling(struct err *e)
 	uint64_t n = 0, seed = clock_ns(CLOCK_RT);
 
 	for (unsigned i = 0; i < f->n; i++) {
-		n += rate_samples(&f->r[i]) ? ((f->r[i].size * rate.per_gib) >> 30) + 1 : 0;
+		n += rate_samples(&f->r[i]) ? ((f->r[i].size * rate.per_gib) >> 30) + 1
+		                            : 0;
 	}
 	rate.sample.n = rate.sample.pages = 0;
 	rate.sample.s = calloc(n + 1, sizeof(*rate.sample.s));
@@ -125,7 +132,8 @@ static uint64_t rate_end_sampling(void)
 
 static uint64_t rate_of(uint64_t pages, uint64_t ns)
 {
-	return (uint64_t)((double)pages * RATE_PAGE / (1 << 20) / ((double)MAX(ns, 1u) / 1e9));
+	return (uint64_t)((double)pages * RATE_PAGE / (1 << 20) /
+	                  ((double)MAX(ns, 1u) / 1e9));
 }
 
 static void rate_end(void *opaque)
@@ -144,8 +152,9 @@ static void rate_end(void *opaque)
 		dirty_log_stop(&rate.log);
 	}
 	for (unsigned i = 0; i < rate.vcpu.n; i++) {
-		uint64_t now = i < rate.vm->n_vcpus ?
-				       atomic_load(&rate.vm->vcpus[i]->dirty_pages) : 0;
+		uint64_t now = i < rate.vm->n_vcpus
+		                       ? atomic_load(&rate.vm->vcpus[i]->dirty_pages)
+		                       : 0;
 
 		rate.vcpu.rate[i] = rate_of(now - MIN(now, rate.vcpu.before[i]), ns);
 	}
@@ -183,8 +192,8 @@ static bool rate_has_rings(struct vm *vm)
 	return ring;
 }
 
-static int rate_check(const struct qmp_args_calc_dirty_rate *a, uint64_t ms, struct vm *vm,
-		      struct err *e)
+static int rate_check(const struct qmp_args_calc_dirty_rate *a, uint64_t ms,
+                      struct vm *vm, struct err *e)
 {
 	int mode = a->has_mode ? a->mode : RATE_SAMPLING;
 
@@ -192,20 +201,22 @@ static int rate_check(const struct qmp_args_calc_dirty_rate *a, uint64_t ms, str
 		return err_set(e, -EBUSY, "still in measuring, try again later");
 	}
 	if (ms < RATE_MIN_MS || ms > RATE_MAX_MS) {
-		return err_set(e, -EINVAL, "calc-time is out of range[%d, %d] ms", RATE_MIN_MS,
-			       RATE_MAX_MS);
+		return err_set(e, -EINVAL, "calc-time is out of range[%d, %d] ms",
+		               RATE_MIN_MS, RATE_MAX_MS);
 	}
 	if (a->has_sample_pages && mode != RATE_SAMPLING) {
-		return err_set(e, -EINVAL, "sample-pages is used only in page-sampling mode");
+		return err_set(e, -EINVAL,
+		               "sample-pages is used only in page-sampling mode");
 	}
 	if (a->has_sample_pages && (a->sample_pages < RATE_SAMPLES_MIN ||
-				    a->sample_pages > RATE_SAMPLES_MAX)) {
+	                            a->sample_pages > RATE_SAMPLES_MAX)) {
 		return err_set(e, -EINVAL, "sample-pages is out of range[%d, %d].",
-			       RATE_SAMPLES_MIN, RATE_SAMPLES_MAX);
+		               RATE_SAMPLES_MIN, RATE_SAMPLES_MAX);
 	}
 	if (mode == RATE_RING && !rate_has_rings(vm)) {
-		return err_set(e, -ENOTSUP, "mode dirty-ring is not supported: there is no KVM with "
-			       "dirty rings here; use dirty-bitmap or page-sampling");
+		return err_set(e, -ENOTSUP,
+		               "mode dirty-ring is not supported: there is no KVM with "
+		               "dirty rings here; use dirty-bitmap or page-sampling");
 	}
 	return 0;
 }
@@ -218,11 +229,12 @@ static uint64_t rate_ms(int64_t time, int unit)
 	return (uint64_t)time * (unit == RATE_MILLISECOND ? 1 : 1000);
 }
 
-int qmp_cmd_calc_dirty_rate(struct qmp_ctx *ctx, const struct qmp_args_calc_dirty_rate *a,
-			    struct opt **ret, struct err *e)
+int qmp_cmd_calc_dirty_rate(struct qmp_ctx *ctx,
+                            const struct qmp_args_calc_dirty_rate *a, struct opt **ret,
+                            struct err *e)
 {
-	uint64_t ms = rate_ms(a->calc_time, a->has_calc_time_unit ? a->calc_time_unit :
-								    RATE_SECOND);
+	uint64_t ms = rate_ms(a->calc_time,
+	                      a->has_calc_time_unit ? a->calc_time_unit : RATE_SECOND);
 	int r = rate_check(a, ms, ctx->vm, e);
 
 	(void)ret;
@@ -239,8 +251,8 @@ int qmp_cmd_calc_dirty_rate(struct qmp_ctx *ctx, const struct qmp_args_calc_dirt
 	rate.start_s = clock_ns(CLOCK_HOST) / NS_PER_S;
 	r = rate_begin_vcpus(e);
 	if (r >= 0) {
-		r = rate.mode == RATE_SAMPLING ? rate_begin_sampling(e) :
-						 dirty_log_start(&rate.log, ctx->vm, e);
+		r = rate.mode == RATE_SAMPLING ? rate_begin_sampling(e)
+		                               : dirty_log_start(&rate.log, ctx->vm, e);
 	}
 	if (r < 0) {
 		return r;
@@ -268,8 +280,9 @@ static struct opt *rate_vcpus(void)
 	return list;
 }
 
-int qmp_cmd_query_dirty_rate(struct qmp_ctx *ctx, const struct qmp_args_query_dirty_rate *a,
-			     struct opt **ret, struct err *e)
+int qmp_cmd_query_dirty_rate(struct qmp_ctx *ctx,
+                             const struct qmp_args_query_dirty_rate *a,
+                             struct opt **ret, struct err *e)
 {
 	int unit = a->has_calc_time_unit ? a->calc_time_unit : RATE_SECOND;
 
@@ -278,9 +291,11 @@ int qmp_cmd_query_dirty_rate(struct qmp_ctx *ctx, const struct qmp_args_query_di
 	*ret = opt_new_dict();
 	opt_put_str(*ret, "status", qmp_enum_DirtyRateStatus[rate.status]);
 	opt_put_int(*ret, "start-time", (int64_t)rate.start_s);
-	opt_put_int(*ret, "calc-time", (int64_t)(rate.calc_ms / (unit == RATE_SECOND ? 1000 : 1)));
+	opt_put_int(*ret, "calc-time",
+	            (int64_t)(rate.calc_ms / (unit == RATE_SECOND ? 1000 : 1)));
 	opt_put_str(*ret, "calc-time-unit", qmp_enum_TimeUnit[unit]);
-	opt_put_int(*ret, "sample-pages", rate.mode == RATE_SAMPLING ? (int64_t)rate.per_gib : 0);
+	opt_put_int(*ret, "sample-pages",
+	            rate.mode == RATE_SAMPLING ? (int64_t)rate.per_gib : 0);
 	opt_put_str(*ret, "mode", qmp_enum_DirtyRateMeasureMode[rate.mode]);
 	if (rate.status == RATE_MEASURED) {
 		opt_put_int(*ret, "dirty-rate", (int64_t)rate.rate);

@@ -38,8 +38,9 @@ static void hmp_chardev(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 {
 	(void)ctx;
 	for (unsigned i = 0; i < opt_count(ret); i++) {
-		fprintf(out, "%s: filename=%s\n", opt_get_str(opt_at(ret, i), "label", ""),
-			opt_get_str(opt_at(ret, i), "filename", ""));
+		fprintf(out, "%s: filename=%s\n",
+		        opt_get_str(opt_at(ret, i), "label", ""),
+		        opt_get_str(opt_at(ret, i), "filename", ""));
 	}
 }
 
@@ -50,7 +51,8 @@ static void hmp_cpus(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 		struct opt *d = opt_at(ret, i);
 
 		fprintf(out, "%s CPU #%s: thread_id=%s\n", i ? " " : "*",
-			opt_get_str(d, "cpu-index", ""), opt_get_str(d, "thread-id", ""));
+		        opt_get_str(d, "cpu-index", ""),
+		        opt_get_str(d, "thread-id", ""));
 	}
 }
 
@@ -78,8 +80,8 @@ static void hmp_kvm(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 static void hmp_locks(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 {
 	(void)ctx;
-	fprintf(out, "%-32s %-10s %10s %12s %10s\n", "lock", "role", "waits", "total us",
-		"max us");
+	fprintf(out, "%-32s %-10s %10s %12s %10s\n", "lock", "role", "waits",
+	        "total us", "max us");
 	for (unsigned i = 0; i < opt_count(ret); i++) {
 		struct opt *d = opt_at(ret, i);
 		uint64_t n[3] = { 0 };
@@ -87,9 +89,10 @@ static void hmp_locks(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 		opt_scalar_u64(opt_get(d, "waits"), &n[0]);
 		opt_scalar_u64(opt_get(d, "total-ns"), &n[1]);
 		opt_scalar_u64(opt_get(d, "max-ns"), &n[2]);
-		fprintf(out, "%-32s %-10s %10llu %12.1f %10.1f\n", opt_get_str(d, "name", ""),
-			opt_get_str(d, "role", ""), (unsigned long long)n[0],
-			(double)n[1] / 1000, (double)n[2] / 1000);
+		fprintf(out, "%-32s %-10s %10llu %12.1f %10.1f\n",
+		        opt_get_str(d, "name", ""), opt_get_str(d, "role", ""),
+		        (unsigned long long)n[0], (double)n[1] / 1000,
+		        (double)n[2] / 1000);
 	}
 }
 
@@ -127,11 +130,15 @@ static const struct hmp_command hmp_commands[] = {
 	{ "info chardev", NULL, "query-chardev", "character devices", hmp_chardev },
 	{ "info cpus", NULL, "query-cpus-fast", "vCPUs and their threads", hmp_cpus },
 	{ "info registers", NULL, NULL, "registers of every vCPU", hmp_registers },
-	{ "info jit", NULL, "x-lodge-query-jit", "counters of the translator", hmp_json },
-	{ "info accel", NULL, "x-lodge-query-accel", "who executes the guest, and why", hmp_json },
-	{ "info dirty_rate", NULL, "query-dirty-rate", "how fast the guest writes", hmp_json },
+	{ "info jit", NULL, "x-lodge-query-jit", "counters of the translator",
+	  hmp_json },
+	{ "info accel", NULL, "x-lodge-query-accel", "who executes the guest, and why",
+	  hmp_json },
+	{ "info dirty_rate", NULL, "query-dirty-rate", "how fast the guest writes",
+	  hmp_json },
 	{ "info kvm", NULL, "query-kvm", "is KVM in use?", hmp_kvm },
-	{ "info locks", NULL, "x-lodge-query-locks", "who waited for locks", hmp_locks },
+	{ "info locks", NULL, "x-lodge-query-locks", "who waited for locks",
+	  hmp_locks },
 	{ "info name", NULL, "query-name", "name of the machine", hmp_json },
 	{ "info uuid", NULL, "query-uuid", "UUID of the machine", hmp_json },
 };
@@ -142,7 +149,7 @@ static void hmp_help(FILE *out)
 		const struct hmp_command *c = &hmp_commands[i];
 
 		fprintf(out, "%s%s%s -- %s\n", c->name, c->alias ? "|" : "",
-			c->alias ? c->alias : "", c->help);
+		        c->alias ? c->alias : "", c->help);
 	}
 }
 
@@ -179,7 +186,8 @@ char *hmp_run(struct qmp_ctx *ctx, const char *line)
 		const struct hmp_command *c = &hmp_commands[i];
 
 		if ((strlen(c->name) == len && !strncmp(c->name, line, len)) ||
-		    (c->alias && strlen(c->alias) == len && !strncmp(c->alias, line, len))) {
+		    (c->alias && strlen(c->alias) == len &&
+		     !strncmp(c->alias, line, len))) {
 			found = c;
 		}
 	}
@@ -188,7 +196,8 @@ char *hmp_run(struct qmp_ctx *ctx, const char *line)
 	} else if (found) {
 		hmp_one(ctx, found, out);
 	} else if (len) {
-		fprintf(out, "unknown command: '%.*s'; 'help' lists them\n", (int)len, line);
+		fprintf(out, "unknown command: '%.*s'; 'help' lists them\n", (int)len,
+		        line);
 	}
 	fclose(out);
 	return text;

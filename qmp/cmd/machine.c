@@ -68,7 +68,8 @@ int qmp_cmd_query_cpu_definitions(struct qmp_ctx *ctx, struct opt **ret, struct 
 		struct opt *d = opt_new_dict();
 		char type[96];
 
-		snprintf(type, sizeof(type), "%s-%s-cpu", arch->model_name(i), arch->name);
+		snprintf(type, sizeof(type), "%s-%s-cpu", arch->model_name(i),
+		         arch->name);
 		opt_put_str(d, "name", arch->model_name(i));
 		opt_put_str(d, "typename", type);
 		opt_put_bool(d, "static", false);
@@ -80,7 +81,7 @@ int qmp_cmd_query_cpu_definitions(struct qmp_ctx *ctx, struct opt **ret, struct 
 }
 
 int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_types *a,
-			   struct opt **ret, struct err *e)
+                           struct opt **ret, struct err *e)
 {
 	(void)ctx;
 	(void)a;
@@ -133,15 +134,15 @@ static void machine_list_props(struct opt *list, const struct prop *p)
 }
 
 int qmp_cmd_device_list_properties(struct qmp_ctx *ctx,
-				   const struct qmp_args_device_list_properties *a,
-				   struct opt **ret, struct err *e)
+                                   const struct qmp_args_device_list_properties *a,
+                                   struct opt **ret, struct err *e)
 {
 	const struct device_class *c = device_class_find(a->typename);
 
 	(void)ctx;
 	if (!c) {
-		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT, "Device '%s' not found",
-				     a->typename);
+		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
+		                     "Device '%s' not found", a->typename);
 	}
 	*ret = opt_new_list();
 	machine_list_props(*ret, c->bus_props);
@@ -160,15 +161,15 @@ static struct device *machine_device_at(const char *path)
 	return d;
 }
 
-int qmp_cmd_qom_list(struct qmp_ctx *ctx, const struct qmp_args_qom_list *a, struct opt **ret,
-		     struct err *e)
+int qmp_cmd_qom_list(struct qmp_ctx *ctx, const struct qmp_args_qom_list *a,
+                     struct opt **ret, struct err *e)
 {
 	struct device *d = machine_device_at(a->path);
 
 	(void)ctx;
 	if (!d) {
-		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT, "Device '%s' not found",
-				     a->path);
+		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
+		                     "Device '%s' not found", a->path);
 	}
 	*ret = opt_new_list();
 	machine_list_props(*ret, d->cls->bus_props);
@@ -176,21 +177,21 @@ int qmp_cmd_qom_list(struct qmp_ctx *ctx, const struct qmp_args_qom_list *a, str
 	return 0;
 }
 
-int qmp_cmd_qom_get(struct qmp_ctx *ctx, const struct qmp_args_qom_get *a, struct opt **ret,
-		    struct err *e)
+int qmp_cmd_qom_get(struct qmp_ctx *ctx, const struct qmp_args_qom_get *a,
+                    struct opt **ret, struct err *e)
 {
 	struct device *d = machine_device_at(a->path);
 	char *v;
 
 	(void)ctx;
 	if (!d) {
-		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT, "Device '%s' not found",
-				     a->path);
+		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
+		                     "Device '%s' not found", a->path);
 	}
 	v = device_get_prop(d, a->property);
 	if (!v) {
 		return err_set(e, -ENOENT, "Property '%s.%s' not found", d->cls->name,
-			       a->property);
+		               a->property);
 	}
 	*ret = opt_new_str(v);
 	free(v);
@@ -235,13 +236,16 @@ int qmp_cmd_query_machines(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 	return 0;
 }
 
-int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret, struct err *e)
+int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
+                       struct err *e)
 {
-	const struct device_class *c = device_class_find(opt_get_str(args, "driver", ""));
+	const struct device_class *c =
+		device_class_find(opt_get_str(args, "driver", ""));
 
 	(void)ret;
 	if (c && !c->hotpluggable) {
-		return err_set(e, -EPERM, "Device '%s' does not support hotplugging", c->name);
+		return err_set(e, -EPERM, "Device '%s' does not support hotplugging",
+		               c->name);
 	}
 	return device_add(ctx->vm, args, e) ? 0 : -EINVAL;
 }
@@ -250,7 +254,7 @@ int qmp_cmd_x_lodge_query_jit(struct qmp_ctx *ctx, struct opt **ret, struct err 
 {
 	if (!ctx->vm->hv->query_stats) {
 		return err_set(e, -ENOTSUP, "not supported: counters of accelerator %s",
-			       ctx->vm->hv->name);
+		               ctx->vm->hv->name);
 	}
 	*ret = ctx->vm->hv->query_stats(ctx->vm);
 	return 0;
@@ -277,8 +281,8 @@ static struct opt *machine_lock_row(const struct lock_stat *s)
 }
 
 int qmp_cmd_x_lodge_query_locks(struct qmp_ctx *ctx,
-				const struct qmp_args_x_lodge_query_locks *a,
-				struct opt **ret, struct err *e)
+                                const struct qmp_args_x_lodge_query_locks *a,
+                                struct opt **ret, struct err *e)
 {
 	enum { ROWS = 256 };
 	AUTO_FREE struct lock_stat *s = calloc(ROWS, sizeof(*s));

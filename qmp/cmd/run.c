@@ -75,14 +75,16 @@ int qmp_cmd_system_wakeup(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 {
 	(void)ctx;
 	(void)ret;
-	return err_set(e, -EINVAL, "Unable to wake up: guest is not in suspended state");
+	return err_set(e, -EINVAL,
+	               "Unable to wake up: guest is not in suspended state");
 }
 
 int qmp_cmd_inject_nmi(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 {
 	(void)ret;
 	if (!ctx->vm->arch->nmi) {
-		return err_set(e, -ENOTSUP, "not supported: NMI on %s", ctx->vm->arch->name);
+		return err_set(e, -ENOTSUP, "not supported: NMI on %s",
+		               ctx->vm->arch->name);
 	}
 	for (unsigned i = 0; i < ctx->vm->n_vcpus; i++) {
 		ctx->vm->arch->nmi(ctx->vm->vcpus[i]);
@@ -91,17 +93,20 @@ int qmp_cmd_inject_nmi(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 }
 
 int qmp_cmd_set_action(struct qmp_ctx *ctx, const struct qmp_args_set_action *a,
-		       struct opt **ret, struct err *e)
+                       struct opt **ret, struct err *e)
 {
 	(void)ret;
 	if (a->has_panic || a->has_watchdog) {
-		return err_set(e, -ENOTSUP, "not supported: set-action for panic and watchdog");
+		return err_set(e, -ENOTSUP,
+		               "not supported: set-action for panic and watchdog");
 	}
 	if (a->has_reboot) {
-		ctx->vm->no_reboot = !strcmp(qmp_enum_RebootAction[a->reboot], "shutdown");
+		ctx->vm->no_reboot =
+			!strcmp(qmp_enum_RebootAction[a->reboot], "shutdown");
 	}
 	if (a->has_shutdown) {
-		ctx->vm->no_shutdown = !strcmp(qmp_enum_ShutdownAction[a->shutdown], "pause");
+		ctx->vm->no_shutdown =
+			!strcmp(qmp_enum_ShutdownAction[a->shutdown], "pause");
 	}
 	return 0;
 }

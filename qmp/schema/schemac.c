@@ -67,7 +67,8 @@ static struct json_object *schema_get(struct json_object *o, const char *key)
 static const struct decl *schema_find(const char *kind, const char *name)
 {
 	for (int i = 0; i < n_decls; i++) {
-		if (!strcmp(decls[i].name, name) && (!kind || !strcmp(decls[i].kind, kind))) {
+		if (!strcmp(decls[i].name, name) &&
+		    (!kind || !strcmp(decls[i].kind, kind))) {
 			return &decls[i];
 		}
 	}
@@ -117,7 +118,8 @@ static const char *schema_type_name(struct json_object *t, bool *array)
 
 	*array = json_object_is_type(t, json_type_array);
 	n = json_object_get_string(*array ? json_object_array_get_idx(t, 0) : t);
-	if (!schema_builtin(n) && !schema_find("enum", n) && !schema_find("struct", n)) {
+	if (!schema_builtin(n) && !schema_find("enum", n) &&
+	    !schema_find("struct", n)) {
 		schema_die("unknown type", n);
 	}
 	return n;
@@ -128,14 +130,18 @@ static const char *schema_ctype(const char *n, bool array)
 	if (array || !strcmp(n, "any") || schema_find("struct", n)) {
 		return "struct opt *";
 	}
-	return !strcmp(n, "str") ? "const char *" : !strcmp(n, "int") ? "int64_t " :
-	       !strcmp(n, "number") ? "double " : !strcmp(n, "bool") ? "bool " : "int ";
+	return !strcmp(n, "str")      ? "const char *"
+	       : !strcmp(n, "int")    ? "int64_t "
+	       : !strcmp(n, "number") ? "double "
+	       : !strcmp(n, "bool")   ? "bool "
+	                              : "int ";
 }
 
 static void schema_header(void)
 {
 	printf("/* Made by schemac from qmp/schema. */\n#ifndef LODGE_QMP_GEN_H\n"
-	       "#define LODGE_QMP_GEN_H\n\n#include <stdbool.h>\n#include <stdint.h>\n\n"
+	       "#define LODGE_QMP_GEN_H\n\n#include <stdbool.h>\n#include "
+	       "<stdint.h>\n\n"
 	       "#include \"base/err.h\"\n\nstruct opt;\nstruct qmp_ctx;\n\n");
 	for (int i = 0; i < n_decls; i++) {
 		const struct decl *d = &decls[i];
@@ -144,7 +150,8 @@ static void schema_header(void)
 		bool array;
 
 		if (!strcmp(d->kind, "enum")) {
-			printf("extern const char *const qmp_enum_%s[];\n", schema_ident(d->name));
+			printf("extern const char *const qmp_enum_%s[];\n",
+			       schema_ident(d->name));
 		} else if (!strcmp(d->kind, "event")) {
 			struct json_object *data = schema_get(d->o, "data");
 
@@ -154,11 +161,11 @@ static void schema_header(void)
 			} else {
 				bool first = true;
 
-				json_object_object_foreach(data, k, t) {
+				json_object_object_foreach (data, k, t) {
 					const char *n = schema_type_name(t, &array);
 
-					printf("%s%s%s", first ? "" : ", ", schema_ctype(n, array),
-					       schema_ident(k));
+					printf("%s%s%s", first ? "" : ", ",
+					       schema_ctype(n, array), schema_ident(k));
 					first = false;
 				}
 			}
@@ -168,12 +175,14 @@ static void schema_header(void)
 
 			if (args && !open) {
 				printf("struct qmp_args_%s {\n", id);
-				json_object_object_foreach(args, k, t) {
+				json_object_object_foreach (args, k, t) {
 					const char *n = schema_type_name(t, &array);
 
-					printf("\t%s%s;\n", schema_ctype(n, array), schema_ident(k));
+					printf("\t%s%s;\n", schema_ctype(n, array),
+					       schema_ident(k));
 					if (*k == '*') {
-						printf("\tbool has_%s;\n", schema_ident(k));
+						printf("\tbool has_%s;\n",
+						       schema_ident(k));
 					}
 				}
 				printf("};\n");
@@ -194,13 +203,14 @@ static void schema_members(const char *what, const char *name, struct json_objec
 {
 	bool array;
 
-	printf("static const struct qmp_member %s_%s[] = {\n", what, schema_ident(name));
+	printf("static const struct qmp_member %s_%s[] = {\n", what,
+	       schema_ident(name));
 	if (m) {
-		json_object_object_foreach(m, k, t) {
+		json_object_object_foreach (m, k, t) {
 			const char *n = schema_type_name(t, &array);
 
-			printf("\t{ \"%s\", \"%s\", %d, %d },\n", *k == '*' ? k + 1 : k, n, array,
-			       *k == '*');
+			printf("\t{ \"%s\", \"%s\", %d, %d },\n", *k == '*' ? k + 1 : k,
+			       n, array, *k == '*');
 		}
 	}
 	printf("\t{ 0 },\n};\n");
@@ -211,9 +221,11 @@ static void schema_extract(const struct decl *d, struct json_object *args)
 	const char *id = schema_ident(d->name);
 	bool array;
 
-	printf("static int thunk_%s(struct qmp_ctx *ctx, struct opt *o, struct opt **ret, "
-	       "struct err *e)\n{\n\tstruct qmp_args_%s a = { 0 };\n\n", id, id);
-	json_object_object_foreach(args, k, t) {
+	printf("static int thunk_%s(struct qmp_ctx *ctx, struct opt *o, struct opt "
+	       "**ret, "
+	       "struct err *e)\n{\n\tstruct qmp_args_%s a = { 0 };\n\n",
+	       id, id);
+	json_object_object_foreach (args, k, t) {
 		const char *n = schema_type_name(t, &array), *f = schema_ident(k);
 		const char *key = *k == '*' ? k + 1 : k;
 
@@ -226,15 +238,21 @@ static void schema_extract(const struct decl *d, struct json_object *args)
 			printf("\ta.%s = opt_get_str(o, \"%s\", NULL);\n", f, key);
 		} else if (!strcmp(n, "int")) {
 			printf("\tif (opt_get_int(o, \"%s\", 0, &a.%s, e) < 0) {\n"
-			       "\t\treturn -EINVAL;\n\t}\n", key, f);
+			       "\t\treturn -EINVAL;\n\t}\n",
+			       key, f);
 		} else if (!strcmp(n, "number")) {
-			printf("\ta.%s = strtod(opt_get_str(o, \"%s\", \"0\"), NULL);\n", f, key);
+			printf("\ta.%s = strtod(opt_get_str(o, \"%s\", \"0\"), "
+			       "NULL);\n",
+			       f, key);
 		} else if (!strcmp(n, "bool")) {
 			printf("\tif (opt_get_bool(o, \"%s\", false, &a.%s, e) < 0) {\n"
-			       "\t\treturn -EINVAL;\n\t}\n", key, f);
+			       "\t\treturn -EINVAL;\n\t}\n",
+			       key, f);
 		} else {
-			printf("\tif (opt_get_enum(o, \"%s\", qmp_enum_%s, -1, &a.%s, e) < 0) {\n"
-			       "\t\treturn -EINVAL;\n\t}\n", key, schema_ident(n), f);
+			printf("\tif (opt_get_enum(o, \"%s\", qmp_enum_%s, -1, &a.%s, "
+			       "e) < 0) {\n"
+			       "\t\treturn -EINVAL;\n\t}\n",
+			       key, schema_ident(n), f);
 		}
 	}
 	printf("\treturn qmp_cmd_%s(ctx, &a, ret, e);\n}\n\n", id);
@@ -253,30 +271,37 @@ static void schema_event(const struct decl *d)
 	{
 		bool first = true;
 
-		json_object_object_foreach(data, k, t) {
+		json_object_object_foreach (data, k, t) {
 			const char *n = schema_type_name(t, &array);
 
-			printf("%s%s%s", first ? "" : ", ", schema_ctype(n, array), schema_ident(k));
+			printf("%s%s%s", first ? "" : ", ", schema_ctype(n, array),
+			       schema_ident(k));
 			first = false;
 		}
 	}
 	printf(")\n{\n\tstruct opt *d = opt_new_dict();\n\n");
 	{
-		json_object_object_foreach(data, k, t) {
-			const char *n = schema_type_name(t, &array), *f = schema_ident(k);
+		json_object_object_foreach (data, k, t) {
+			const char *n = schema_type_name(t, &array),
+				   *f = schema_ident(k);
 			const char *key = *k == '*' ? k + 1 : k;
 
 			if (array || !strcmp(n, "any") || schema_find("struct", n)) {
-				printf("\tif (%s) {\n\t\topt_put_take(d, \"%s\", %s);\n\t}\n", f, key, f);
+				printf("\tif (%s) {\n\t\topt_put_take(d, \"%s\", "
+				       "%s);\n\t}\n",
+				       f, key, f);
 			} else if (!strcmp(n, "str")) {
-				printf("\tif (%s) {\n\t\topt_put_str(d, \"%s\", %s);\n\t}\n", f, key, f);
+				printf("\tif (%s) {\n\t\topt_put_str(d, \"%s\", "
+				       "%s);\n\t}\n",
+				       f, key, f);
 			} else if (!strcmp(n, "bool")) {
 				printf("\topt_put_bool(d, \"%s\", %s);\n", key, f);
 			} else if (schema_find("enum", n)) {
-				printf("\topt_put_str(d, \"%s\", qmp_enum_%s[%s]);\n", key,
-				       schema_ident(n), f);
+				printf("\topt_put_str(d, \"%s\", qmp_enum_%s[%s]);\n",
+				       key, schema_ident(n), f);
 			} else {
-				printf("\topt_put_int(d, \"%s\", (int64_t)%s);\n", key, f);
+				printf("\topt_put_int(d, \"%s\", (int64_t)%s);\n", key,
+				       f);
 			}
 		}
 	}
@@ -298,8 +323,8 @@ static void schema_c_string(const char *s)
 	printf("\"\n");
 }
 
-static void schema_intro_add(struct json_object *list, const char *name, const char *meta,
-			     struct json_object *o)
+static void schema_intro_add(struct json_object *list, const char *name,
+                             const char *meta, struct json_object *o)
 {
 	json_object_object_add(o, "name", json_object_new_string(name));
 	json_object_object_add(o, "meta-type", json_object_new_string(meta));
@@ -313,13 +338,14 @@ static struct json_object *schema_intro_members(struct json_object *m)
 	bool array;
 
 	if (m) {
-		json_object_object_foreach(m, k, t) {
+		json_object_object_foreach (m, k, t) {
 			struct json_object *o = json_object_new_object();
 			const char *n = schema_type_name(t, &array);
 
 			snprintf(buf, sizeof(buf), array ? "[%s]" : "%s", n);
-			json_object_object_add(o, "name",
-					       json_object_new_string(*k == '*' ? k + 1 : k));
+			json_object_object_add(
+				o, "name",
+				json_object_new_string(*k == '*' ? k + 1 : k));
 			json_object_object_add(o, "type", json_object_new_string(buf));
 			if (*k == '*') {
 				json_object_object_add(o, "default", NULL);
@@ -332,16 +358,19 @@ static struct json_object *schema_intro_members(struct json_object *m)
 
 static void schema_intro_type(struct json_object *list, const char *n)
 {
-	static const char *const json_types[][2] = { { "str", "string" }, { "int", "int" },
-						      { "number", "number" },
-						      { "bool", "boolean" }, { "any", "value" } };
+	static const char *const json_types[][2] = { { "str", "string" },
+		                                     { "int", "int" },
+		                                     { "number", "number" },
+		                                     { "bool", "boolean" },
+		                                     { "any", "value" } };
 	struct json_object *o = json_object_new_object();
 	char arr[160];
 
 	for (size_t i = 0; i < ARRAY_LEN(json_types); i++) {
 		if (!strcmp(n, json_types[i][0])) {
-			json_object_object_add(o, "json-type",
-					       json_object_new_string(json_types[i][1]));
+			json_object_object_add(
+				o, "json-type",
+				json_object_new_string(json_types[i][1]));
 			schema_intro_add(list, n, "builtin", o);
 			goto array;
 		}
@@ -353,8 +382,9 @@ static void schema_intro_type(struct json_object *list, const char *n)
 		for (size_t i = 0; i < json_object_array_length(v); i++) {
 			struct json_object *e = json_object_new_object();
 
-			json_object_object_add(e, "name",
-					       json_object_get(json_object_array_get_idx(v, i)));
+			json_object_object_add(
+				e, "name",
+				json_object_get(json_object_array_get_idx(v, i)));
 			json_object_array_add(m, e);
 		}
 		json_object_object_add(o, "members", m);
@@ -363,7 +393,8 @@ static void schema_intro_type(struct json_object *list, const char *n)
 	} else {
 		json_object_object_add(
 			o, "members",
-			schema_intro_members(schema_get(schema_find("struct", n)->o, "members")));
+			schema_intro_members(
+				schema_get(schema_find("struct", n)->o, "members")));
 		schema_intro_add(list, n, "object", o);
 	}
 array:
@@ -373,7 +404,8 @@ array:
 	schema_intro_add(list, arr, "array", o);
 }
 
-static void schema_intro_callable(struct json_object *list, const struct decl *d, bool cmd)
+static void schema_intro_callable(struct json_object *list, const struct decl *d,
+                                  bool cmd)
 {
 	struct json_object *args = schema_get(d->o, cmd ? "args" : "data");
 	struct json_object *ret = schema_get(d->o, "returns"), *o, *f;
@@ -403,7 +435,8 @@ static void schema_intro_callable(struct json_object *list, const struct decl *d
 static void schema_introspection(void)
 {
 	static const char *const builtins[] = { "str", "int", "number", "bool", "any" };
-	struct json_object *list = json_object_new_array(), *o = json_object_new_object();
+	struct json_object *list = json_object_new_array(),
+			   *o = json_object_new_object();
 
 	json_object_object_add(o, "members", json_object_new_array());
 	schema_intro_add(list, "q_empty", "object", o);
@@ -423,7 +456,8 @@ static void schema_introspection(void)
 	for (size_t i = 0; i < json_object_array_length(list); i++) {
 		struct json_object *e = json_object_array_get_idx(list, i);
 
-		schema_c_string(json_object_to_json_string_ext(e, JSON_C_TO_STRING_PLAIN));
+		schema_c_string(
+			json_object_to_json_string_ext(e, JSON_C_TO_STRING_PLAIN));
 		printf("\t,\n");
 	}
 	printf("\tNULL,\n};\n");
@@ -432,17 +466,20 @@ static void schema_introspection(void)
 static void schema_source(void)
 {
 	printf("/* Made by schemac from qmp/schema. */\n#include \"config.h\"\n\n"
-	       "#include \"qmp/qmp-gen.h\"\n\n#include <errno.h>\n#include <stdlib.h>\n\n"
+	       "#include \"qmp/qmp-gen.h\"\n\n#include <errno.h>\n#include "
+	       "<stdlib.h>\n\n"
 	       "#include \"base/opt.h\"\n#include \"qmp/wire/qmp.h\"\n\n");
 	for (int i = 0; i < n_decls; i++) {
 		const struct decl *d = &decls[i];
 		struct json_object *v = schema_get(d->o, "values");
 
 		if (!strcmp(d->kind, "enum")) {
-			printf("const char *const qmp_enum_%s[] = {\n", schema_ident(d->name));
+			printf("const char *const qmp_enum_%s[] = {\n",
+			       schema_ident(d->name));
 			for (size_t k = 0; k < json_object_array_length(v); k++) {
 				printf("\t\"%s\",\n",
-				       json_object_get_string(json_object_array_get_idx(v, k)));
+				       json_object_get_string(
+					       json_object_array_get_idx(v, k)));
 			}
 			printf("\tNULL,\n};\n");
 		} else if (!strcmp(d->kind, "struct")) {
@@ -472,15 +509,20 @@ static void schema_source(void)
 		} else if (strcmp(d->kind, "command")) {
 			continue;
 		} else if (json_object_get_boolean(schema_get(d->o, "open"))) {
-			printf("static int thunk_%s(struct qmp_ctx *ctx, struct opt *o, struct opt "
-			       "**ret, struct err *e)\n{\n\treturn qmp_cmd_%s(ctx, o, ret, e);\n}\n\n",
+			printf("static int thunk_%s(struct qmp_ctx *ctx, struct opt "
+			       "*o, struct opt "
+			       "**ret, struct err *e)\n{\n\treturn qmp_cmd_%s(ctx, o, "
+			       "ret, e);\n}\n\n",
 			       id, id);
 		} else if (args) {
 			schema_extract(d, args);
 		} else {
-			printf("static int thunk_%s(struct qmp_ctx *ctx, struct opt *o, struct opt "
-			       "**ret, struct err *e)\n{\n\t(void)o;\n\treturn qmp_cmd_%s(ctx, ret, "
-			       "e);\n}\n\n", id, id);
+			printf("static int thunk_%s(struct qmp_ctx *ctx, struct opt "
+			       "*o, struct opt "
+			       "**ret, struct err *e)\n{\n\t(void)o;\n\treturn "
+			       "qmp_cmd_%s(ctx, ret, "
+			       "e);\n}\n\n",
+			       id, id);
 		}
 	}
 	printf("const struct qmp_command qmp_commands[] = {\n");

@@ -19,10 +19,10 @@ static const struct qmp_type *qmp_type_find(const char *name)
 }
 
 static int qmp_check_value(const char *what, const char *type, struct opt *v, int depth,
-			   struct err *e);
+                           struct err *e);
 
-static int qmp_check_members(const struct qmp_member *m, struct opt *o, bool open, int depth,
-			     struct err *e)
+static int qmp_check_members(const struct qmp_member *m, struct opt *o, bool open,
+                             int depth, struct err *e)
 {
 	for (unsigned i = 0; i < opt_count(o); i++) {
 		const char *key = opt_key_at(o, i);
@@ -41,19 +41,22 @@ static int qmp_check_members(const struct qmp_member *m, struct opt *o, bool ope
 
 		if (!v) {
 			if (!m->optional) {
-				return err_set(e, -EINVAL, "Parameter '%s' is missing", m->name);
+				return err_set(e, -EINVAL, "Parameter '%s' is missing",
+				               m->name);
 			}
 			continue;
 		}
 		if (!m->array) {
 			ret = qmp_check_value(m->name, m->type, v, depth, e);
 		} else if (opt_kind(v) != OPT_LIST) {
-			return err_set(e, -EINVAL,
-				       "Invalid parameter type for '%s', expected: array",
-				       m->name);
+			return err_set(
+				e, -EINVAL,
+				"Invalid parameter type for '%s', expected: array",
+				m->name);
 		} else {
 			for (unsigned i = 0; i < opt_count(v) && ret == 0; i++) {
-				ret = qmp_check_value(m->name, m->type, opt_at(v, i), depth, e);
+				ret = qmp_check_value(m->name, m->type, opt_at(v, i),
+				                      depth, e);
 			}
 		}
 		if (ret < 0) {
@@ -64,7 +67,7 @@ static int qmp_check_members(const struct qmp_member *m, struct opt *o, bool ope
 }
 
 static int qmp_check_value(const char *what, const char *type, struct opt *v, int depth,
-			   struct err *e)
+                           struct err *e)
 {
 	enum opt_kind k = opt_kind(v);
 	const struct qmp_type *t;
@@ -91,8 +94,10 @@ static int qmp_check_value(const char *what, const char *type, struct opt *v, in
 				s++;
 			}
 			if (!*s) {
-				return err_set(e, -EINVAL, "Parameter '%s' does not accept value '%s'",
-					       what, opt_str(v));
+				return err_set(
+					e, -EINVAL,
+					"Parameter '%s' does not accept value '%s'",
+					what, opt_str(v));
 			}
 		}
 	} else if (t) {
@@ -102,9 +107,10 @@ static int qmp_check_value(const char *what, const char *type, struct opt *v, in
 			return qmp_check_members(t->members, v, false, depth + 1, e);
 		}
 	}
-	return want ? err_set(e, -EINVAL, "Invalid parameter type for '%s', expected: %s", what,
-			      want)
-		    : 0;
+	return want ? err_set(e, -EINVAL,
+	                      "Invalid parameter type for '%s', expected: %s", what,
+	                      want)
+	            : 0;
 }
 
 int qmp_check(const struct qmp_member *m, struct opt *o, bool open, struct err *e)
@@ -112,8 +118,8 @@ int qmp_check(const struct qmp_member *m, struct opt *o, bool open, struct err *
 	return qmp_check_members(m, o, open, 0, e);
 }
 
-int qmp_dispatch(struct qmp_ctx *ctx, const char *name, struct opt *args, struct opt **ret,
-		 struct err *e)
+int qmp_dispatch(struct qmp_ctx *ctx, const char *name, struct opt *args,
+                 struct opt **ret, struct err *e)
 {
 	const struct qmp_command *c = qmp_commands;
 	int r;
@@ -124,7 +130,7 @@ int qmp_dispatch(struct qmp_ctx *ctx, const char *name, struct opt *args, struct
 	}
 	if (!c->name) {
 		return err_set_class(e, ERR_COMMAND_NOT_FOUND, -ENOENT,
-				     "The command %s has not been found", name);
+		                     "The command %s has not been found", name);
 	}
 	r = qmp_check(c->args, args, c->open, e);
 	return r < 0 ? r : c->fn(ctx, args, ret, e);

@@ -104,15 +104,16 @@ static void monitor_send(struct monitor *m, struct opt *o)
 
 static const char *monitor_class(enum err_class c)
 {
-	static const char *const names[] = { "GenericError", "CommandNotFound", "DeviceNotFound",
-					     "DeviceNotActive", "KVMMissingCap" };
+	static const char *const names[] = { "GenericError", "CommandNotFound",
+		                             "DeviceNotFound", "DeviceNotActive",
+		                             "KVMMissingCap" };
 
 	return names[c];
 }
 
 /* Takes id and ret. */
-static void monitor_reply(struct monitor *m, struct opt *id, int ret_code, struct opt *ret,
-			  const struct err *e)
+static void monitor_reply(struct monitor *m, struct opt *id, int ret_code,
+                          struct opt *ret, const struct err *e)
 {
 	struct opt *o = opt_new_dict();
 
@@ -141,7 +142,7 @@ static void monitor_event_deliver(void *opaque)
 	struct monitor_event *ev = opaque;
 	struct monitor *m;
 
-	list_for_each(m, &monitors, link) {
+	list_for_each (m, &monitors, link) {
 		if (m->mode == MONITOR_CONTROL && m->open && m->negotiated) {
 			monitor_send(m, opt_copy(ev->o));
 		}
@@ -179,7 +180,8 @@ void qmp_emit(const char *event, struct opt *data)
 static int monitor_cause(int cause)
 {
 	for (int i = 0; qmp_enum_ShutdownCause[i]; i++) {
-		if (!strcmp(qmp_enum_ShutdownCause[i], vm_cause_name((enum vm_cause)cause))) {
+		if (!strcmp(qmp_enum_ShutdownCause[i],
+		            vm_cause_name((enum vm_cause)cause))) {
 			return i;
 		}
 	}
@@ -192,29 +194,14 @@ static void monitor_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 
 	(void)l;
 	switch (ev) {
-	case VM_EV_STOP:
-		qmp_event_STOP();
-		break;
-	case VM_EV_RESUME:
-		qmp_event_RESUME();
-		break;
-	case VM_EV_RESET:
-		qmp_event_RESET(guest, monitor_cause(arg));
-		break;
-	case VM_EV_SHUTDOWN:
-		qmp_event_SHUTDOWN(guest, monitor_cause(arg));
-		break;
-	case VM_EV_POWERDOWN:
-		qmp_event_POWERDOWN();
-		break;
-	case VM_EV_WAKEUP:
-		qmp_event_WAKEUP();
-		break;
-	case VM_EV_SUSPEND:
-		qmp_event_SUSPEND();
-		break;
-	default:
-		break;
+	case VM_EV_STOP: qmp_event_STOP(); break;
+	case VM_EV_RESUME: qmp_event_RESUME(); break;
+	case VM_EV_RESET: qmp_event_RESET(guest, monitor_cause(arg)); break;
+	case VM_EV_SHUTDOWN: qmp_event_SHUTDOWN(guest, monitor_cause(arg)); break;
+	case VM_EV_POWERDOWN: qmp_event_POWERDOWN(); break;
+	case VM_EV_WAKEUP: qmp_event_WAKEUP(); break;
+	case VM_EV_SUSPEND: qmp_event_SUSPEND(); break;
+	default: break;
 	}
 }
 
@@ -222,7 +209,8 @@ static void monitor_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 
 static void monitor_greet(struct monitor *m)
 {
-	struct opt *o = opt_new_dict(), *q = opt_new_dict(), *v = NULL, *caps = opt_new_list();
+	struct opt *o = opt_new_dict(), *q = opt_new_dict(), *v = NULL,
+		   *caps = opt_new_list();
 	struct qmp_ctx ctx = { .vm = m->vm };
 	struct err e = ERR_INIT;
 
@@ -240,9 +228,10 @@ static void monitor_command(struct monitor *m, struct opt *req)
 	struct qmp_session s = { m };
 	struct qmp_ctx ctx = { .vm = m->vm, .session = &s };
 	struct err e = ERR_INIT;
-	struct opt *id = opt_has(req, "id") ? opt_copy(opt_get(req, "id")) : NULL, *ret = NULL;
-	const char *name = opt_get_str(req, opt_has(req, "exec-oob") ? "exec-oob" : "execute",
-				       NULL);
+	struct opt *id = opt_has(req, "id") ? opt_copy(opt_get(req, "id")) : NULL,
+		   *ret = NULL;
+	const char *name = opt_get_str(
+		req, opt_has(req, "exec-oob") ? "exec-oob" : "execute", NULL);
 	struct opt *args = opt_has(req, "arguments") ? opt_get(req, "arguments") : NULL;
 	struct opt *empty = opt_new_dict();
 	int r;
@@ -252,20 +241,24 @@ static void monitor_command(struct monitor *m, struct opt *req)
 
 		if (strcmp(k, "id") && strcmp(k, "execute") && strcmp(k, "exec-oob") &&
 		    strcmp(k, "arguments") && strcmp(k, "control")) {
-			r = err_set(&e, -EINVAL, "QMP input member '%s' is unexpected", k);
+			r = err_set(&e, -EINVAL, "QMP input member '%s' is unexpected",
+			            k);
 			goto out;
 		}
 	}
 	if (!name) {
 		r = err_set(&e, -EINVAL, "QMP input lacks member 'execute'");
 	} else if (args && opt_kind(args) != OPT_DICT) {
-		r = err_set(&e, -EINVAL, "QMP input member 'arguments' must be an object");
+		r = err_set(&e, -EINVAL,
+		            "QMP input member 'arguments' must be an object");
 	} else if (!m->negotiated && strcmp(name, "qmp_capabilities")) {
-		r = err_set_class(&e, ERR_COMMAND_NOT_FOUND, -EPERM,
-				  "Expecting capabilities negotiation with 'qmp_capabilities'");
+		r = err_set_class(
+			&e, ERR_COMMAND_NOT_FOUND, -EPERM,
+			"Expecting capabilities negotiation with 'qmp_capabilities'");
 	} else if (m->negotiated && !strcmp(name, "qmp_capabilities")) {
 		r = err_set_class(&e, ERR_COMMAND_NOT_FOUND, -EPERM,
-				  "Capabilities negotiation is already complete, command ignored");
+		                  "Capabilities negotiation is already complete, "
+		                  "command ignored");
 	} else {
 		r = qmp_dispatch(&ctx, name, args ? args : empty, &ret, &e);
 		if (r == 0 && !m->negotiated) {
@@ -393,12 +386,14 @@ static void monitor_event(void *opaque, enum chardev_event ev)
 		if (m->mode == MONITOR_CONTROL) {
 			monitor_greet(m);
 		} else if (ev == CHARDEV_MUX_IN) {
-			static const char hello[] = "\r\nlodge monitor - type 'help' for commands\r\n";
+			static const char hello[] =
+				"\r\nlodge monitor - type 'help' for commands\r\n";
 
 			chardev_write(m->c, hello, sizeof(hello) - 1);
 			monitor_prompt(m);
 		} else if (!chardev_wants_monitor(m->c)) {
-			monitor_prompt(m); /* behind a console's mux: when it gets the focus */
+			monitor_prompt(
+				m); /* behind a console's mux: when it gets the focus */
 		}
 	} else if (ev == CHARDEV_CLOSED) {
 		m->open = false;
@@ -406,14 +401,14 @@ static void monitor_event(void *opaque, enum chardev_event ev)
 }
 
 struct monitor *monitor_new(struct vm *vm, struct chardev *c, enum monitor_mode mode,
-			    bool pretty, struct err *e)
+                            bool pretty, struct err *e)
 {
 	struct monitor *m = calloc(1, sizeof(*m));
 	struct chardev_front f = { .can_read = monitor_can_read,
-				  .read = monitor_read,
-				  .event = monitor_event,
-				  .opaque = m,
-				  .monitor = mode == MONITOR_READLINE };
+		                   .read = monitor_read,
+		                   .event = monitor_event,
+		                   .opaque = m,
+		                   .monitor = mode == MONITOR_READLINE };
 
 	if (!m) {
 		err_set(e, -ENOMEM, "monitor: out of memory");
@@ -441,7 +436,7 @@ void monitor_free_all(void)
 {
 	struct monitor *m, *tmp;
 
-	list_for_each_safe(m, tmp, &monitors, link) {
+	list_for_each_safe (m, tmp, &monitors, link) {
 		list_del(&m->link);
 		qmp_frame_fini(&m->frame);
 		free(m);

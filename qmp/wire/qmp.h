@@ -30,23 +30,25 @@ struct qmp_member {
 struct qmp_type {
 	const char *name;
 	const struct qmp_member *members; /* struct */
-	const char *const *values;	  /* enum */
+	const char *const *values;        /* enum */
 };
 struct qmp_command {
 	const char *name;
 	const struct qmp_member *args;
 	int open; /* further members are the handler's business */
-	int (*fn)(struct qmp_ctx *ctx, struct opt *args, struct opt **ret, struct err *e);
+	int (*fn)(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
+	          struct err *e);
 };
 extern const struct qmp_type qmp_types[];
 extern const struct qmp_command qmp_commands[];
 extern const char *const qmp_schema_text[];
 
 /* Members known, required ones there, every type right; in depth. */
-int qmp_check(const struct qmp_member *m, struct opt *o, bool open, struct err *e) __must_check;
+int qmp_check(const struct qmp_member *m, struct opt *o, bool open, struct err *e)
+	__must_check;
 /* Validates and runs; *ret is NULL for an empty reply. */
-int qmp_dispatch(struct qmp_ctx *ctx, const char *name, struct opt *args, struct opt **ret,
-		 struct err *e) __must_check;
+int qmp_dispatch(struct qmp_ctx *ctx, const char *name, struct opt *args,
+                 struct opt **ret, struct err *e) __must_check;
 /* Takes `data` (may be NULL). [any thread] */
 void qmp_emit(const char *event, struct opt *data);
 

@@ -30,7 +30,7 @@ struct interp {
 	const struct ir_unit *u;
 	char *arch;
 	union ival *v;
-	uint16_t *label;	/* label -> instruction index */
+	uint16_t *label; /* label -> instruction index */
 };
 
 /* ---- floating-point environment ---- */
@@ -86,7 +86,8 @@ void interp_fp_leave(struct tcg_env *env, const struct tcg_guest *g)
 
 /* ---- slots ---- */
 
-static void interp_get(struct interp *s, const struct ir_ins *in, int64_t off, union ival *r)
+static void interp_get(struct interp *s, const struct ir_ins *in, int64_t off,
+                       union ival *r)
 {
 	unsigned n = ir_type_bytes[in->type];
 
@@ -147,7 +148,7 @@ static uint32_t interp_info(const struct ir_ins *in, unsigned mem)
 
 /* The fast path: one page, through the window of the site. NULL: miss. */
 static char *interp_window(const struct tcg_win *w, uint64_t addr, unsigned size,
-			   const struct ir_ins *in, unsigned mem)
+                           const struct ir_ins *in, unsigned mem)
 {
 	if (addr - w->start > TCG_PAGE - size || in->mode ||
 	    ((mem & IR_M_ALIGN) && (addr & (size - 1)))) {
@@ -160,13 +161,13 @@ static void interp_ld(struct interp *s, const struct ir_ins *in, union ival *r)
 {
 	unsigned size = IR_M_SIZE(in->aux);
 	uint64_t addr = interp_addr(s, in, in->aux2 & 3), v = 0;
-	const struct tcg_win *w = in->aux & IR_M_RMW ? &s->env->win_w[in->hint] :
-						       &s->env->win_r[in->hint];
+	const struct tcg_win *w = in->aux & IR_M_RMW ? &s->env->win_w[in->hint]
+	                                             : &s->env->win_r[in->hint];
 	const char *p = interp_window(w, addr, size, in, in->aux);
 
 	if (!p) {
-		p = (char *)(uintptr_t)(addr +
-					rt_ld_slow(s->env, addr, interp_info(in, in->aux)));
+		p = (char *)(uintptr_t)(addr + rt_ld_slow(s->env, addr,
+		                                          interp_info(in, in->aux)));
 	}
 	if (size > 8 || in->type >= IR_V128 || in->type == IR_I128) {
 		if (ir_type_bytes[in->type] > size) {
@@ -176,18 +177,10 @@ static void interp_ld(struct interp *s, const struct ir_ins *in, union ival *r)
 		return;
 	}
 	switch (size) {
-	case 1:
-		v = __atomic_load_n((const uint8_t *)p, __ATOMIC_ACQUIRE);
-		break;
-	case 2:
-		v = __atomic_load_n((const uint16_t *)p, __ATOMIC_ACQUIRE);
-		break;
-	case 4:
-		v = __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE);
-		break;
-	default:
-		v = __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE);
-		break;
+	case 1: v = __atomic_load_n((const uint8_t *)p, __ATOMIC_ACQUIRE); break;
+	case 2: v = __atomic_load_n((const uint16_t *)p, __ATOMIC_ACQUIRE); break;
+	case 4: v = __atomic_load_n((const uint32_t *)p, __ATOMIC_ACQUIRE); break;
+	default: v = __atomic_load_n((const uint64_t *)p, __ATOMIC_ACQUIRE); break;
 	}
 	if (in->aux & IR_M_BE) {
 		v = __builtin_bswap64(v) >> (64 - 8 * size);
@@ -210,18 +203,10 @@ static void interp_put(char *p, const union ival *v, unsigned size, bool be)
 		x = __builtin_bswap64(x) >> (64 - 8 * size);
 	}
 	switch (size) {
-	case 1:
-		__atomic_store_n((uint8_t *)p, (uint8_t)x, __ATOMIC_RELEASE);
-		break;
-	case 2:
-		__atomic_store_n((uint16_t *)p, (uint16_t)x, __ATOMIC_RELEASE);
-		break;
-	case 4:
-		__atomic_store_n((uint32_t *)p, (uint32_t)x, __ATOMIC_RELEASE);
-		break;
-	default:
-		__atomic_store_n((uint64_t *)p, x, __ATOMIC_RELEASE);
-		break;
+	case 1: __atomic_store_n((uint8_t *)p, (uint8_t)x, __ATOMIC_RELEASE); break;
+	case 2: __atomic_store_n((uint16_t *)p, (uint16_t)x, __ATOMIC_RELEASE); break;
+	case 4: __atomic_store_n((uint32_t *)p, (uint32_t)x, __ATOMIC_RELEASE); break;
+	default: __atomic_store_n((uint64_t *)p, x, __ATOMIC_RELEASE); break;
 	}
 }
 
@@ -249,28 +234,17 @@ static uint64_t interp_rmw_value(unsigned op, unsigned t, uint64_t old, uint64_t
 	int64_t so = ival_sext(old, t), sv = ival_sext(v, t);
 
 	switch (op) {
-	case IR_RMW_XCHG:
-		return v;
-	case IR_RMW_ADD:
-		return old + v;
-	case IR_RMW_SUB:
-		return old - v;
-	case IR_RMW_AND:
-		return old & v;
-	case IR_RMW_OR:
-		return old | v;
-	case IR_RMW_XOR:
-		return old ^ v;
-	case IR_RMW_ANDN:
-		return old & ~v;
-	case IR_RMW_SMIN:
-		return so < sv ? old : v;
-	case IR_RMW_SMAX:
-		return so > sv ? old : v;
-	case IR_RMW_UMIN:
-		return old < v ? old : v;
-	default:
-		return old > v ? old : v;
+	case IR_RMW_XCHG: return v;
+	case IR_RMW_ADD: return old + v;
+	case IR_RMW_SUB: return old - v;
+	case IR_RMW_AND: return old & v;
+	case IR_RMW_OR: return old | v;
+	case IR_RMW_XOR: return old ^ v;
+	case IR_RMW_ANDN: return old & ~v;
+	case IR_RMW_SMIN: return so < sv ? old : v;
+	case IR_RMW_SMAX: return so > sv ? old : v;
+	case IR_RMW_UMIN: return old < v ? old : v;
+	default: return old > v ? old : v;
 	}
 }
 
@@ -283,20 +257,20 @@ static uint64_t interp_host_cas(void *p, unsigned size, uint64_t old, uint64_t n
 
 	switch (size) {
 	case 1:
-		__atomic_compare_exchange_n((uint8_t *)p, &o1, (uint8_t)new, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		__atomic_compare_exchange_n((uint8_t *)p, &o1, (uint8_t) new, false,
+		                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 		return o1;
 	case 2:
-		__atomic_compare_exchange_n((uint16_t *)p, &o2, (uint16_t)new, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		__atomic_compare_exchange_n((uint16_t *)p, &o2, (uint16_t) new, false,
+		                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 		return o2;
 	case 4:
-		__atomic_compare_exchange_n((uint32_t *)p, &o4, (uint32_t)new, false,
-					    __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+		__atomic_compare_exchange_n((uint32_t *)p, &o4, (uint32_t) new, false,
+		                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 		return o4;
 	default:
-		__atomic_compare_exchange_n((uint64_t *)p, &old, new, false, __ATOMIC_SEQ_CST,
-					    __ATOMIC_SEQ_CST);
+		__atomic_compare_exchange_n((uint64_t *)p, &old, new, false,
+		                            __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 		return old;
 	}
 }
@@ -315,12 +289,14 @@ static uint64_t interp_rmw(struct interp *s, const struct ir_ins *in)
 	void *p = rt_atomic_host(s->env, addr, info);
 
 	if (!p) {
-		return rt_rmw_slow(s->env, addr, info, in->aux, v) & ival_mask(in->type);
+		return rt_rmw_slow(s->env, addr, info, in->aux, v) &
+		       ival_mask(in->type);
 	}
 	seen = interp_host_cas(p, size, 0, 0);
 	do {
 		old = interp_swap(seen, size, be);
-		want = interp_rmw_value(in->aux, in->type, old, v) & ival_mask(in->type);
+		want = interp_rmw_value(in->aux, in->type, old, v) &
+		       ival_mask(in->type);
 		want = interp_swap(want, size, be);
 		old = seen;
 		seen = interp_host_cas(p, size, old, want);
@@ -341,8 +317,8 @@ static uint64_t interp_cas(struct interp *s, const struct ir_ins *in)
 		return rt_cas_slow(s->env, addr, info, old, new) & ival_mask(in->type);
 	}
 	return interp_swap(interp_host_cas(p, size, interp_swap(old, size, be),
-					   interp_swap(new, size, be)),
-			   size, be);
+	                                   interp_swap(new, size, be)),
+	                   size, be);
 }
 
 /* ---- the rest ---- */
@@ -360,7 +336,8 @@ static void interp_fp_call(struct interp *s, unsigned flags, bool after)
 static void interp_call(struct interp *s, const struct ir_ins *in, union ival *r)
 {
 	const struct ir_helper *h = &s->u->helpers[in->imm];
-	uint64_t (*fn)(struct tcg_env *, uint64_t, uint64_t, uint64_t, uint64_t) = h->fn;
+	uint64_t (*fn)(struct tcg_env *, uint64_t, uint64_t, uint64_t, uint64_t) =
+		h->fn;
 	uint64_t x;
 
 	if (h->flags & IR_H_FLAGS) {
@@ -389,7 +366,7 @@ static uint64_t interp_flags(struct interp *s, const struct ir_ins *in)
 {
 	const struct ir_ins *ar = &s->u->ins[in->a];
 	uint64_t fl = ival_flags(ar, s->v[ar->a].u, s->v[ar->b].u, s->v[ar->c].u,
-				 s->v[in->a].u);
+	                         s->v[in->a].u);
 
 	if (in->op == IR_flags) {
 		return fl;
@@ -402,8 +379,9 @@ static uint64_t interp_flags(struct interp *s, const struct ir_ins *in)
 
 static bool interp_taken(struct interp *s, const struct ir_ins *in)
 {
-	struct ir_ins cmp = { .op = IR_setcmp, .type = IR_I8, .aux = in->aux,
-			      .aux2 = in->type };
+	struct ir_ins cmp = {
+		.op = IR_setcmp, .type = IR_I8, .aux = in->aux, .aux2 = in->type
+	};
 
 	if (in->op == IR_brcc) {
 		return flags_cond(in->aux, (uint32_t)s->v[in->a].u);
@@ -424,22 +402,12 @@ static void interp_labels(struct interp *s)
 static void interp_ins(struct interp *s, const struct ir_ins *in, union ival *r)
 {
 	switch (in->op) {
-	case IR_const:
-		interp_const(in, r);
-		break;
-	case IR_pc:
-		r->u = s->u->pc + (uint64_t)in->imm;
-		break;
-	case IR_get:
-		interp_get(s, in, s->u->slots[in->imm].offset, r);
-		break;
+	case IR_const: interp_const(in, r); break;
+	case IR_pc: r->u = s->u->pc + (uint64_t)in->imm; break;
+	case IR_get: interp_get(s, in, s->u->slots[in->imm].offset, r); break;
 	case IR_set:
-	case IR_setz:
-		interp_set(s, in);
-		break;
-	case IR_ldenv:
-		interp_get(s, in, in->imm, r);
-		break;
+	case IR_setz: interp_set(s, in); break;
+	case IR_ldenv: interp_get(s, in, in->imm, r); break;
 	case IR_stenv:
 		memcpy(s->arch + in->imm, &s->v[in->a], ir_type_bytes[in->type]);
 		break;
@@ -451,42 +419,25 @@ static void interp_ins(struct interp *s, const struct ir_ins *in, union ival *r)
 		memcpy(s->env->local[in->imm], &s->v[in->a], ir_type_bytes[in->type]);
 		break;
 	case IR_flags:
-	case IR_fshift:
-		r->u = interp_flags(s, in);
-		break;
-	case IR_fget:
-		r->u = interp_fget(s);
-		break;
-	case IR_fset:
-		interp_fset(s, s->v[in->a].u);
-		break;
-	case IR_ld:
-		interp_ld(s, in, r);
-		break;
-	case IR_st:
-		interp_st(s, in);
-		break;
-	case IR_rmw:
-		r->u = interp_rmw(s, in);
-		break;
-	case IR_cas:
-		r->u = interp_cas(s, in);
-		break;
-	case IR_fence:
-		__atomic_thread_fence(__ATOMIC_SEQ_CST);
-		break;
+	case IR_fshift: r->u = interp_flags(s, in); break;
+	case IR_fget: r->u = interp_fget(s); break;
+	case IR_fset: interp_fset(s, s->v[in->a].u); break;
+	case IR_ld: interp_ld(s, in, r); break;
+	case IR_st: interp_st(s, in); break;
+	case IR_rmw: r->u = interp_rmw(s, in); break;
+	case IR_cas: r->u = interp_cas(s, in); break;
+	case IR_fence: __atomic_thread_fence(__ATOMIC_SEQ_CST); break;
 	case IR_vop:
-		ival_vop(in, vop_width(s->u, in), r, &s->v[in->a], &s->v[in->b], &s->v[in->c]);
+		ival_vop(in, vop_width(s->u, in), r, &s->v[in->a], &s->v[in->b],
+		         &s->v[in->c]);
 		break;
-	case IR_call:
-		interp_call(s, in, r);
-		break;
+	case IR_call: interp_call(s, in, r); break;
 	case IR_selnz:
 	case IR_selcc:
 		if (in->type >= IR_V128) {
-			bool x = in->op == IR_selnz ?
-					 s->v[in->a].u != 0 :
-					 flags_cond(in->aux, (uint32_t)s->v[in->a].u);
+			bool x = in->op == IR_selnz
+			                 ? s->v[in->a].u != 0
+			                 : flags_cond(in->aux, (uint32_t)s->v[in->a].u);
 			*r = s->v[x ? in->b : in->c];
 			break;
 		}
@@ -507,11 +458,8 @@ static struct interp_result interp_loop(struct interp *s)
 
 		switch (in->op) {
 		case IR_NOP:
-		case IR_label:
-			break;
-		case IR_insn:
-			s->env->pc_now = u->pc + (uint64_t)in->imm;
-			break;
+		case IR_label: break;
+		case IR_insn: s->env->pc_now = u->pc + (uint64_t)in->imm; break;
 		case IR_br:
 		case IR_brcc:
 		case IR_brcmp:
@@ -520,23 +468,24 @@ static struct interp_result interp_loop(struct interp *s)
 			}
 			break;
 		case IR_exit_to:
-			return (struct interp_result){ .reason = TCG_EXIT_NEXT, .has_pc = true,
-						       .pc = u->pc + (uint64_t)in->imm };
+			return (struct interp_result){ .reason = TCG_EXIT_NEXT,
+				                       .has_pc = true,
+				                       .pc = u->pc +
+				                             (uint64_t)in->imm };
 		case IR_exit_ind:
-			return (struct interp_result){ .reason = TCG_EXIT_NEXT, .has_pc = true,
-						       .pc = s->v[in->a].u };
+			return (struct interp_result){ .reason = TCG_EXIT_NEXT,
+				                       .has_pc = true,
+				                       .pc = s->v[in->a].u };
 		case IR_exit:
 			return (struct interp_result){ .reason = (unsigned)in->imm };
-		default:
-			interp_ins(s, in, &s->v[i]);
-			break;
+		default: interp_ins(s, in, &s->v[i]); break;
 		}
 		i++;
 	}
 }
 
 struct interp_result interp_run(struct tcg_env *env, const struct tcg_guest *g,
-				const struct ir_unit *u)
+                                const struct ir_unit *u)
 {
 	struct interp s = { .env = env, .g = g, .u = u, .arch = tcg_arch_of(env) };
 	struct interp_result res;

@@ -11,15 +11,15 @@
 #include "tcg-fallback/ir/ir.h"
 
 struct interp_result {
-	unsigned reason;  /* TCG_EXIT_NEXT: go on at pc; else as IR exit */
-	uint64_t pc;	  /* valid when has_pc */
+	unsigned reason; /* TCG_EXIT_NEXT: go on at pc; else as IR exit */
+	uint64_t pc;     /* valid when has_pc */
 	bool has_pc;
 };
 
 /* Runs the unit once on env. Raises (longjmp to env->out) as emitted code would; keeps
  * env->pc_now at the current instruction. The caller writes pc back by guest->set_pc. */
 struct interp_result interp_run(struct tcg_env *env, const struct tcg_guest *g,
-				const struct ir_unit *u);
+                                const struct ir_unit *u);
 
 /* Puts the guest's FP control register (fpcr_offset) in force on this thread, exceptions
  * masked; takes its sticky flags back and restores the default. interp_run does both; the run

@@ -46,9 +46,10 @@ static inline int64_t ival_sext(uint64_t v, unsigned t)
 /* A pure integer or flags op (not const, pc, flags, fshift, vop) on values a, b, c. */
 uint64_t ival_pure(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c);
 /* Flags of arithmetic instruction `in`, with result r. */
-uint32_t ival_flags(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c, uint64_t r);
+uint32_t ival_flags(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c,
+                    uint64_t r);
 /* A vector op; width from vop_width(). */
-void ival_vop(const struct ir_ins *in, enum ir_type width, union ival *r, const union ival *a,
-	      const union ival *b, const union ival *c);
+void ival_vop(const struct ir_ins *in, enum ir_type width, union ival *r,
+              const union ival *a, const union ival *b, const union ival *c);
 
 #endif

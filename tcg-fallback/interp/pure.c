@@ -99,28 +99,19 @@ static bool pure_compare(enum ir_cond c, unsigned t, uint64_t a, uint64_t b)
 	int64_t sa = ival_sext(a, t), sb = ival_sext(b, t);
 
 	switch (c) {
-	case IR_EQ:
-		return a == b;
-	case IR_NE:
-		return a != b;
-	case IR_LTU:
-		return a < b;
-	case IR_GEU:
-		return a >= b;
-	case IR_LEU:
-		return a <= b;
-	case IR_GTU:
-		return a > b;
-	case IR_LT:
-		return sa < sb;
-	case IR_GE:
-		return sa >= sb;
-	case IR_LE:
-		return sa <= sb;
-	case IR_GT:
-		return sa > sb;
+	case IR_EQ: return a == b;
+	case IR_NE: return a != b;
+	case IR_LTU: return a < b;
+	case IR_GEU: return a >= b;
+	case IR_LEU: return a <= b;
+	case IR_GTU: return a > b;
+	case IR_LT: return sa < sb;
+	case IR_GE: return sa >= sb;
+	case IR_LE: return sa <= sb;
+	case IR_GT: return sa > sb;
 	default:
-		return flags_cond(c, flags_sub(a, b, (a - b) & ival_mask(t), ival_width(t)));
+		return flags_cond(
+			c, flags_sub(a, b, (a - b) & ival_mask(t), ival_width(t)));
 	}
 }
 
@@ -146,21 +137,17 @@ static uint64_t pure_shift(const struct ir_ins *in, uint64_t a, uint64_t count)
 	unsigned w = ival_width(in->type), n = pure_count(in, count);
 
 	switch (in->op) {
-	case IR_shl:
-		return pure_shl(a, n);
-	case IR_shr:
-		return a >> n;
-	case IR_sar:
-		return (uint64_t)(ival_sext(a, in->type) >> n);
-	case IR_rotl:
-		return pure_rotl(a, n, w);
-	default:
-		return pure_rotl(a, w - n % w, w);
+	case IR_shl: return pure_shl(a, n);
+	case IR_shr: return a >> n;
+	case IR_sar: return (uint64_t)(ival_sext(a, in->type) >> n);
+	case IR_rotl: return pure_rotl(a, n, w);
+	default: return pure_rotl(a, w - n % w, w);
 	}
 }
 
 /* a:b funnels, n < w except for 16-bit operands, where x86 leaves it undefined: mod w. */
-static uint64_t pure_funnel(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t count)
+static uint64_t pure_funnel(const struct ir_ins *in, uint64_t a, uint64_t b,
+                            uint64_t count)
 {
 	unsigned w = ival_width(in->type), n = pure_count(in, count) % w;
 
@@ -173,87 +160,56 @@ static uint64_t pure_funnel(const struct ir_ins *in, uint64_t a, uint64_t b, uin
 static uint64_t pure_raw(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c)
 {
 	switch (in->op) {
-	case IR_add:
-		return a + b;
-	case IR_sub:
-		return a - b;
-	case IR_adc:
-		return a + b + (c & IR_FL_C);
-	case IR_sbb:
-		return a - b - (c & IR_FL_C);
-	case IR_neg:
-		return 0 - a;
-	case IR_mul:
-		return a * b;
+	case IR_add: return a + b;
+	case IR_sub: return a - b;
+	case IR_adc: return a + b + (c & IR_FL_C);
+	case IR_sbb: return a - b - (c & IR_FL_C);
+	case IR_neg: return 0 - a;
+	case IR_mul: return a * b;
 	case IR_mulhu:
-	case IR_mulhs:
-		return pure_mulh(in, a, b);
+	case IR_mulhs: return pure_mulh(in, a, b);
 	case IR_udiv2:
-	case IR_urem2:
-		return pure_udiv(in, a, b, c);
+	case IR_urem2: return pure_udiv(in, a, b, c);
 	case IR_sdiv2:
-	case IR_srem2:
-		return pure_sdiv(in, a, b, c);
-	case IR_and:
-		return a & b;
-	case IR_or:
-		return a | b;
-	case IR_xor:
-		return a ^ b;
-	case IR_andn:
-		return ~a & b;
-	case IR_not:
-		return ~a;
+	case IR_srem2: return pure_sdiv(in, a, b, c);
+	case IR_and: return a & b;
+	case IR_or: return a | b;
+	case IR_xor: return a ^ b;
+	case IR_andn: return ~a & b;
+	case IR_not: return ~a;
 	case IR_shl:
 	case IR_shr:
 	case IR_sar:
 	case IR_rotl:
-	case IR_rotr:
-		return pure_shift(in, a, b);
+	case IR_rotr: return pure_shift(in, a, b);
 	case IR_shld:
-	case IR_shrd:
-		return pure_funnel(in, a, b, c);
+	case IR_shrd: return pure_funnel(in, a, b, c);
 	case IR_clz:
-		return a ? (unsigned)__builtin_clzll(a) - (64 - ival_width(in->type)) :
-			   ival_width(in->type);
-	case IR_ctz:
-		return a ? (unsigned)__builtin_ctzll(a) : ival_width(in->type);
-	case IR_popcnt:
-		return __builtin_popcountll(a);
-	case IR_bswap:
-		return pure_bswap(a, in->type);
-	case IR_bdep:
-		return pure_bdep(a, b);
-	case IR_bext:
-		return pure_bext(a, b);
-	case IR_crc32c:
-		return pure_crc32c((uint32_t)a, b, in->aux);
-	case IR_sext:
-		return (uint64_t)ival_sext(a, in->aux);
+		return a ? (unsigned)__builtin_clzll(a) - (64 - ival_width(in->type))
+		         : ival_width(in->type);
+	case IR_ctz: return a ? (unsigned)__builtin_ctzll(a) : ival_width(in->type);
+	case IR_popcnt: return __builtin_popcountll(a);
+	case IR_bswap: return pure_bswap(a, in->type);
+	case IR_bdep: return pure_bdep(a, b);
+	case IR_bext: return pure_bext(a, b);
+	case IR_crc32c: return pure_crc32c((uint32_t)a, b, in->aux);
+	case IR_sext: return (uint64_t)ival_sext(a, in->aux);
 	case IR_zext:
 	case IR_trunc:
 	case IR_fpack:
-	case IR_funpack:
-		return a;
-	case IR_extr:
-		return (a >> (in->imm & 255)) & pure_field(in);
+	case IR_funpack: return a;
+	case IR_extr: return (a >> (in->imm & 255)) & pure_field(in);
 	case IR_dep: {
 		uint64_t m = pure_field(in) << (in->imm & 255);
 
 		return (a & ~m) | (b << (in->imm & 255) & m);
 	}
-	case IR_setcmp:
-		return pure_compare(in->aux, in->aux2, a, b);
-	case IR_selnz:
-		return a ? b : c;
-	case IR_fmix:
-		return (a & (uint64_t)in->imm) | (b & ~(uint64_t)in->imm);
-	case IR_setcc:
-		return flags_cond(in->aux, (uint32_t)a);
-	case IR_selcc:
-		return flags_cond(in->aux, (uint32_t)a) ? b : c;
-	default:
-		return 0;
+	case IR_setcmp: return pure_compare(in->aux, in->aux2, a, b);
+	case IR_selnz: return a ? b : c;
+	case IR_fmix: return (a & (uint64_t)in->imm) | (b & ~(uint64_t)in->imm);
+	case IR_setcc: return flags_cond(in->aux, (uint32_t)a);
+	case IR_selcc: return flags_cond(in->aux, (uint32_t)a) ? b : c;
+	default: return 0;
 	}
 }
 
@@ -264,37 +220,37 @@ uint64_t ival_pure(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c)
 	return in->type == IR_FLAGS ? r & IR_FL_ALL : r & ival_mask(in->type);
 }
 
-static uint32_t pure_shift_flags(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t r)
+static uint32_t pure_shift_flags(const struct ir_ins *in, uint64_t a, uint64_t b,
+                                 uint64_t r)
 {
 	unsigned w = ival_width(in->type), n = pure_count(in, b);
 	uint64_t msb = r >> (w - 1) & 1, c;
 
 	switch (in->op) {
-	case IR_shl:
-		return flags_shl(r, n && n <= w ? a >> (w - n) & 1 : 0, w);
+	case IR_shl: return flags_shl(r, n && n <= w ? a >> (w - n) & 1 : 0, w);
 	case IR_shr:
 		return flags_zsp(r, w) | flags_if(n ? a >> (n - 1) : 0, IR_FL_C) |
 		       flags_if(msb ^ r >> (w - 2), IR_FL_O);
 	case IR_sar:
 		c = n ? (uint64_t)(ival_sext(a, in->type) >> (n - 1)) : 0;
 		return flags_zsp(r, w) | flags_if(c, IR_FL_C);
-	case IR_rotl:
-		return flags_if(r, IR_FL_C) | flags_if(r ^ msb, IR_FL_O);
-	default:
-		return flags_if(msb, IR_FL_C) | flags_if(msb ^ r >> (w - 2), IR_FL_O);
+	case IR_rotl: return flags_if(r, IR_FL_C) | flags_if(r ^ msb, IR_FL_O);
+	default: return flags_if(msb, IR_FL_C) | flags_if(msb ^ r >> (w - 2), IR_FL_O);
 	}
 }
 
 static uint32_t pure_funnel_flags(const struct ir_ins *in, uint64_t a, uint64_t count,
-				  uint64_t r)
+                                  uint64_t r)
 {
 	unsigned w = ival_width(in->type), n = pure_count(in, count) % w;
 	uint64_t c = !n ? 0 : in->op == IR_shld ? a >> (w - n) : a >> (n - 1);
 
-	return flags_zsp(r, w) | flags_if(c, IR_FL_C) | flags_if((r ^ a) >> (w - 1), IR_FL_O);
+	return flags_zsp(r, w) | flags_if(c, IR_FL_C) |
+	       flags_if((r ^ a) >> (w - 1), IR_FL_O);
 }
 
-static uint32_t pure_mul_flags(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t r)
+static uint32_t pure_mul_flags(const struct ir_ins *in, uint64_t a, uint64_t b,
+                               uint64_t r)
 {
 	unsigned t = in->type;
 	pure_s128 full = (pure_s128)ival_sext(a, t) * ival_sext(b, t);
@@ -303,32 +259,26 @@ static uint32_t pure_mul_flags(const struct ir_ins *in, uint64_t a, uint64_t b, 
 	return flags_zsp(r, ival_width(t)) | (over ? IR_FL_C | IR_FL_O : 0);
 }
 
-uint32_t ival_flags(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c, uint64_t r)
+uint32_t ival_flags(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c,
+                    uint64_t r)
 {
 	unsigned w = ival_width(in->type);
 
 	switch (in->op) {
 	case IR_add:
-	case IR_adc:
-		return flags_add(a, b, r, w);
+	case IR_adc: return flags_add(a, b, r, w);
 	case IR_sub:
-	case IR_sbb:
-		return flags_sub(a, b, r, w);
-	case IR_neg:
-		return flags_sub(0, a, r, w);
-	case IR_mul:
-		return pure_mul_flags(in, a, b, r);
+	case IR_sbb: return flags_sub(a, b, r, w);
+	case IR_neg: return flags_sub(0, a, r, w);
+	case IR_mul: return pure_mul_flags(in, a, b, r);
 	case IR_shl:
 	case IR_shr:
 	case IR_sar:
 	case IR_rotl:
-	case IR_rotr:
-		return pure_shift_flags(in, a, b, r);
+	case IR_rotr: return pure_shift_flags(in, a, b, r);
 	case IR_shld:
-	case IR_shrd:
-		return pure_funnel_flags(in, a, c, r);
-	default:
-		return flags_zsp(r, w);
+	case IR_shrd: return pure_funnel_flags(in, a, c, r);
+	default: return flags_zsp(r, w);
 	}
 }
 
@@ -338,15 +288,10 @@ uint32_t cc_compute(uint32_t cc_op, uint64_t cc_a, uint64_t cc_b)
 	uint64_t m = ~UINT64_C(0) >> (64 - w), a = cc_a & m, b = cc_b & m;
 
 	switch (cc_op & 0xff) {
-	case CC_OP_ADD:
-		return flags_add((a - b) & m, b, a, w);
-	case CC_OP_SUB:
-		return flags_sub(a, b, (a - b) & m, w);
-	case CC_OP_LOGIC:
-		return flags_zsp(a, w);
-	case CC_OP_SHL:
-		return flags_shl(a, cc_b & 1, w);
-	default:
-		return (uint32_t)cc_a & IR_FL_ALL;
+	case CC_OP_ADD: return flags_add((a - b) & m, b, a, w);
+	case CC_OP_SUB: return flags_sub(a, b, (a - b) & m, w);
+	case CC_OP_LOGIC: return flags_zsp(a, w);
+	case CC_OP_SHL: return flags_shl(a, cc_b & 1, w);
+	default: return (uint32_t)cc_a & IR_FL_ALL;
 	}
 }

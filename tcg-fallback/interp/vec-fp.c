@@ -73,38 +73,38 @@ static bool fp_snan64(uint64_t u)
 	return fp_nan64(u) && !(u & FP_QUIET64);
 }
 
-#define FP_DEF32   UINT32_C(0xffc00000)
-#define FP_DEF64   UINT64_C(0xfff8000000000000)
+#define FP_DEF32 UINT32_C(0xffc00000)
+#define FP_DEF64 UINT64_C(0xfff8000000000000)
 
 /* The result r of an operation on a, b, c as x86 would deliver it. Operands as bits: a float
  * passed by value may be quieted by some hosts. */
-#define FP_PICK(bits)                                                                    \
-	static uint##bits##_t fp_pick##bits(uint##bits##_t r, uint##bits##_t a,          \
-					    uint##bits##_t b, uint##bits##_t c)          \
-	{                                                                                \
-		if (!fp_nan##bits(r)) {                                                  \
-			return r;                                                        \
-		}                                                                        \
-		return fp_nan##bits(a) ? a | FP_QUIET##bits :                            \
-		       fp_nan##bits(b) ? b | FP_QUIET##bits :                            \
-		       fp_nan##bits(c) ? c | FP_QUIET##bits :                            \
-					 FP_DEF##bits;                                   \
+#define FP_PICK(bits)                                                                  \
+	static uint##bits##_t fp_pick##bits(uint##bits##_t r, uint##bits##_t a,        \
+	                                    uint##bits##_t b, uint##bits##_t c)        \
+	{                                                                              \
+		if (!fp_nan##bits(r)) {                                                \
+			return r;                                                      \
+		}                                                                      \
+		return fp_nan##bits(a)   ? a | FP_QUIET##bits                          \
+		       : fp_nan##bits(b) ? b | FP_QUIET##bits                          \
+		       : fp_nan##bits(c) ? c | FP_QUIET##bits                          \
+		                         : FP_DEF##bits;                               \
 	}
 FP_PICK(32)
 FP_PICK(64)
 
-#define FP_BIN(n, expr)                                                                  \
-	static uint32_t fp_##n##32(uint32_t ua, uint32_t ub)                             \
-	{                                                                                \
-		volatile float a = fp_of32(ua), b = fp_of32(ub);                         \
-		volatile float r = (expr);                                               \
-		return fp_pick32(fp_bits32(r), ua, ub, 0);                               \
-	}                                                                                \
-	static uint64_t fp_##n##64(uint64_t ua, uint64_t ub)                             \
-	{                                                                                \
-		volatile double a = fp_of64(ua), b = fp_of64(ub);                        \
-		volatile double r = (expr);                                              \
-		return fp_pick64(fp_bits64(r), ua, ub, 0);                               \
+#define FP_BIN(n, expr)                                                                \
+	static uint32_t fp_##n##32(uint32_t ua, uint32_t ub)                           \
+	{                                                                              \
+		volatile float a = fp_of32(ua), b = fp_of32(ub);                       \
+		volatile float r = (expr);                                             \
+		return fp_pick32(fp_bits32(r), ua, ub, 0);                             \
+	}                                                                              \
+	static uint64_t fp_##n##64(uint64_t ua, uint64_t ub)                           \
+	{                                                                              \
+		volatile double a = fp_of64(ua), b = fp_of64(ub);                      \
+		volatile double r = (expr);                                            \
+		return fp_pick64(fp_bits64(r), ua, ub, 0);                             \
 	}
 FP_BIN(add, a + b)
 FP_BIN(sub, a - b)
@@ -127,24 +127,24 @@ static void fp_inexact(void)
 
 /* Not symmetric: b unless the comparison holds. Any NaN signals, which a compiler's choice of
  * comparison does not promise. */
-#define FP_MINMAX(n, cmp)                                                                \
-	static uint32_t fp_##n##32(uint32_t ua, uint32_t ub)                             \
-	{                                                                                \
-		volatile float a = fp_of32(ua), b = fp_of32(ub);                         \
-		if (fp_nan32(ua) || fp_nan32(ub)) {                                      \
-			fp_invalid();                                                    \
-			return ub;                                                       \
-		}                                                                        \
-		return a cmp b ? ua : ub;                                                \
-	}                                                                                \
-	static uint64_t fp_##n##64(uint64_t ua, uint64_t ub)                             \
-	{                                                                                \
-		volatile double a = fp_of64(ua), b = fp_of64(ub);                        \
-		if (fp_nan64(ua) || fp_nan64(ub)) {                                      \
-			fp_invalid();                                                    \
-			return ub;                                                       \
-		}                                                                        \
-		return a cmp b ? ua : ub;                                                \
+#define FP_MINMAX(n, cmp)                                                              \
+	static uint32_t fp_##n##32(uint32_t ua, uint32_t ub)                           \
+	{                                                                              \
+		volatile float a = fp_of32(ua), b = fp_of32(ub);                       \
+		if (fp_nan32(ua) || fp_nan32(ub)) {                                    \
+			fp_invalid();                                                  \
+			return ub;                                                     \
+		}                                                                      \
+		return a cmp b ? ua : ub;                                              \
+	}                                                                              \
+	static uint64_t fp_##n##64(uint64_t ua, uint64_t ub)                           \
+	{                                                                              \
+		volatile double a = fp_of64(ua), b = fp_of64(ub);                      \
+		if (fp_nan64(ua) || fp_nan64(ub)) {                                    \
+			fp_invalid();                                                  \
+			return ub;                                                     \
+		}                                                                      \
+		return a cmp b ? ua : ub;                                              \
 	}
 FP_MINMAX(min, <)
 FP_MINMAX(max, >)
@@ -185,10 +185,10 @@ static uint64_t fp_sqrt64(uint64_t u)
 	return fp_pick64(fp_bits64(r), u, 0, 0);
 }
 
-#define VEC_FP4(n)                                                                       \
-	VEC_2(vf##n##32, d, fp_##n##32(a, b))                                            \
-	VEC_2(vf##n##64, q, fp_##n##64(a, b))                                            \
-	VEC_S(s##n##32, d, fp_##n##32(a, b))                                             \
+#define VEC_FP4(n)                                                                     \
+	VEC_2(vf##n##32, d, fp_##n##32(a, b))                                          \
+	VEC_2(vf##n##64, q, fp_##n##64(a, b))                                          \
+	VEC_S(s##n##32, d, fp_##n##32(a, b))                                           \
 	VEC_S(s##n##64, q, fp_##n##64(a, b))
 VEC_FP4(add)
 VEC_FP4(mul)
@@ -231,23 +231,25 @@ VEC_S(srsqrt32, d, fp_rsqrt32(b))
 
 enum { FP_LT = 1, FP_EQ = 2, FP_GT = 4, FP_UN = 8 };
 
-#define FP_REL(bits, type)                                                               \
-	static unsigned fp_rel##bits(uint##bits##_t ua, uint##bits##_t ub, bool signal)  \
-	{                                                                                \
-		volatile type a = fp_of##bits(ua), b = fp_of##bits(ub);                  \
-		if (fp_nan##bits(ua) || fp_nan##bits(ub)) {                              \
-			if (signal || fp_snan##bits(ua) || fp_snan##bits(ub)) {          \
-				fp_invalid();                                            \
-			}                                                                \
-			return FP_UN;                                                    \
-		}                                                                        \
-		return a < b ? FP_LT : a > b ? FP_GT : FP_EQ;                            \
+#define FP_REL(bits, type)                                                             \
+	static unsigned fp_rel##bits(uint##bits##_t ua, uint##bits##_t ub,             \
+	                             bool signal)                                      \
+	{                                                                              \
+		volatile type a = fp_of##bits(ua), b = fp_of##bits(ub);                \
+		if (fp_nan##bits(ua) || fp_nan##bits(ub)) {                            \
+			if (signal || fp_snan##bits(ua) || fp_snan##bits(ub)) {        \
+				fp_invalid();                                          \
+			}                                                              \
+			return FP_UN;                                                  \
+		}                                                                      \
+		return a < b ? FP_LT : a > b ? FP_GT : FP_EQ;                          \
 	}
 FP_REL(32, float)
 FP_REL(64, double)
 
 /* Relations that satisfy predicates 0..15; 16..31 swap quiet and signalling. */
-static const uint8_t fp_preds[16] = { 2, 1, 3, 8, 13, 14, 12, 7, 10, 9, 11, 0, 5, 6, 4, 15 };
+static const uint8_t fp_preds[16] = { 2,  1, 3,  8, 13, 14, 12, 7,
+	                              10, 9, 11, 0, 5,  6,  4,  15 };
 
 static bool fp_signals(unsigned pred)
 {
@@ -273,10 +275,10 @@ VEC_S(scmp64, q, fp_cmp64(a, b, x->imm) ? ~UINT64_C(0) : 0)
 
 static uint64_t fp_rel_flags(unsigned rel)
 {
-	return rel == FP_UN ? IR_FL_Z | IR_FL_P | IR_FL_C :
-	       rel == FP_EQ ? IR_FL_Z :
-	       rel == FP_LT ? IR_FL_C :
-			      0;
+	return rel == FP_UN   ? IR_FL_Z | IR_FL_P | IR_FL_C
+	       : rel == FP_EQ ? IR_FL_Z
+	       : rel == FP_LT ? IR_FL_C
+	                      : 0;
 }
 
 void vec_sucomi32(const struct vec_args *x)
@@ -304,14 +306,14 @@ void vec_scomi64(const struct vec_args *x)
 VEC_2(vfaddsub32, d, i & 1 ? fp_add32(a, b) : fp_sub32(a, b))
 VEC_2(vfaddsub64, q, i & 1 ? fp_add64(a, b) : fp_sub64(a, b))
 
-#define VEC_FH(name, field, per, fn)                                                     \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {           \
-			unsigned k = i % (per), at = i - k + 2 * (k % ((per) / 2));      \
-			const union ival *s = k < (per) / 2 ? x->a : x->b;               \
-			x->r->field[i] = fn(s->field[at], s->field[at + 1]);             \
-		}                                                                        \
+#define VEC_FH(name, field, per, fn)                                                   \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {         \
+			unsigned k = i % (per), at = i - k + 2 * (k % ((per) / 2));    \
+			const union ival *s = k < (per) / 2 ? x->a : x->b;             \
+			x->r->field[i] = fn(s->field[at], s->field[at + 1]);           \
+		}                                                                      \
 	}
 VEC_FH(vfhadd32, d, 4, fp_add32)
 VEC_FH(vfhadd64, q, 2, fp_add64)
@@ -324,8 +326,9 @@ void vec_vfdp32(const struct vec_args *x)
 		uint32_t t[4], s;
 
 		for (unsigned i = 0; i < 4; i++) {
-			t[i] = x->imm >> (4 + i) & 1 ? fp_mul32(x->a->d[l + i], x->b->d[l + i]) :
-						       0;
+			t[i] = x->imm >> (4 + i) & 1
+			               ? fp_mul32(x->a->d[l + i], x->b->d[l + i])
+			               : 0;
 		}
 		s = fp_add32(fp_add32(t[0], t[1]), fp_add32(t[2], t[3]));
 		for (unsigned i = 0; i < 4; i++) {
@@ -373,38 +376,37 @@ static uint64_t fp_drop(uint64_t m, unsigned drop, bool neg, unsigned mode)
 		half = drop ? UINT64_C(1) << (drop - 1) : 1;
 	}
 	switch (mode) {
-	case 0:
-		return r + (rest > half || (rest == half && drop && (r & 1)));
-	case 1:
-		return r + (rest && neg);
-	case 2:
-		return r + (rest && !neg);
-	default:
-		return r;
+	case 0: return r + (rest > half || (rest == half && drop && (r & 1)));
+	case 1: return r + (rest && neg);
+	case 2: return r + (rest && !neg);
+	default: return r;
 	}
 }
 
 /* No NaN. To an integral value; *exact says whether it was one. */
-#define FP_INTEGRAL(bits, mbits, bias)                                                   \
-	static uint##bits##_t fp_integral##bits(uint##bits##_t u, unsigned mode, bool *exact) \
-	{                                                                                \
-		const uint##bits##_t one = (uint##bits##_t)(bias) << (mbits);            \
-		const uint##bits##_t s = u & (uint##bits##_t)1 << (bits - 1), m = u ^ s; \
-		int e = (int)(m >> (mbits)) - (bias);                                    \
-		uint##bits##_t r;                                                        \
-		if (e >= (mbits)) {                                                      \
-			r = m;                                                           \
-		} else if (e >= 0) {                                                     \
-			unsigned d = (unsigned)((mbits)-e);                              \
-			r = (uint##bits##_t)(fp_drop(m, d, s != 0, mode) << d);          \
-		} else {                                                                 \
-			/* below one: compare with a half, as a number of two bits */   \
-			const uint##bits##_t half = one - ((uint##bits##_t)1 << (mbits)); \
-			unsigned q = m == 0 ? 0 : m < half ? 1 : m == half ? 2 : 3;      \
-			r = fp_drop(q, 2, s != 0, mode) ? one : 0;                       \
-		}                                                                        \
-		*exact = r == m;                                                         \
-		return r | s;                                                            \
+#define FP_INTEGRAL(bits, mbits, bias)                                                 \
+	static uint##bits##_t fp_integral##bits(uint##bits##_t u, unsigned mode,       \
+	                                        bool *exact)                           \
+	{                                                                              \
+		const uint##bits##_t one = (uint##bits##_t)(bias) << (mbits);          \
+		const uint##bits##_t s = u & (uint##bits##_t)1 << (bits - 1),          \
+				     m = u ^ s;                                        \
+		int e = (int)(m >> (mbits)) - (bias);                                  \
+		uint##bits##_t r;                                                      \
+		if (e >= (mbits)) {                                                    \
+			r = m;                                                         \
+		} else if (e >= 0) {                                                   \
+			unsigned d = (unsigned)((mbits)-e);                            \
+			r = (uint##bits##_t)(fp_drop(m, d, s != 0, mode) << d);        \
+		} else {                                                               \
+			/* below one: compare with a half, as a number of two bits */  \
+			const uint##bits##_t half =                                    \
+				one - ((uint##bits##_t)1 << (mbits));                  \
+			unsigned q = m == 0 ? 0 : m < half ? 1 : m == half ? 2 : 3;    \
+			r = fp_drop(q, 2, s != 0, mode) ? one : 0;                     \
+		}                                                                      \
+		*exact = r == m;                                                       \
+		return r | s;                                                          \
 	}
 FP_INTEGRAL(32, 23, 127)
 FP_INTEGRAL(64, 52, 1023)
@@ -456,7 +458,8 @@ static int64_t fp_to_int(uint64_t u, bool trunc_it, double limit, int64_t indefi
 	double r;
 
 	if (!fp_nan64(u)) {
-		r = fp_of64(fp_integral64(u, trunc_it ? 3 : fp_host_rounding(), &exact));
+		r = fp_of64(
+			fp_integral64(u, trunc_it ? 3 : fp_host_rounding(), &exact));
 		if (r >= -limit && r < limit) {
 			if (!exact) {
 				fp_inexact();
@@ -522,14 +525,14 @@ VEC_1(vcvtt_f32_i32, d, (uint32_t)fp_to_i32(fp_as64(a), true))
 VEC_1(vcvt_i32_f64, lf, ((void)a, (double)x->a->sd[i]))
 VEC_1(vcvt_f32_f64, q, ((void)a, fp_widen(x->a->d[i])))
 
-#define VEC_NARROW(name, field, expr)                                                    \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		memset(x->r, 0, 16);                                                     \
-		for (unsigned i = 0; i < x->n / 8; i++) {                                \
-			uint64_t a = x->a->q[i];                                         \
-			x->r->field[i] = (expr);                                         \
-		}                                                                        \
+#define VEC_NARROW(name, field, expr)                                                  \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		memset(x->r, 0, 16);                                                   \
+		for (unsigned i = 0; i < x->n / 8; i++) {                              \
+			uint64_t a = x->a->q[i];                                       \
+			x->r->field[i] = (expr);                                       \
+		}                                                                      \
 	}
 VEC_NARROW(vcvt_f64_i32, sd, fp_to_i32(a, false))
 VEC_NARROW(vcvtt_f64_i32, sd, fp_to_i32(a, true))
@@ -552,10 +555,10 @@ VEC_S(scvt_i64_f32, f, (float)x->b->i)
 VEC_S(scvt_i32_f64, lf, (double)(int32_t)x->b->u)
 VEC_S(scvt_i64_f64, lf, (double)x->b->i)
 
-#define VEC_TOINT(name, expr)                                                            \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		x->r->u = (expr);                                                        \
+#define VEC_TOINT(name, expr)                                                          \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		x->r->u = (expr);                                                      \
 	}
 VEC_TOINT(scvt_f32_i32, (uint32_t)fp_to_i32(fp_as64(x->a->d[0]), false))
 VEC_TOINT(scvt_f32_i64, (uint64_t)fp_to_i64(fp_as64(x->a->d[0]), false))
@@ -595,8 +598,8 @@ static uint16_t fp_to_half(uint32_t u, unsigned imm)
 		return s | (uint16_t)(0x7c00 | (m ? 0x200 | m >> 13 : 0));
 	}
 	if (e < -14) { /* denormal or zero as a half */
-		h = fp_drop(u & 0x7f800000 ? m | 0x800000 : m << 1, e < -40 ? 64 : (unsigned)(-1 - e),
-			    s != 0, mode);
+		h = fp_drop(u & 0x7f800000 ? m | 0x800000 : m << 1,
+		            e < -40 ? 64 : (unsigned)(-1 - e), s != 0, mode);
 		return s | (uint16_t)h;
 	}
 	h = fp_drop((uint64_t)(e + 15) << 23 | m, 13, s != 0, mode);
@@ -636,10 +639,10 @@ static uint64_t fp_fma64(uint64_t ua, uint64_t ub, uint64_t uc, bool neg_ab, boo
 	return fp_pick64(fp_bits64(r), ub, ua, uc);
 }
 
-#define VEC_FMA(n, nab, nc)                                                              \
-	VEC_3(vf##n##32, d, fp_fma32(a, b, c, nab, nc))                                  \
-	VEC_3(vf##n##64, q, fp_fma64(a, b, c, nab, nc))                                  \
-	VEC_S(s##n##32, d, fp_fma32(a, b, x->c->d[0], nab, nc))                          \
+#define VEC_FMA(n, nab, nc)                                                            \
+	VEC_3(vf##n##32, d, fp_fma32(a, b, c, nab, nc))                                \
+	VEC_3(vf##n##64, q, fp_fma64(a, b, c, nab, nc))                                \
+	VEC_S(s##n##32, d, fp_fma32(a, b, x->c->d[0], nab, nc))                        \
 	VEC_S(s##n##64, q, fp_fma64(a, b, x->c->q[0], nab, nc))
 VEC_FMA(madd, false, false)
 VEC_FMA(msub, false, true)

@@ -69,14 +69,14 @@ VEC_1(vfdup64, q, ((void)a, x->a->q[i & ~1u]))
 VEC_1(vfduplo32, d, ((void)a, x->a->d[i & ~1u]))
 VEC_1(vfduphi32, d, ((void)a, x->a->d[i | 1]))
 
-#define VEC_MSK(name, field)                                                             \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		uint64_t m = 0;                                                          \
-		for (unsigned i = 0; i < x->n / sizeof(x->a->field[0]); i++) {           \
-			m |= (uint64_t)(x->a->field[i] < 0) << i;                        \
-		}                                                                        \
-		x->r->u = m;                                                             \
+#define VEC_MSK(name, field)                                                           \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		uint64_t m = 0;                                                        \
+		for (unsigned i = 0; i < x->n / sizeof(x->a->field[0]); i++) {         \
+			m |= (uint64_t)(x->a->field[i] < 0) << i;                      \
+		}                                                                      \
+		x->r->u = m;                                                           \
 	}
 VEC_MSK(vmsk8, sb)
 VEC_MSK(vmsk32, sd)
@@ -146,11 +146,11 @@ VEC_2(vcmpgt16, sw, -(a > b))
 VEC_2(vcmpgt32, sd, -(a > b))
 VEC_2(vcmpgt64, sq, -(a > b))
 VEC_2(vand, q, a &b)
-VEC_2(vandn, q, ~a & b)
+VEC_2(vandn, q, ~a &b)
 VEC_2(vor, q, a | b)
 VEC_2(vxor, q, a ^ b)
 VEC_2(vfand, q, a &b)
-VEC_2(vfandn, q, ~a & b)
+VEC_2(vfandn, q, ~a &b)
 VEC_2(vfor, q, a | b)
 VEC_2(vfxor, q, a ^ b)
 
@@ -159,7 +159,8 @@ void vec_vmaddwd(const struct vec_args *x)
 	for (unsigned i = 0; i < x->n / 4; i++) {
 		int64_t p = (int64_t)x->a->sw[2 * i] * x->b->sw[2 * i];
 
-		x->r->d[i] = (uint32_t)(p + (int64_t)x->a->sw[2 * i + 1] * x->b->sw[2 * i + 1]);
+		x->r->d[i] = (uint32_t)(p + (int64_t)x->a->sw[2 * i + 1] *
+		                                    x->b->sw[2 * i + 1]);
 	}
 }
 
@@ -167,7 +168,7 @@ void vec_vmaddubsw(const struct vec_args *x)
 {
 	for (unsigned i = 0; i < x->n / 2; i++) {
 		x->r->sw[i] = SAT_S16(x->a->b[2 * i] * x->b->sb[2 * i] +
-				      x->a->b[2 * i + 1] * x->b->sb[2 * i + 1]);
+		                      x->a->b[2 * i + 1] * x->b->sb[2 * i + 1]);
 	}
 }
 
@@ -189,15 +190,16 @@ void vec_vsad8(const struct vec_args *x)
 }
 
 /* Pairs of a give the low half of each lane, pairs of b the high half. */
-#define VEC_H(name, field, per, expr)                                                    \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {           \
-			unsigned k = i % (per), at = i - k + 2 * (k % ((per) / 2));      \
-			const union ival *s = k < (per) / 2 ? x->a : x->b;               \
-			__typeof__(x->r->field[0]) a = s->field[at], b = s->field[at + 1]; \
-			x->r->field[i] = (expr);                                         \
-		}                                                                        \
+#define VEC_H(name, field, per, expr)                                                  \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {         \
+			unsigned k = i % (per), at = i - k + 2 * (k % ((per) / 2));    \
+			const union ival *s = k < (per) / 2 ? x->a : x->b;             \
+			__typeof__(x->r->field[0]) a = s->field[at],                   \
+						   b = s->field[at + 1];               \
+			x->r->field[i] = (expr);                                       \
+		}                                                                      \
 	}
 VEC_H(vhadd16, w, 8, a + b)
 VEC_H(vhadd32, d, 4, a + b)
@@ -240,27 +242,27 @@ void vec_vmpsad8(const struct vec_args *x)
 
 /* ---- shifts ---- */
 
-#define VEC_SH(name, field, bits, cnt, expr, over)                                       \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {           \
-			__typeof__(x->r->field[0]) a = x->a->field[i];                   \
-			uint64_t n = (cnt);                                              \
-			if (n >= (bits)) {                                               \
-				x->r->field[i] = (over);                                 \
-			} else {                                                         \
-				x->r->field[i] = (expr);                                 \
-			}                                                                \
-		}                                                                        \
+#define VEC_SH(name, field, bits, cnt, expr, over)                                     \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {         \
+			__typeof__(x->r->field[0]) a = x->a->field[i];                 \
+			uint64_t n = (cnt);                                            \
+			if (n >= (bits)) {                                             \
+				x->r->field[i] = (over);                               \
+			} else {                                                       \
+				x->r->field[i] = (expr);                               \
+			}                                                              \
+		}                                                                      \
 	}
-#define VEC_SHIFTS(sfx, cnt)                                                             \
-	VEC_SH(vshl##sfx##16, w, 16, cnt, (uint32_t)a << n, ((void)a, 0))                \
-	VEC_SH(vshl##sfx##32, d, 32, cnt, a << n, 0)                                     \
-	VEC_SH(vshl##sfx##64, q, 64, cnt, a << n, 0)                                     \
-	VEC_SH(vshr##sfx##16, w, 16, cnt, a >> n, 0)                                     \
-	VEC_SH(vshr##sfx##32, d, 32, cnt, a >> n, 0)                                     \
-	VEC_SH(vshr##sfx##64, q, 64, cnt, a >> n, 0)                                     \
-	VEC_SH(vsar##sfx##16, sw, 16, cnt, a >> n, a >> 15)                              \
+#define VEC_SHIFTS(sfx, cnt)                                                           \
+	VEC_SH(vshl##sfx##16, w, 16, cnt, (uint32_t)a << n, ((void)a, 0))              \
+	VEC_SH(vshl##sfx##32, d, 32, cnt, a << n, 0)                                   \
+	VEC_SH(vshl##sfx##64, q, 64, cnt, a << n, 0)                                   \
+	VEC_SH(vshr##sfx##16, w, 16, cnt, a >> n, 0)                                   \
+	VEC_SH(vshr##sfx##32, d, 32, cnt, a >> n, 0)                                   \
+	VEC_SH(vshr##sfx##64, q, 64, cnt, a >> n, 0)                                   \
+	VEC_SH(vsar##sfx##16, sw, 16, cnt, a >> n, a >> 15)                            \
 	VEC_SH(vsar##sfx##32, sd, 32, cnt, a >> n, a >> 31)
 VEC_SHIFTS(c, x->b->q[0])
 VEC_SHIFTS(i, x->imm)
@@ -287,13 +289,14 @@ void vec_vshrb(const struct vec_args *x)
 /* ---- shuffles ---- */
 
 /* `per` elements a lane; hi selects the upper half of each lane's sources. */
-#define VEC_UNPACK(name, field, per, hi)                                                 \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {           \
-			unsigned k = i % (per), at = i - k + k / 2 + ((hi) ? (per) / 2 : 0); \
-			x->r->field[i] = (k & 1 ? x->b : x->a)->field[at];               \
-		}                                                                        \
+#define VEC_UNPACK(name, field, per, hi)                                               \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {         \
+			unsigned k = i % (per),                                        \
+				 at = i - k + k / 2 + ((hi) ? (per) / 2 : 0);          \
+			x->r->field[i] = (k & 1 ? x->b : x->a)->field[at];             \
+		}                                                                      \
 	}
 VEC_UNPACK(vunpackl8, b, 16, 0)
 VEC_UNPACK(vunpackl16, w, 8, 0)
@@ -308,13 +311,14 @@ VEC_UNPACK(vfunpackl64, q, 2, 0)
 VEC_UNPACK(vfunpackh32, d, 4, 1)
 VEC_UNPACK(vfunpackh64, q, 2, 1)
 
-#define VEC_PACK(name, dst, src, per, sat)                                               \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->dst[0]); i++) {             \
-			unsigned k = i % (per), at = i / (per) * ((per) / 2) + k % ((per) / 2); \
-			x->r->dst[i] = sat((k < (per) / 2 ? x->a : x->b)->src[at]);      \
-		}                                                                        \
+#define VEC_PACK(name, dst, src, per, sat)                                             \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->dst[0]); i++) {           \
+			unsigned k = i % (per),                                        \
+				 at = i / (per) * ((per) / 2) + k % ((per) / 2);       \
+			x->r->dst[i] = sat((k < (per) / 2 ? x->a : x->b)->src[at]);    \
+		}                                                                      \
 	}
 VEC_PACK(vpackss16, sb, sw, 16, SAT_S8)
 VEC_PACK(vpackus16, b, sw, 16, SAT_U8)
@@ -335,9 +339,9 @@ void vec_valignr(const struct vec_args *x)
 	for (unsigned i = 0; i < x->n; i++) {
 		unsigned lane = i & 16, at = (i & 15) + x->imm;
 
-		x->r->b[i] = at < 16 ? x->b->b[lane + at] :
-			     at < 32 ? x->a->b[lane + at - 16] :
-				       0;
+		x->r->b[i] = at < 16   ? x->b->b[lane + at]
+		             : at < 32 ? x->a->b[lane + at - 16]
+		                       : 0;
 	}
 }
 
@@ -377,11 +381,11 @@ VEC_EXT(vzx16_32, d, w)
 VEC_EXT(vzx16_64, q, w)
 VEC_EXT(vzx32_64, q, d)
 
-#define VEC_INS(name, field, per)                                                        \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		*x->r = *x->a;                                                           \
-		x->r->field[x->imm % (per)] = (__typeof__(x->r->field[0]))x->b->u;       \
+#define VEC_INS(name, field, per)                                                      \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		*x->r = *x->a;                                                         \
+		x->r->field[x->imm % (per)] = (__typeof__(x->r->field[0]))x->b->u;     \
 	}
 VEC_INS(vins8, b, 16)
 VEC_INS(vins16, w, 8)
@@ -399,10 +403,10 @@ void vec_vfins32(const struct vec_args *x)
 	}
 }
 
-#define VEC_EXTRACT(name, field, per)                                                    \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		x->r->u = x->a->field[x->imm % (per)];                                   \
+#define VEC_EXTRACT(name, field, per)                                                  \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		x->r->u = x->a->field[x->imm % (per)];                                 \
 	}
 VEC_EXTRACT(vext8, b, 16)
 VEC_EXTRACT(vext16, w, 8)
@@ -422,7 +426,8 @@ void vec_vperm128(const struct vec_args *x)
 		if (sel & 8) {
 			memset(&x->r->q[2 * h], 0, 16);
 		} else {
-			memcpy(&x->r->q[2 * h], &(sel & 2 ? x->b : x->a)->q[sel & 1 ? 2 : 0], 16);
+			memcpy(&x->r->q[2 * h],
+			       &(sel & 2 ? x->b : x->a)->q[sel & 1 ? 2 : 0], 16);
 		}
 	}
 }

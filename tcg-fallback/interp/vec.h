@@ -16,45 +16,47 @@ struct vec_args {
 	unsigned imm;
 };
 
-#define VOP(name, cls, form, pp, map, op, ext, w, l, fl, cpu, mnem)                      \
+#define VOP(name, cls, form, pp, map, op, ext, w, l, fl, cpu, mnem)                    \
 	void vec_##name(const struct vec_args *x);
 #include "tcg-fallback/ir/vecops.def"
 #undef VOP
 
 /* Elementwise over `field`, with a and b in scope. */
-#define VEC_1(name, field, expr)                                                         \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {           \
-			__typeof__(x->r->field[0]) a = x->a->field[i];                   \
-			x->r->field[i] = (expr);                                         \
-		}                                                                        \
+#define VEC_1(name, field, expr)                                                       \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {         \
+			__typeof__(x->r->field[0]) a = x->a->field[i];                 \
+			x->r->field[i] = (expr);                                       \
+		}                                                                      \
 	}
-#define VEC_2(name, field, expr)                                                         \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {           \
-			__typeof__(x->r->field[0]) a = x->a->field[i], b = x->b->field[i]; \
-			x->r->field[i] = (expr);                                         \
-		}                                                                        \
+#define VEC_2(name, field, expr)                                                       \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {         \
+			__typeof__(x->r->field[0]) a = x->a->field[i],                 \
+						   b = x->b->field[i];                 \
+			x->r->field[i] = (expr);                                       \
+		}                                                                      \
 	}
-#define VEC_3(name, field, expr)                                                         \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {           \
-			__typeof__(x->r->field[0]) a = x->a->field[i], b = x->b->field[i], \
-						   c = x->c->field[i];                   \
-			x->r->field[i] = (expr);                                         \
-		}                                                                        \
+#define VEC_3(name, field, expr)                                                       \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		for (unsigned i = 0; i < x->n / sizeof(x->r->field[0]); i++) {         \
+			__typeof__(x->r->field[0]) a = x->a->field[i],                 \
+						   b = x->b->field[i],                 \
+						   c = x->c->field[i];                 \
+			x->r->field[i] = (expr);                                       \
+		}                                                                      \
 	}
 /* Low element from the expression, the rest of 128 bits from a. */
-#define VEC_S(name, field, expr)                                                         \
-	void vec_##name(const struct vec_args *x)                                        \
-	{                                                                                \
-		__typeof__(x->r->field[0]) a __unused = x->a->field[0],                  \
-						   b __unused = x->b->field[0];           \
-		*x->r = *x->a;                                                           \
-		x->r->field[0] = (expr);                                                 \
+#define VEC_S(name, field, expr)                                                       \
+	void vec_##name(const struct vec_args *x)                                      \
+	{                                                                              \
+		__typeof__(x->r->field[0]) a __unused = x->a->field[0],                \
+					     b __unused = x->b->field[0];              \
+		*x->r = *x->a;                                                         \
+		x->r->field[0] = (expr);                                               \
 	}
 
 #endif

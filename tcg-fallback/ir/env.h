@@ -46,7 +46,12 @@ struct vcpu;
 struct tcg_block;
 struct tcg_exit;
 
-enum { TCG_PAGE_BITS = 12, TCG_PAGE = 4096, TCG_TLB_BITS = 12, TCG_TLB_N = 1 << TCG_TLB_BITS };
+enum {
+	TCG_PAGE_BITS = 12,
+	TCG_PAGE = 4096,
+	TCG_TLB_BITS = 12,
+	TCG_TLB_N = 1 << TCG_TLB_BITS
+};
 
 /* Window start that no access can hit: addr - start is huge for any canonical or
  * non-canonical address whose low part ... (run time keeps `start` = this when invalid). The
@@ -58,7 +63,8 @@ struct tcg_win {
 };
 
 struct tcg_tlb_entry {
-	uint64_t tag_r, tag_w, tag_x, addend; /* tags: page | ctx; TCG_TLB_NONE = invalid */
+	uint64_t tag_r, tag_w, tag_x,
+		addend; /* tags: page | ctx; TCG_TLB_NONE = invalid */
 };
 #define TCG_TLB_NONE (~UINT64_C(0))
 
@@ -75,10 +81,11 @@ struct tcg_jc_entry {
 #define TCG_JC_MASK  0x3ffeu
 #define TCG_JC_SHIFT 3
 #define TCG_JC_MIX   11
-#define TCG_JC_WAYS  4 /* entries of a set: index ^ 0 .. 3; tables are aligned to 64 bytes */
+#define TCG_JC_WAYS                                                                    \
+	4 /* entries of a set: index ^ 0 .. 3; tables are aligned to 64 bytes */
 #define TCG_JC_OFF(pc) ((((pc) ^ (pc) >> TCG_JC_MIX) & TCG_JC_MASK) << TCG_JC_SHIFT)
-#define TCG_JC_N     8192
-#define TCG_JC_EMPTY UINT64_C(0x7ff0000000000001)
+#define TCG_JC_N       8192
+#define TCG_JC_EMPTY   UINT64_C(0x7ff0000000000001)
 
 /* cc_op of the architectural struct: how the guest's arithmetic flags are kept at unit
  * boundaries. cc_op = kind | (log2 bytes << 8). cc_a/cc_b as given. */
@@ -95,27 +102,29 @@ struct tcg_env {
 	/* ---- cold ---- */
 	struct vcpu *vcpu;
 	struct tcg_rt *rt;
-	jmp_buf out;		/* raise: back to the run loop */
-	uint64_t host_ra;	/* return address into translated code of the last helper/slow call
+	jmp_buf out; /* raise: back to the run loop */
+	uint64_t
+		host_ra; /* return address into translated code of the last helper/slow call
 				   that may raise; 0: pc_now is valid instead (interpreter) */
 	uint64_t pc_now;
-	uint64_t exit_reason;	/* of IR exit */
+	uint64_t exit_reason;                /* of IR exit */
 	uint8_t bounce[64] __aligned_to(64); /* slow-path data: see rt_ld_slow */
-	uint64_t bounce_addr;	/* rt_st_slow: pending commit */
+	uint64_t bounce_addr;                /* rt_st_slow: pending commit */
 	uint32_t bounce_info;
 	uint64_t local[IR_LOCALS][4]; /* local temporaries */
-	uint64_t save_gpr[16];	/* stubs' spill areas */
+	uint64_t save_gpr[16];        /* stubs' spill areas */
 	uint8_t save_vec[32][64] __aligned_to(64);
 	struct tcg_tlb_entry *tlb; /* TCG_TLB_N entries */
 	struct tcg_win win_r[IR_WINDOWS], win_w[IR_WINDOWS];
 	/* ---- hot: within 128 bytes of the end ---- */
-	uint64_t spill[6];	/* the allocator's first spill slots */
-	uint64_t host_sp;	/* stack pointer at entry */
-	uint64_t ctx;		/* 12 bits, ORed into TLB tags */
-	struct tcg_jc_entry *_Atomic jc; /* table in force; the empty table while pending */
+	uint64_t spill[6]; /* the allocator's first spill slots */
+	uint64_t host_sp;  /* stack pointer at entry */
+	uint64_t ctx;      /* 12 bits, ORed into TLB tags */
+	struct tcg_jc_entry
+		*_Atomic jc;      /* table in force; the empty table while pending */
 	_Atomic uint32_t pending; /* leave translated code at the next back edge */
 	uint32_t pad;
-	uint64_t vpage;		/* virtual page of the unit that runs, if that is `pic` */
+	uint64_t vpage; /* virtual page of the unit that runs, if that is `pic` */
 } __aligned_to(64);
 
 /* Displacement from ENV (the architectural struct) to a member of tcg_env. */
@@ -154,21 +163,24 @@ void rt_st_commit(struct tcg_env *env);
  * access within one RAM page (write permission checked), else NULL. */
 void *rt_atomic_host(struct tcg_env *env, uint64_t addr, uint32_t info);
 uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t op,
-		     uint64_t v);
-uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint64_t expected,
-		     uint64_t desired);
+                     uint64_t v);
+uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info,
+                     uint64_t expected, uint64_t desired);
 
 /* ---- for front ends' C helpers ---- */
 /* Guest memory by virtual address at the current privilege (mode 0) or as the system (1).
  * They raise. `size` 1, 2, 4, 8. */
 uint64_t tcg_ld(struct tcg_env *env, uint64_t addr, unsigned size, int mode);
 void tcg_st(struct tcg_env *env, uint64_t addr, uint64_t val, unsigned size, int mode);
-void tcg_ld_bytes(struct tcg_env *env, uint64_t addr, void *buf, unsigned len, int mode);
-void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len, int mode);
+void tcg_ld_bytes(struct tcg_env *env, uint64_t addr, void *buf, unsigned len,
+                  int mode);
+void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len,
+                  int mode);
 /* Raises a translation fault unless [addr, +len) is accessible (before partial stores). */
 void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int mode);
 /* Host pointer for [addr, addr+len) inside one page, or NULL; for string helpers. */
-void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int mode);
+void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
+                   int mode);
 /* Leaves to the run loop, which calls guest->deliver(): the front end has recorded the event
  * in its struct. Recovers the pc of the current instruction into the pc slot first when
  * `restore_pc`. Never returns. */
@@ -181,12 +193,16 @@ void tcg_exit_loop(struct tcg_env *env, unsigned reason) __noreturn;
 /* Before an instruction uses what is neither RAM nor its own registers and is not reached through
  * the accessors above: a port, a register of the interrupt controller. A burst beside another
  * accelerator may end here: then it never returns, and the instruction has not begun. */
-enum tcg_place { TCG_PLACE_MEM, TCG_PLACE_PORT, TCG_PLACE_CPU }; /* ORDER: enum hv_place */
+enum tcg_place {
+	TCG_PLACE_MEM,
+	TCG_PLACE_PORT,
+	TCG_PLACE_CPU
+}; /* ORDER: enum hv_place */
 void tcg_outside(struct tcg_env *env, enum tcg_place where, uint64_t addr);
 
 /* MMU maintenance, on the vCPU's own thread. */
-void tcg_flush_all(struct tcg_env *env);		 /* every address space of this vCPU */
-void tcg_flush_page(struct tcg_env *env, uint64_t va);	 /* in every address space */
+void tcg_flush_all(struct tcg_env *env); /* every address space of this vCPU */
+void tcg_flush_page(struct tcg_env *env, uint64_t va); /* in every address space */
 /* The address space or privilege mode changed: `space` identifies the page table root (CR3,
  * SATP, TTBR...) and anything else that changes translations; `mode` 0..7. Cheap. */
 void tcg_set_ctx(struct tcg_env *env, uint64_t space, unsigned mode);
@@ -197,12 +213,12 @@ void tcg_flush_jumps(struct tcg_env *env);
 
 /* reasons of IR exit / tcg_exit_loop */
 enum tcg_exit_reason {
-	TCG_EXIT_NEXT,	   /* look up the next unit (mode bits changed, interrupts enabled...) */
+	TCG_EXIT_NEXT, /* look up the next unit (mode bits changed, interrupts enabled...) */
 	TCG_EXIT_HALT,
 	TCG_EXIT_DEBUG,
 	TCG_EXIT_SHUTDOWN, /* triple fault */
-	TCG_EXIT_RAISE,	   /* guest->deliver has work */
-	TCG_EXIT_JUMP,	   /* emitted code: jump cache miss or `pending`; the linear target
+	TCG_EXIT_RAISE,    /* guest->deliver has work */
+	TCG_EXIT_JUMP, /* emitted code: jump cache miss or `pending`; the linear target
 			      is in the pc slot, not yet passed through guest->set_pc */
 };
 

@@ -23,10 +23,11 @@ enum mmu_access { MMU_READ, MMU_WRITE, MMU_EXEC };
 
 struct mmu_result {
 	uint64_t pa;
-	unsigned page_bits;	/* 12, 21, 30...: size of the guest's page */
-	bool r, w, x;		/* permissions for the asked mode; w only if dirty is set already */
+	unsigned page_bits; /* 12, 21, 30...: size of the guest's page */
+	bool r, w,
+		x; /* permissions for the asked mode; w only if dirty is set already */
 	bool global;
-	uint8_t modes;		/* modes in which the answer is the same, as bits; 0: only the asked */
+	uint8_t modes; /* modes in which the answer is the same, as bits; 0: only the asked */
 };
 
 /* Instruction bytes, already checked for execute permission. fetch() gives up to `want`
@@ -37,7 +38,8 @@ struct tcg_fetch {
 	struct tcg_env *env;
 	unsigned max_insns;
 	bool single_step;
-	unsigned (*bytes)(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, unsigned want);
+	unsigned (*bytes)(struct tcg_fetch *f, uint64_t pc, uint8_t *buf,
+	                  unsigned want);
 	/* bytes()'s own: the page it gave bytes of last */
 	const uint8_t *host;
 	uint64_t page;
@@ -50,11 +52,12 @@ struct tcg_guest {
 	unsigned n_slots;
 	const struct ir_helper *helpers;
 	unsigned n_helpers;
-	unsigned pc_offset;		/* of the 64-bit pc in the architectural struct */
+	unsigned pc_offset; /* of the 64-bit pc in the architectural struct */
 	unsigned cc_op_offset, cc_a_offset, cc_b_offset;
-	uint8_t wider[8];		/* by mode: modes (bits) that may do all that it may */
-	uint8_t fetch_class[8];		/* by mode: equal = same code may run, same x permission */
-	unsigned fpcr_offset;		/* 32-bit host-format FP control (x86: mxcsr); 0: none */
+	uint8_t wider[8]; /* by mode: modes (bits) that may do all that it may */
+	uint8_t fetch_class
+		[8]; /* by mode: equal = same code may run, same x permission */
+	unsigned fpcr_offset; /* 32-bit host-format FP control (x86: mxcsr); 0: none */
 
 	void (*init_vcpu)(struct tcg_env *env);
 	/* Linear pc and mode bits of the next unit. */
@@ -68,8 +71,8 @@ struct tcg_guest {
 	/* Walks the guest's page tables. 0, or -EFAULT after recording the fault in the
 	 * architectural struct (the run time then raises). mode: as given to tcg_set_ctx, or
 	 * MMU_MODE_SYSTEM for implicit system accesses. `probe`: no recording, no A/D updates. */
-	int (*walk)(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode, bool probe,
-		    struct mmu_result *r);
+	int (*walk)(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode,
+	            bool probe, struct mmu_result *r);
 	/* IR_M_ALIGN violated: record the fault. */
 	void (*misaligned)(struct tcg_env *env, uint64_t va, bool write);
 	/* A recorded exception is delivered (stack frames, vector tables). May raise again. */
@@ -86,7 +89,8 @@ struct tcg_guest {
 	/* Disassembles one instruction for -d in_asm; capstone arch/mode, or NULL. */
 	int (*disas_mode)(uint64_t key);
 	/* Optional: one instruction as text, by the front end's own tables; bytes it has. */
-	int (*disas)(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size);
+	int (*disas)(void *arch, const uint8_t *p, unsigned n, char *text,
+	             unsigned size);
 };
 #define MMU_MODE_SYSTEM (-1)
 

@@ -28,7 +28,8 @@ struct irp {
 
 static int irp_fail(struct irp *s, const char *what)
 {
-	return err_set(s->e, -EINVAL, "IR text, line %u: %s near \"%.20s\"", s->line, what, s->p);
+	return err_set(s->e, -EINVAL, "IR text, line %u: %s near \"%.20s\"", s->line,
+	               what, s->p);
 }
 
 static void irp_blank(struct irp *s)
@@ -103,7 +104,8 @@ static int irp_val(struct irp *s, ir_val *v)
 	return 0;
 }
 
-static int irp_name(struct irp *s, const char *const *names, unsigned n, const char *what)
+static int irp_name(struct irp *s, const char *const *names, unsigned n,
+                    const char *what)
 {
 	char w[64];
 
@@ -238,16 +240,11 @@ static int irp_item(struct irp *s, struct ir_ins *in, char k)
 	int r = 0;
 
 	switch (k) {
-	case 'a':
-		return irp_val(s, &in->a);
-	case 'b':
-		return irp_val(s, &in->b);
-	case 'c':
-		return irp_val(s, &in->c);
-	case 'd':
-		return irp_val(s, &in->d);
-	case 'i':
-		return irp_num(s, &in->imm);
+	case 'a': return irp_val(s, &in->a);
+	case 'b': return irp_val(s, &in->b);
+	case 'c': return irp_val(s, &in->c);
+	case 'd': return irp_val(s, &in->d);
+	case 'i': return irp_num(s, &in->imm);
 	case 'l':
 		r = irp_num(s, &n);
 		in->d = (ir_val)n;
@@ -264,16 +261,11 @@ static int irp_item(struct irp *s, struct ir_ins *in, char k)
 		r = irp_name(s, ir_type_names, IR_TYPE_N, "type expected");
 		in->aux2 = (uint8_t)r;
 		break;
-	case 's':
-		return irp_lookup(s, false, &in->imm);
-	case 'H':
-		return irp_lookup(s, true, &in->imm);
-	case 'L':
-		return irp_label(s, &in->imm);
-	case 'm':
-		return irp_mem(s, in, &in->aux);
-	case 'M':
-		return irp_mem(s, in, &in->aux2);
+	case 's': return irp_lookup(s, false, &in->imm);
+	case 'H': return irp_lookup(s, true, &in->imm);
+	case 'L': return irp_label(s, &in->imm);
+	case 'm': return irp_mem(s, in, &in->aux);
+	case 'M': return irp_mem(s, in, &in->aux2);
 	case 'R':
 		r = irp_name(s, ir_rmw_names, IR_RMW_UMAX + 1, "atomic op expected");
 		in->aux = (uint8_t)r;
@@ -298,8 +290,8 @@ static int irp_operands(struct irp *s, struct ir_ins *in, const char *fmt)
 
 	for (; *fmt; fmt++) {
 		if (in->op == IR_vop && !first) {
-			if (*fmt == 'i' ? !(vop_info[in->d].flags & VO_IMM) :
-					  *fmt - 'a' >= vop_info[in->d].n_args) {
+			if (*fmt == 'i' ? !(vop_info[in->d].flags & VO_IMM)
+			                : *fmt - 'a' >= vop_info[in->d].n_args) {
 				continue;
 			}
 		}

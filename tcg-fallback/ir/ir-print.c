@@ -20,24 +20,30 @@
 #include "tcg-fallback/ir/vecops.h"
 
 const char *const ir_formats[IR_OP_N] = {
-	[IR_NOP] = "",	     [IR_const] = "Ti",	  [IR_pc] = "Ti",      [IR_get] = "Ts",
-	[IR_set] = "Tsa",    [IR_setz] = "Tsa",	  [IR_ldenv] = "Ti",   [IR_stenv] = "Tia",
-	[IR_lget] = "Ti",    [IR_lset] = "Tia",	  [IR_add] = "Tab",    [IR_sub] = "Tab",
-	[IR_adc] = "Tabc",   [IR_sbb] = "Tabc",	  [IR_neg] = "Ta",     [IR_mul] = "Tab",
-	[IR_mulhu] = "Tab",  [IR_mulhs] = "Tab",  [IR_udiv2] = "Tabc", [IR_urem2] = "Tabc",
-	[IR_sdiv2] = "Tabc", [IR_srem2] = "Tabc", [IR_and] = "Tab",    [IR_or] = "Tab",
-	[IR_xor] = "Tab",    [IR_andn] = "Tab",	  [IR_not] = "Ta",     [IR_shl] = "Tab",
-	[IR_shr] = "Tab",    [IR_sar] = "Tab",	  [IR_rotl] = "Tab",   [IR_rotr] = "Tab",
-	[IR_shld] = "Tabc",  [IR_shrd] = "Tabc",  [IR_clz] = "Ta",     [IR_ctz] = "Ta",
-	[IR_popcnt] = "Ta",  [IR_bswap] = "Ta",	  [IR_bdep] = "Tab",   [IR_bext] = "Tab",
-	[IR_crc32c] = "T1ab", [IR_sext] = "T1a",  [IR_zext] = "T1a",   [IR_trunc] = "Ta",
-	[IR_extr] = "TaP",   [IR_dep] = "TabP",	  [IR_setcmp] = "TC2ab", [IR_selnz] = "T2abc",
-	[IR_flags] = "a",    [IR_fmix] = "iab",	  [IR_fshift] = "2iabc", [IR_fget] = "",
-	[IR_fset] = "a",     [IR_fpack] = "Ta",	  [IR_funpack] = "a",  [IR_setcc] = "TCa",
-	[IR_selcc] = "TCabc", [IR_ld] = "Tm",	  [IR_st] = "Tmc",     [IR_rmw] = "TRMc",
-	[IR_cas] = "Tmcd",   [IR_fence] = "",	  [IR_vop] = "TVabci", [IR_call] = "THabcd",
-	[IR_insn] = "il",    [IR_label] = "L",	  [IR_br] = "L",       [IR_brcc] = "CaL",
-	[IR_brcmp] = "TCabL", [IR_exit_to] = "i", [IR_exit_ind] = "Ta", [IR_exit] = "i",
+	[IR_NOP] = "",        [IR_const] = "Ti",     [IR_pc] = "Ti",
+	[IR_get] = "Ts",      [IR_set] = "Tsa",      [IR_setz] = "Tsa",
+	[IR_ldenv] = "Ti",    [IR_stenv] = "Tia",    [IR_lget] = "Ti",
+	[IR_lset] = "Tia",    [IR_add] = "Tab",      [IR_sub] = "Tab",
+	[IR_adc] = "Tabc",    [IR_sbb] = "Tabc",     [IR_neg] = "Ta",
+	[IR_mul] = "Tab",     [IR_mulhu] = "Tab",    [IR_mulhs] = "Tab",
+	[IR_udiv2] = "Tabc",  [IR_urem2] = "Tabc",   [IR_sdiv2] = "Tabc",
+	[IR_srem2] = "Tabc",  [IR_and] = "Tab",      [IR_or] = "Tab",
+	[IR_xor] = "Tab",     [IR_andn] = "Tab",     [IR_not] = "Ta",
+	[IR_shl] = "Tab",     [IR_shr] = "Tab",      [IR_sar] = "Tab",
+	[IR_rotl] = "Tab",    [IR_rotr] = "Tab",     [IR_shld] = "Tabc",
+	[IR_shrd] = "Tabc",   [IR_clz] = "Ta",       [IR_ctz] = "Ta",
+	[IR_popcnt] = "Ta",   [IR_bswap] = "Ta",     [IR_bdep] = "Tab",
+	[IR_bext] = "Tab",    [IR_crc32c] = "T1ab",  [IR_sext] = "T1a",
+	[IR_zext] = "T1a",    [IR_trunc] = "Ta",     [IR_extr] = "TaP",
+	[IR_dep] = "TabP",    [IR_setcmp] = "TC2ab", [IR_selnz] = "T2abc",
+	[IR_flags] = "a",     [IR_fmix] = "iab",     [IR_fshift] = "2iabc",
+	[IR_fget] = "",       [IR_fset] = "a",       [IR_fpack] = "Ta",
+	[IR_funpack] = "a",   [IR_setcc] = "TCa",    [IR_selcc] = "TCabc",
+	[IR_ld] = "Tm",       [IR_st] = "Tmc",       [IR_rmw] = "TRMc",
+	[IR_cas] = "Tmcd",    [IR_fence] = "",       [IR_vop] = "TVabci",
+	[IR_call] = "THabcd", [IR_insn] = "il",      [IR_label] = "L",
+	[IR_br] = "L",        [IR_brcc] = "CaL",     [IR_brcmp] = "TCabL",
+	[IR_exit_to] = "i",   [IR_exit_ind] = "Ta",  [IR_exit] = "i",
 };
 
 static void ir_print_val(FILE *f, ir_val v)
@@ -76,8 +82,8 @@ static void ir_print_mem(FILE *f, const struct ir_ins *in, unsigned mem, unsigne
 		ir_print_imm(f, in->imm);
 	}
 	fprintf(f, "]:%u%s%s%s%s%s", IR_M_SIZE(mem), mem & IR_M_SX ? ".sx" : "",
-		mem & IR_M_BE ? ".be" : "", mem & IR_M_RMW ? ".rw" : "",
-		mem & IR_M_ORD ? ".ord" : "", mem & IR_M_ALIGN ? ".al" : "");
+	        mem & IR_M_BE ? ".be" : "", mem & IR_M_RMW ? ".rw" : "",
+	        mem & IR_M_ORD ? ".ord" : "", mem & IR_M_ALIGN ? ".al" : "");
 	if (in->hint) {
 		fprintf(f, ".h%u", in->hint);
 	}
@@ -104,60 +110,30 @@ static void ir_print_helper(FILE *f, const struct ir_unit *u, int64_t h)
 	}
 }
 
-static void ir_print_item(FILE *f, const struct ir_unit *u, const struct ir_ins *in, char k)
+static void ir_print_item(FILE *f, const struct ir_unit *u, const struct ir_ins *in,
+                          char k)
 {
 	switch (k) {
-	case 'a':
-		ir_print_val(f, in->a);
-		break;
-	case 'b':
-		ir_print_val(f, in->b);
-		break;
-	case 'c':
-		ir_print_val(f, in->c);
-		break;
-	case 'd':
-		ir_print_val(f, in->d);
-		break;
-	case 'i':
-		ir_print_imm(f, in->imm);
-		break;
-	case 'l':
-		fprintf(f, "%u", in->d);
-		break;
-	case 'C':
-		fputs(ir_cond_names[in->aux & 15], f);
-		break;
-	case '1':
-		fputs(in->aux < IR_TYPE_N ? ir_type_names[in->aux] : "?", f);
-		break;
-	case '2':
-		fputs(in->aux2 < IR_TYPE_N ? ir_type_names[in->aux2] : "?", f);
-		break;
-	case 's':
-		ir_print_slot(f, u, in->imm);
-		break;
-	case 'L':
-		fprintf(f, "L%" PRId64, in->imm);
-		break;
-	case 'm':
-		ir_print_mem(f, in, in->aux, in->aux2 & 3);
-		break;
-	case 'M':
-		ir_print_mem(f, in, in->aux2, 0);
-		break;
-	case 'R':
-		fputs(in->aux <= IR_RMW_UMAX ? ir_rmw_names[in->aux] : "?", f);
-		break;
+	case 'a': ir_print_val(f, in->a); break;
+	case 'b': ir_print_val(f, in->b); break;
+	case 'c': ir_print_val(f, in->c); break;
+	case 'd': ir_print_val(f, in->d); break;
+	case 'i': ir_print_imm(f, in->imm); break;
+	case 'l': fprintf(f, "%u", in->d); break;
+	case 'C': fputs(ir_cond_names[in->aux & 15], f); break;
+	case '1': fputs(in->aux < IR_TYPE_N ? ir_type_names[in->aux] : "?", f); break;
+	case '2': fputs(in->aux2 < IR_TYPE_N ? ir_type_names[in->aux2] : "?", f); break;
+	case 's': ir_print_slot(f, u, in->imm); break;
+	case 'L': fprintf(f, "L%" PRId64, in->imm); break;
+	case 'm': ir_print_mem(f, in, in->aux, in->aux2 & 3); break;
+	case 'M': ir_print_mem(f, in, in->aux2, 0); break;
+	case 'R': fputs(in->aux <= IR_RMW_UMAX ? ir_rmw_names[in->aux] : "?", f); break;
 	case 'P':
-		fprintf(f, "%u:%u", (unsigned)(in->imm & 255), (unsigned)(in->imm >> 8) & 255);
+		fprintf(f, "%u:%u", (unsigned)(in->imm & 255),
+		        (unsigned)(in->imm >> 8) & 255);
 		break;
-	case 'V':
-		fputs(in->d < VOP_N ? vop_info[in->d].name : "?", f);
-		break;
-	case 'H':
-		ir_print_helper(f, u, in->imm);
-		break;
+	case 'V': fputs(in->d < VOP_N ? vop_info[in->d].name : "?", f); break;
+	case 'H': ir_print_helper(f, u, in->imm); break;
 	}
 }
 
@@ -195,7 +171,8 @@ void ir_print_ins(FILE *f, const struct ir_unit *u, unsigned i)
 	if (*fmt == 'T') {
 		fmt++;
 		if (in->type) {
-			fprintf(f, ".%s", in->type < IR_TYPE_N ? ir_type_names[in->type] : "?");
+			fprintf(f, ".%s",
+			        in->type < IR_TYPE_N ? ir_type_names[in->type] : "?");
 		}
 	}
 	for (; *fmt; fmt++) {

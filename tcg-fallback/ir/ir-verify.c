@@ -19,8 +19,8 @@
 struct irv {
 	const struct ir_unit *u;
 	struct err *e;
-	unsigned i;	/* being checked */
-	unsigned born;	/* values before this index are dead */
+	unsigned i;     /* being checked */
+	unsigned born;  /* values before this index are dead */
 	uint8_t *label; /* per label: defined */
 };
 
@@ -29,7 +29,7 @@ static int irv_fail(const struct irv *s, const char *what)
 	const struct ir_ins *in = &s->u->ins[s->i];
 
 	return err_set(s->e, -EINVAL, "IR %%%u (%s): %s", s->i,
-		       in->op < IR_OP_N ? ir_ops[in->op].name : "?", what);
+	               in->op < IR_OP_N ? ir_ops[in->op].name : "?", what);
 }
 
 static bool irv_is_int(unsigned t)
@@ -72,16 +72,13 @@ static int irv_arg(const struct irv *s, ir_val v, char cls, unsigned type)
 		}
 		return t == type ? 0 : irv_fail(s, "operand is not of the op's type");
 	case 'I':
-		return irv_is_int(t) || t == IR_I128 ? 0 :
-						       irv_fail(s, "integer operand expected");
-	case 'v':
-		return t == type ? 0 : irv_fail(s, "operand is not of the op's type");
-	case 'V':
-		return irv_is_vec(t) ? 0 : irv_fail(s, "vector operand expected");
-	case 'f':
-		return t == IR_FLAGS ? 0 : irv_fail(s, "flags operand expected");
-	default:
-		return 0;
+		return irv_is_int(t) || t == IR_I128
+		               ? 0
+		               : irv_fail(s, "integer operand expected");
+	case 'v': return t == type ? 0 : irv_fail(s, "operand is not of the op's type");
+	case 'V': return irv_is_vec(t) ? 0 : irv_fail(s, "vector operand expected");
+	case 'f': return t == IR_FLAGS ? 0 : irv_fail(s, "flags operand expected");
+	default: return 0;
 	}
 }
 
@@ -125,7 +122,8 @@ static int irv_mem(const struct irv *s, const struct ir_ins *in)
 	}
 	if ((in->op == IR_rmw || in->op == IR_cas) &&
 	    (!irv_is_int(in->type) || IR_M_SIZE(mem) != ir_type_bytes[in->type])) {
-		return irv_fail(s, "atomic access must be an integer of its type's size");
+		return irv_fail(s,
+		                "atomic access must be an integer of its type's size");
 	}
 	if (in->op == IR_rmw && in->aux > IR_RMW_UMAX) {
 		return irv_fail(s, "bad atomic op");
@@ -180,8 +178,9 @@ static int irv_call(const struct irv *s, const struct ir_ins *in)
 			return irv_fail(s, "helper argument must be an integer");
 		}
 	}
-	return in->type == IR_NONE || irv_is_int(in->type) ? 0 :
-							      irv_fail(s, "bad helper result");
+	return in->type == IR_NONE || irv_is_int(in->type)
+	               ? 0
+	               : irv_fail(s, "bad helper result");
 }
 
 static int irv_slot(const struct irv *s, const struct ir_ins *in)
@@ -193,18 +192,20 @@ static int irv_slot(const struct irv *s, const struct ir_ins *in)
 	}
 	st = s->u->slots[in->imm].type;
 	if (in->op == IR_get) {
-		return in->type == st || (irv_is_int(st) && irv_is_int(in->type) &&
-					  in->type < st) ||
-				       (st == IR_V256 && in->type == IR_V128) ?
-			       0 :
-			       irv_fail(s, "type is wider than the slot");
+		return in->type == st ||
+		                       (irv_is_int(st) && irv_is_int(in->type) &&
+		                        in->type < st) ||
+		                       (st == IR_V256 && in->type == IR_V128)
+		               ? 0
+		               : irv_fail(s, "type is wider than the slot");
 	}
 	if (in->op == IR_setz) {
-		return st == IR_V256 && in->type == IR_V128 ? 0 : irv_fail(s, "bad type");
+		return st == IR_V256 && in->type == IR_V128 ? 0
+		                                            : irv_fail(s, "bad type");
 	}
-	return in->type == st || (st == IR_V256 && in->type == IR_V128) ?
-		       0 :
-		       irv_fail(s, "type is not the slot's");
+	return in->type == st || (st == IR_V256 && in->type == IR_V128)
+	               ? 0
+	               : irv_fail(s, "type is not the slot's");
 }
 
 static bool irv_makes_flags(unsigned op)
@@ -226,10 +227,8 @@ static bool irv_makes_flags(unsigned op)
 	case IR_rotl:
 	case IR_rotr:
 	case IR_shld:
-	case IR_shrd:
-		return true;
-	default:
-		return false;
+	case IR_shrd: return true;
+	default: return false;
 	}
 }
 
@@ -244,11 +243,13 @@ static int irv_convert(const struct irv *s, const struct ir_ins *in)
 	switch (in->op) {
 	case IR_sext:
 	case IR_zext:
-		return in->aux == from && from < in->type ? 0 : irv_fail(s, "bad source type");
-	case IR_trunc:
-		return from > in->type ? 0 : irv_fail(s, "bad source type");
+		return in->aux == from && from < in->type
+		               ? 0
+		               : irv_fail(s, "bad source type");
+	case IR_trunc: return from > in->type ? 0 : irv_fail(s, "bad source type");
 	default: /* extr, dep */
-		return len && pos + len <= w ? 0 : irv_fail(s, "bit range does not fit");
+		return len && pos + len <= w ? 0
+		                             : irv_fail(s, "bit range does not fit");
 	}
 }
 
@@ -258,42 +259,46 @@ static int irv_extra(struct irv *s, const struct ir_ins *in)
 	switch (in->op) {
 	case IR_get:
 	case IR_set:
-	case IR_setz:
-		return irv_slot(s, in);
+	case IR_setz: return irv_slot(s, in);
 	case IR_lget:
 	case IR_lset:
-		return in->imm >= 0 && in->imm < IR_LOCALS ? 0 : irv_fail(s, "bad local");
+		return in->imm >= 0 && in->imm < IR_LOCALS ? 0
+		                                           : irv_fail(s, "bad local");
 	case IR_const:
-		return irv_is_vec(in->type) && in->imm != 0 && in->imm != -1 ?
-			       irv_fail(s, "vector constants are 0 or -1") :
-			       0;
+		return irv_is_vec(in->type) && in->imm != 0 && in->imm != -1
+		               ? irv_fail(s, "vector constants are 0 or -1")
+		               : 0;
 	case IR_sext:
 	case IR_zext:
 	case IR_trunc:
 	case IR_extr:
-	case IR_dep:
-		return irv_convert(s, in);
+	case IR_dep: return irv_convert(s, in);
 	case IR_setcmp:
-		return s->u->ins[in->a].type == in->aux2 && s->u->ins[in->b].type == in->aux2 ?
-			       0 :
-			       irv_fail(s, "operands are not of the compared type");
+		return s->u->ins[in->a].type == in->aux2 &&
+		                       s->u->ins[in->b].type == in->aux2
+		               ? 0
+		               : irv_fail(s, "operands are not of the compared type");
 	case IR_selnz:
-		return s->u->ins[in->a].type == in->aux2 ? 0 : irv_fail(s, "bad tested type");
+		return s->u->ins[in->a].type == in->aux2
+		               ? 0
+		               : irv_fail(s, "bad tested type");
 	case IR_crc32c:
-		return s->u->ins[in->b].type == in->aux ? 0 : irv_fail(s, "bad source type");
+		return s->u->ins[in->b].type == in->aux
+		               ? 0
+		               : irv_fail(s, "bad source type");
 	case IR_flags:
 	case IR_fshift:
-		return irv_makes_flags(s->u->ins[in->a].op) ?
-			       0 :
-			       irv_fail(s, "operand is no arithmetic op");
-	case IR_exit_ind:
-		return in->type == IR_I64 ? 0 : irv_fail(s, "pc must be i64");
+		return irv_makes_flags(s->u->ins[in->a].op)
+		               ? 0
+		               : irv_fail(s, "operand is no arithmetic op");
+	case IR_exit_ind: return in->type == IR_I64 ? 0 : irv_fail(s, "pc must be i64");
 	case IR_br:
 	case IR_brcc:
 	case IR_brcmp:
-		return in->imm >= 0 && in->imm < s->u->n_labels ? 0 : irv_fail(s, "bad label");
-	default:
-		return 0;
+		return in->imm >= 0 && in->imm < s->u->n_labels
+		               ? 0
+		               : irv_fail(s, "bad label");
+	default: return 0;
 	}
 }
 
@@ -325,17 +330,11 @@ static int irv_ins(struct irv *s)
 	case IR_ld:
 	case IR_st:
 	case IR_rmw:
-	case IR_cas:
-		return irv_mem(s, in);
-	case IR_vop:
-		return irv_vop(s, in);
-	case IR_call:
-		return irv_call(s, in);
-	case IR_label:
-		return irv_label(s, in);
-	default:
-		r = irv_args(s, in);
-		return r ? r : irv_extra(s, in);
+	case IR_cas: return irv_mem(s, in);
+	case IR_vop: return irv_vop(s, in);
+	case IR_call: return irv_call(s, in);
+	case IR_label: return irv_label(s, in);
+	default: r = irv_args(s, in); return r ? r : irv_extra(s, in);
 	}
 }
 

@@ -29,10 +29,11 @@
 struct opt_fl {
 	struct ir_unit *u;
 	uint16_t demand[IR_MAX_INS + 1]; /* per value */
-	uint8_t used[IR_MAX_INS + 1];	 /* values with a use that stays */
-	uint16_t label[IR_MAX_INS + 1];	 /* live at label */
-	uint16_t xlabel[IR_MAX_INS + 1]; /* ... and at some may-fault instruction behind it */
-	unsigned xlive;			 /* live at a may-fault instruction from here to the fset */
+	uint8_t used[IR_MAX_INS + 1];    /* values with a use that stays */
+	uint16_t label[IR_MAX_INS + 1];  /* live at label */
+	uint16_t xlabel[IR_MAX_INS +
+	                1]; /* ... and at some may-fault instruction behind it */
+	unsigned xlive;     /* live at a may-fault instruction from here to the fset */
 	bool edit, grew;
 };
 
@@ -68,7 +69,8 @@ static void opt_fl_label(struct opt_fl *s, int64_t l, unsigned live)
 /* fset: bits somebody reads, now or when a fault in between comes back. */
 static unsigned opt_fl_fset(struct opt_fl *s, struct ir_ins *in, unsigned live)
 {
-	unsigned x = s->xlive | (in->mode ? ir_fl_of_hint(in->mode) : 0), want = live | x;
+	unsigned x = s->xlive | (in->mode ? ir_fl_of_hint(in->mode) : 0),
+		 want = live | x;
 
 	s->xlive = 0;
 	if (s->edit) {
@@ -101,18 +103,14 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 	unsigned d = s->demand[i];
 
 	switch (in->op) {
-	case IR_fset:
-		return opt_fl_fset(s, in, live);
-	case IR_fget:
-		return live | d;
+	case IR_fset: return opt_fl_fset(s, in, live);
+	case IR_fget: return live | d;
 	case IR_flags:
 		if (s->edit) {
 			in->hint = ir_fl_hint(d);
 		}
 		return live;
-	case IR_fmix:
-		opt_fl_mix(s, in, d);
-		return live;
+	case IR_fmix: opt_fl_mix(s, in, d); return live;
 	case IR_fshift:
 		opt_fl_want(s, in->b, d);
 		if (s->edit) {
@@ -120,53 +118,34 @@ static unsigned opt_fl_ins(struct opt_fl *s, unsigned i, unsigned live)
 		}
 		return live;
 	case IR_setcc:
-	case IR_selcc:
-		opt_fl_want(s, in->a, ir_cond_reads(in->aux));
-		return live;
+	case IR_selcc: opt_fl_want(s, in->a, ir_cond_reads(in->aux)); return live;
 	case IR_adc:
-	case IR_sbb:
-		opt_fl_want(s, in->c, IR_FL_C);
-		return live;
-	case IR_fpack:
-		opt_fl_want(s, in->a, IR_FL_ALL);
-		return live;
-	case IR_call:
-		return opt_fl_call(s, in, live);
+	case IR_sbb: opt_fl_want(s, in->c, IR_FL_C); return live;
+	case IR_fpack: opt_fl_want(s, in->a, IR_FL_ALL); return live;
+	case IR_call: return opt_fl_call(s, in, live);
 	case IR_ld:
 	case IR_st:
 	case IR_rmw:
-	case IR_cas:
-		s->xlive |= live;
-		return live;
+	case IR_cas: s->xlive |= live; return live;
 	case IR_brcc:
 		opt_fl_want(s, in->a, ir_cond_reads(in->aux));
 		s->xlive |= s->xlabel[in->imm];
 		return live | s->label[in->imm];
-	case IR_brcmp:
-		s->xlive |= s->xlabel[in->imm];
-		return live | s->label[in->imm];
-	case IR_br:
-		s->xlive = s->xlabel[in->imm];
-		return s->label[in->imm];
-	case IR_label:
-		opt_fl_label(s, in->imm, live);
-		return live;
-	case IR_exit_to:
-		return IR_FL_ALL & ~(in->hint ? ir_fl_of_hint(in->hint) : 0);
+	case IR_brcmp: s->xlive |= s->xlabel[in->imm]; return live | s->label[in->imm];
+	case IR_br: s->xlive = s->xlabel[in->imm]; return s->label[in->imm];
+	case IR_label: opt_fl_label(s, in->imm, live); return live;
+	case IR_exit_to: return IR_FL_ALL & ~(in->hint ? ir_fl_of_hint(in->hint) : 0);
 	case IR_exit_ind:
-	case IR_exit:
-		s->xlive = 0;
-		return IR_FL_ALL;
-	default:
-		return live;
+	case IR_exit: s->xlive = 0; return IR_FL_ALL;
+	default: return live;
 	}
 }
 
 static bool opt_fl_keeps(const struct ir_unit *u, const struct ir_ins *in)
 {
 	return ir_ops[in->op].result == 'n' ||
-	       (ir_effects(u, in) & (IR_E_SET | IR_E_MEM | IR_E_WMEM | IR_E_EXIT | IR_E_CTL |
-				     IR_E_KEEP));
+	       (ir_effects(u, in) &
+	        (IR_E_SET | IR_E_MEM | IR_E_WMEM | IR_E_EXIT | IR_E_CTL | IR_E_KEEP));
 }
 
 static void opt_fl_round(struct opt_fl *s)
@@ -215,8 +194,9 @@ static void opt_fl_back_edges(struct opt_fl *s)
 
 		if (in->op == IR_label) {
 			seen[in->imm / 8] |= 1 << (in->imm & 7);
-		} else if ((in->op == IR_br || in->op == IR_brcc || in->op == IR_brcmp) &&
-			   (seen[in->imm / 8] & 1 << (in->imm & 7))) {
+		} else if ((in->op == IR_br || in->op == IR_brcc ||
+		            in->op == IR_brcmp) &&
+		           (seen[in->imm / 8] & 1 << (in->imm & 7))) {
 			s->label[in->imm] = s->xlabel[in->imm] = IR_FL_ALL;
 		}
 	}

@@ -32,11 +32,11 @@ enum { FOLD_DEPTH = 4, FOLD_SLOTS = 128, FOLD_ENV = 8 };
 struct fold {
 	struct ir_unit *u;
 	uint32_t epoch;
-	ir_val slot[FOLD_SLOTS];     /* value of the slot's full type, 0 unknown */
-	ir_val slot_lo[FOLD_SLOTS];  /* v128 value of a v256 slot's low half */
-	ir_val set_at[FOLD_SLOTS];   /* last set, droppable if ... */
+	ir_val slot[FOLD_SLOTS];        /* value of the slot's full type, 0 unknown */
+	ir_val slot_lo[FOLD_SLOTS];     /* v128 value of a v256 slot's low half */
+	ir_val set_at[FOLD_SLOTS];      /* last set, droppable if ... */
 	uint32_t set_epoch[FOLD_SLOTS]; /* ... this is still the epoch */
-	ir_val flags;		     /* value of the guest's flags */
+	ir_val flags;                   /* value of the guest's flags */
 	ir_val local[IR_LOCALS];
 	struct {
 		uint32_t off;
@@ -44,7 +44,8 @@ struct fold {
 	} env[FOLD_ENV];
 	unsigned env_n;
 	ir_val subst[IR_MAX_INS + 1];
-	uint8_t home[IR_MAX_INS + 1];	  /* slot + 1 that held the value when last looked at */
+	uint8_t home[IR_MAX_INS +
+	             1]; /* slot + 1 that held the value when last looked at */
 	uint8_t flagged[IR_MAX_INS + 1]; /* flags of this ins are taken */
 };
 
@@ -86,8 +87,9 @@ static bool fold_is(struct fold *s, ir_val v, int64_t want)
 
 static void fold_to_const(struct ir_ins *in, uint64_t v)
 {
-	*in = (struct ir_ins){ .op = IR_const, .type = in->type,
-			       .imm = ival_sext(v, in->type) };
+	*in = (struct ir_ins){ .op = IR_const,
+		               .type = in->type,
+		               .imm = ival_sext(v, in->type) };
 }
 
 /* Is v in a guest register now? */
@@ -133,17 +135,14 @@ static bool fold_small(struct fold *s, ir_val v, unsigned w)
 	const struct ir_ins *d = fold_def(s, v);
 
 	switch (d->op) {
-	case IR_zext:
-		return ival_width(d->aux) <= w;
+	case IR_zext: return ival_width(d->aux) <= w;
 	case IR_ld:
-		return d->type <= IR_I64 && !(d->aux & IR_M_SX) && IR_M_SIZE(d->aux) * 8 <= w;
-	case IR_extr:
-		return ((unsigned)(d->imm >> 8) & 255) <= w;
+		return d->type <= IR_I64 && !(d->aux & IR_M_SX) &&
+		       IR_M_SIZE(d->aux) * 8 <= w;
+	case IR_extr: return ((unsigned)(d->imm >> 8) & 255) <= w;
 	case IR_setcc:
-	case IR_setcmp:
-		return true;
-	default:
-		return false;
+	case IR_setcmp: return true;
+	default: return false;
 	}
 }
 
@@ -219,7 +218,8 @@ static ir_val fold_extr(struct fold *s, struct ir_ins *in)
 	if (pos == 0 && len == ival_width(in->type)) {
 		return in->a;
 	}
-	if (pos == 0 && (d->op == IR_zext || d->op == IR_ld) && fold_small(s, in->a, len)) {
+	if (pos == 0 && (d->op == IR_zext || d->op == IR_ld) &&
+	    fold_small(s, in->a, len)) {
 		return in->a;
 	}
 	return 0;
@@ -235,7 +235,8 @@ static ir_val fold_flags_op(struct fold *s, struct ir_ins *in)
 		}
 		return (in->imm & IR_FL_ALL) == IR_FL_ALL || in->a == in->b ? in->a : 0;
 	}
-	if (in->op == IR_fshift && in->hint && !(ir_fl_of_hint(in->hint) & (unsigned)in->imm)) {
+	if (in->op == IR_fshift && in->hint &&
+	    !(ir_fl_of_hint(in->hint) & (unsigned)in->imm)) {
 		return in->b;
 	}
 	if (in->op == IR_fshift && fold_const(s, in->c, &c)) {
@@ -243,8 +244,10 @@ static ir_val fold_flags_op(struct fold *s, struct ir_ins *in)
 			return in->b;
 		}
 		if ((in->imm & IR_FL_ALL) == IR_FL_ALL) {
-			*in = (struct ir_ins){ .op = IR_flags, .type = IR_FLAGS, .a = in->a,
-					       .hint = in->hint };
+			*in = (struct ir_ins){ .op = IR_flags,
+				               .type = IR_FLAGS,
+				               .a = in->a,
+				               .hint = in->hint };
 		}
 	}
 	if (in->op == IR_funpack && fold_def(s, in->a)->op == IR_fpack) {
@@ -288,7 +291,8 @@ static bool fold_eval(struct fold *s, struct ir_ins *in)
 		return false;
 	}
 	for (k = 0; args[k]; k++) {
-		if (k > 2 || (args[k] != 'i' && args[k] != 'I') || !fold_const(s, v[k], &c)) {
+		if (k > 2 || (args[k] != 'i' && args[k] != 'I') ||
+		    !fold_const(s, v[k], &c)) {
 			return false;
 		}
 		x[k] = (uint64_t)c & ival_mask(fold_def(s, v[k])->type);
@@ -312,8 +316,7 @@ static void fold_commute(struct fold *s, struct ir_ins *in)
 			in->b = t;
 		}
 		break;
-	default:
-		break;
+	default: break;
 	}
 }
 
@@ -322,7 +325,8 @@ static ir_val fold_pure(struct fold *s, unsigned i)
 	struct ir_ins *in = fold_def(s, i);
 	bool fixed = s->flagged[i];
 
-	if (in->op == IR_const || in->op == IR_pc || in->op == IR_vop || in->op == IR_flags) {
+	if (in->op == IR_const || in->op == IR_pc || in->op == IR_vop ||
+	    in->op == IR_flags) {
 		return 0;
 	}
 	if (!fixed && fold_eval(s, in)) {
@@ -330,14 +334,10 @@ static ir_val fold_pure(struct fold *s, unsigned i)
 	}
 	fold_commute(s, in);
 	switch (in->op) {
-	case IR_trunc:
-		return fold_trunc(s, in);
-	case IR_zext:
-		return fold_zext(s, in);
-	case IR_sext:
-		return fold_sext(s, in);
-	case IR_add:
-		return fixed && !fold_is(s, in->b, 0) ? 0 : fold_add(s, in);
+	case IR_trunc: return fold_trunc(s, in);
+	case IR_zext: return fold_zext(s, in);
+	case IR_sext: return fold_sext(s, in);
+	case IR_add: return fixed && !fold_is(s, in->b, 0) ? 0 : fold_add(s, in);
 	case IR_sub:
 		if (in->a == in->b && !fixed) {
 			fold_to_const(in, 0);
@@ -346,27 +346,20 @@ static ir_val fold_pure(struct fold *s, unsigned i)
 		return fold_is(s, in->b, 0) ? in->a : 0;
 	case IR_and:
 	case IR_or:
-	case IR_xor:
-		return fold_logic(s, in, fixed);
+	case IR_xor: return fold_logic(s, in, fixed);
 	case IR_shl:
 	case IR_shr:
 	case IR_sar:
 	case IR_rotl:
-	case IR_rotr:
-		return fold_is(s, in->b, 0) ? in->a : 0;
-	case IR_mul:
-		return fold_is(s, in->b, 1) ? in->a : 0;
-	case IR_extr:
-		return fold_extr(s, in);
+	case IR_rotr: return fold_is(s, in->b, 0) ? in->a : 0;
+	case IR_mul: return fold_is(s, in->b, 1) ? in->a : 0;
+	case IR_extr: return fold_extr(s, in);
 	case IR_fmix:
 	case IR_fshift:
-	case IR_funpack:
-		return fold_flags_op(s, in);
+	case IR_funpack: return fold_flags_op(s, in);
 	case IR_selnz:
-	case IR_selcc:
-		return fold_select(s, in);
-	default:
-		return 0;
+	case IR_selcc: return fold_select(s, in);
+	default: return 0;
 	}
 }
 
@@ -499,7 +492,8 @@ static void fold_call(struct fold *s, const struct ir_ins *in)
 {
 	unsigned e = ir_effects(s->u, in);
 
-	if (!(e & IR_E_PURE)) { /* helpers change struct members freely; WRITE is about slots */
+	if (!(e &
+	      IR_E_PURE)) { /* helpers change struct members freely; WRITE is about slots */
 		s->env_n = 0;
 	}
 	if (e & (IR_E_GET | IR_E_EXIT)) {
@@ -566,7 +560,8 @@ static void fold_index(struct fold *s, struct ir_ins *in, bool scales)
 	int64_t c;
 	ir_val x;
 
-	if (fold_const(s, in->b, &c) && c == (int32_t)c && fold_disp(in, c * (1 << scale))) {
+	if (fold_const(s, in->b, &c) && c == (int32_t)c &&
+	    fold_disp(in, c * (1 << scale))) {
 		in->b = 0;
 		if (scales) {
 			in->aux2 &= (uint8_t)~3;
@@ -576,12 +571,13 @@ static void fold_index(struct fold *s, struct ir_ins *in, bool scales)
 	if (fold_resident(s, in->b)) {
 		return;
 	}
-	if (fold_sum(s, in->b, &x, &c) && c == (int32_t)c && fold_disp(in, c * (1 << scale))) {
+	if (fold_sum(s, in->b, &x, &c) && c == (int32_t)c &&
+	    fold_disp(in, c * (1 << scale))) {
 		in->b = x;
 		d = fold_def(s, x);
 	}
-	if (scales && d->op == IR_shl && fold_const(s, d->b, &c) && c >= 0 && c + scale <= 3 &&
-	    !fold_stale(s, d->a) && !fold_resident(s, in->b)) {
+	if (scales && d->op == IR_shl && fold_const(s, d->b, &c) && c >= 0 &&
+	    c + scale <= 3 && !fold_stale(s, d->a) && !fold_resident(s, in->b)) {
 		in->b = d->a;
 		in->aux2 = (uint8_t)((in->aux2 & ~3) | (scale + (unsigned)c));
 	}
@@ -611,16 +607,19 @@ static void fold_address(struct fold *s, struct ir_ins *in)
 static void fold_brcmp(struct fold *s, struct ir_ins *in)
 {
 	const struct ir_ins *d = fold_def(s, in->a);
-	struct ir_ins cmp = { .op = IR_setcmp, .type = IR_I8, .aux = in->aux, .aux2 = in->type };
+	struct ir_ins cmp = {
+		.op = IR_setcmp, .type = IR_I8, .aux = in->aux, .aux2 = in->type
+	};
 	int64_t a, b;
 
 	if (fold_const(s, in->a, &a) && fold_const(s, in->b, &b)) {
 		uint64_t m = ival_mask(in->type);
 
-		in->op = ival_pure(&cmp, (uint64_t)a & m, (uint64_t)b & m, 0) ? IR_br : IR_NOP;
+		in->op = ival_pure(&cmp, (uint64_t)a & m, (uint64_t)b & m, 0) ? IR_br
+		                                                              : IR_NOP;
 		in->a = in->b = 0;
 	} else if (d->op == IR_setcc && fold_is(s, in->b, 0) &&
-		   (in->aux == IR_NE || in->aux == IR_EQ)) {
+	           (in->aux == IR_NE || in->aux == IR_EQ)) {
 		in->aux = in->aux == IR_NE ? d->aux : d->aux ^ 1;
 		in->op = IR_brcc;
 		in->a = d->a;
@@ -657,24 +656,14 @@ static ir_val fold_ins(struct fold *s, unsigned i)
 	struct ir_ins *in = fold_def(s, i);
 
 	switch (in->op) {
-	case IR_get:
-		return fold_get(s, i);
+	case IR_get: return fold_get(s, i);
 	case IR_set:
-	case IR_setz:
-		fold_set(s, i);
-		return 0;
-	case IR_ldenv:
-		return fold_ldenv(s, i);
-	case IR_stenv:
-		fold_stenv(s, in);
-		return 0;
-	case IR_lget:
-		return fold_lget(s, i);
-	case IR_lset:
-		s->local[in->imm] = in->a;
-		return 0;
-	case IR_fget:
-		return fold_fget(s, i);
+	case IR_setz: fold_set(s, i); return 0;
+	case IR_ldenv: return fold_ldenv(s, i);
+	case IR_stenv: fold_stenv(s, in); return 0;
+	case IR_lget: return fold_lget(s, i);
+	case IR_lset: s->local[in->imm] = in->a; return 0;
+	case IR_fget: return fold_fget(s, i);
 	case IR_fset:
 		if (s->flags == in->a && !in->mode) {
 			in->op = IR_NOP;
@@ -688,9 +677,7 @@ static ir_val fold_ins(struct fold *s, unsigned i)
 		fold_address(s, in);
 		s->epoch++;
 		return 0;
-	case IR_call:
-		fold_call(s, in);
-		return 0;
+	case IR_call: fold_call(s, in); return 0;
 	case IR_brcmp:
 		fold_brcmp(s, in);
 		s->epoch++;
@@ -698,20 +685,12 @@ static ir_val fold_ins(struct fold *s, unsigned i)
 	case IR_br:
 	case IR_brcc:
 	case IR_exit_to:
-	case IR_exit:
-		s->epoch++;
-		return 0;
-	case IR_exit_ind:
-		fold_exit_ind(s, in);
-		return 0;
-	case IR_label:
-		fold_forget(s);
-		return 0;
+	case IR_exit: s->epoch++; return 0;
+	case IR_exit_ind: fold_exit_ind(s, in); return 0;
+	case IR_label: fold_forget(s); return 0;
 	case IR_insn:
-	case IR_fence:
-		return 0;
-	default:
-		return fold_pure(s, i);
+	case IR_fence: return 0;
+	default: return fold_pure(s, i);
 	}
 }
 

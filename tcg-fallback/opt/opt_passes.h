@@ -19,7 +19,8 @@
 
 void opt_fold(struct ir_unit *u);
 void opt_flags(struct ir_unit *u);
-void opt_flags_loops(struct ir_unit *u); /* the same, exact over backward branches (tier 2) */
+void opt_flags_loops(
+	struct ir_unit *u); /* the same, exact over backward branches (tier 2) */
 void opt_run(struct ir_unit *u, int tier);
 
 #endif

@@ -34,30 +34,32 @@ static unsigned rt_hash(uint64_t ram_off, uint64_t pc, uint64_t key, bool pic)
 	return (unsigned)(h >> (64 - RT_HASH_BITS));
 }
 
-static bool rt_block_second_page_ok(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc)
+static bool rt_block_second_page_ok(struct rt_vcpu *v, const struct tcg_block *b,
+                                    uint64_t pc)
 {
 	uint64_t ram_off = RT_NO_RAM;
 	const uint8_t *host;
 
 	return b->ram_off2 == RT_NO_RAM ||
 	       (rt_exec_probe(v, (pc | (TCG_PAGE - 1)) + 1, &host, &ram_off) &&
-		ram_off == b->ram_off2);
+	        ram_off == b->ram_off2);
 }
 
-bool rt_block_is(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc, uint64_t key,
-		 uint64_t ram_off)
+bool rt_block_is(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc,
+                 uint64_t key, uint64_t ram_off)
 {
-	return b->ram_off == ram_off && (b->pic || b->pc == pc) && b->key == key && !b->dead &&
-	       rt_block_second_page_ok(v, b, pc);
+	return b->ram_off == ram_off && (b->pic || b->pc == pc) && b->key == key &&
+	       !b->dead && rt_block_second_page_ok(v, b, pc);
 }
 
 struct tcg_block *rt_block_lookup(struct rt_vcpu *v, uint64_t pc, uint64_t key,
-				  uint64_t ram_off)
+                                  uint64_t ram_off)
 {
 	struct tcg_block *b;
 
-	b = atomic_load_explicit(&v->rt->hash[rt_hash(ram_off, pc, key, rt_pic(v->rt, key))],
-				 memory_order_acquire);
+	b = atomic_load_explicit(
+		&v->rt->hash[rt_hash(ram_off, pc, key, rt_pic(v->rt, key))],
+		memory_order_acquire);
 	for (; b; b = atomic_load_explicit(&b->hash_next, memory_order_acquire)) {
 		if (rt_block_is(v, b, pc, key, ram_off)) {
 			return b;
@@ -182,14 +184,15 @@ void rt_block_kill_locked(struct tcg_rt *rt, struct tcg_block *b)
 
 /* The part of block b that lies in `page`, as [from, to) offsets in the page. */
 static void rt_block_span(const struct tcg_block *b, uint64_t page, uint64_t *from,
-			  uint64_t *to)
+                          uint64_t *to)
 {
 	uint64_t first = b->ram_off & (TCG_PAGE - 1);
 
 	if (b->ram_off >> TCG_PAGE_BITS == page) {
 		/* seen_lo <= 0; both are inside the page */
 		*from = first - (uint64_t)(-(int64_t)b->seen_lo);
-		*to = MIN(first + MAX(b->guest_len, (uint32_t)b->seen_hi), (uint64_t)TCG_PAGE);
+		*to = MIN(first + MAX(b->guest_len, (uint32_t)b->seen_hi),
+		          (uint64_t)TCG_PAGE);
 	} else {
 		*from = 0;
 		*to = first + b->guest_len - TCG_PAGE;
@@ -204,7 +207,7 @@ static uint64_t rt_chunk_bits(uint64_t from, uint64_t to)
 }
 
 static bool rt_page_written_locked(struct tcg_rt *rt, struct rt_page *p, uint64_t page,
-				   uint64_t from, uint64_t to)
+                                   uint64_t from, uint64_t to)
 {
 	struct tcg_block *b = p->blocks, *next;
 	uint64_t left = 0;
@@ -239,7 +242,7 @@ bool rt_code_overlaps(struct tcg_rt *rt, uint64_t ram_off, uint64_t len)
 	uint64_t from = ram_off & (TCG_PAGE - 1);
 
 	return p && (atomic_load(&p->chunks) &
-		     rt_chunk_bits(from, MIN(from + len, (uint64_t)TCG_PAGE)));
+	             rt_chunk_bits(from, MIN(from + len, (uint64_t)TCG_PAGE)));
 }
 
 bool rt_code_written(struct tcg_rt *rt, uint64_t ram_off, uint64_t len)
@@ -255,8 +258,8 @@ bool rt_code_written(struct tcg_rt *rt, uint64_t ram_off, uint64_t len)
 			LOCK_SCOPE(&rt->lk);
 
 			atomic_fetch_add(&p->gen, 1);
-			died |= rt_page_written_locked(rt, p, ram_off >> TCG_PAGE_BITS, in,
-						       in + n);
+			died |= rt_page_written_locked(rt, p, ram_off >> TCG_PAGE_BITS,
+			                               in, in + n);
 		}
 		ram_off += n;
 		len -= n;
@@ -270,13 +273,16 @@ void rt_forget_code(struct tcg_rt *rt)
 
 	/* Beside a hypervisor most machines never translate anything: the table stays
 	 * untouched. */
-	for (unsigned i = 0; atomic_load(&rt->has_code) && i < 1u << RT_HASH_BITS; i++) {
+	for (unsigned i = 0; atomic_load(&rt->has_code) && i < 1u << RT_HASH_BITS;
+	     i++) {
 		struct tcg_block *b;
 
 		while ((b = atomic_load(&rt->hash[i]))) {
-			for (int k = 0; k < 2; k++) { /* translations under way are dropped too */
+			for (int k = 0; k < 2;
+			     k++) { /* translations under way are dropped too */
 				uint64_t off = k ? b->ram_off2 : b->ram_off;
-				struct rt_page *p = off == RT_NO_RAM ? NULL : rt_page_of(rt, off);
+				struct rt_page *p =
+					off == RT_NO_RAM ? NULL : rt_page_of(rt, off);
 
 				if (p) {
 					atomic_fetch_add(&p->gen, 1);
@@ -339,7 +345,8 @@ void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off)
 	}
 }
 
-static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, unsigned want)
+static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf,
+                               unsigned want)
 {
 	struct rt_vcpu *v = rt_vcpu_of(f->env);
 	unsigned got = 0;
@@ -350,7 +357,8 @@ static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, u
 		return want;
 	}
 	while (got < want) {
-		unsigned n = MIN(want - got, (unsigned)(TCG_PAGE - (pc & (TCG_PAGE - 1))));
+		unsigned n =
+			MIN(want - got, (unsigned)(TCG_PAGE - (pc & (TCG_PAGE - 1))));
 		const uint8_t *host;
 		uint64_t ram_off;
 
@@ -363,7 +371,8 @@ static unsigned rt_fetch_bytes(struct tcg_fetch *f, uint64_t pc, uint8_t *buf, u
 			uint64_t pa = ram_off;
 
 			for (unsigned i = 0; i < n; i++) {
-				buf[got + i] = (uint8_t)aspace_read(&v->rt->vm->mem, pa + i, 1);
+				buf[got + i] = (uint8_t)aspace_read(&v->rt->vm->mem,
+				                                    pa + i, 1);
 			}
 		} else {
 			rt_page_mark_code(v, ram_off);
@@ -396,12 +405,13 @@ static void rt_page_insert_locked(struct tcg_rt *rt, struct tcg_block *b)
 
 /* Decodes and optimises into v->unit; smaller until it fits the back end. */
 static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t key,
-					unsigned max_insns)
+                                        unsigned max_insns)
 {
 	struct tcg_rt *rt = v->rt;
 	struct ir_unit *u = &v->unit;
-	struct tcg_fetch f = { .env = v->env, .max_insns = max_insns,
-			       .bytes = rt_fetch_bytes };
+	struct tcg_fetch f = { .env = v->env,
+		               .max_insns = max_insns,
+		               .bytes = rt_fetch_bytes };
 	struct tcg_exit *exits = NULL;
 	struct tcg_pcmap map[RT_MAX_PCMAP];
 	struct tcg_code code;
@@ -422,7 +432,7 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 		ret = rt->guest->translate(u, &f);
 		if (ret < 0) {
 			log_error("translator: front end failed at pc 0x%llx: %d",
-				  (unsigned long long)pc, ret);
+			          (unsigned long long)pc, ret);
 			return NULL;
 		}
 		if (u->overflow && f.max_insns > 1) {
@@ -446,10 +456,13 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 			return NULL;
 		}
 		memset(exits, 0, TCG_MAX_EXITS * sizeof(*exits));
-		code = (struct tcg_code){ .x = rt->cache.x +
-					       (size_t)r->index * RT_REGION_SIZE + r->used,
-					  .cap = RT_REGION_SIZE - r->used, .exits = exits,
-					  .pcmap = map, .pcmap_cap = RT_MAX_PCMAP };
+		code = (struct tcg_code){
+			.x = rt->cache.x + (size_t)r->index * RT_REGION_SIZE + r->used,
+			.cap = RT_REGION_SIZE - r->used,
+			.exits = exits,
+			.pcmap = map,
+			.pcmap_cap = RT_MAX_PCMAP
+		};
 		code.w = rt_w_of(&rt->cache, code.x);
 		ret = rt->host->emit(u, &code);
 		if (ret == 0) {
@@ -470,7 +483,7 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 			continue;
 		}
 		log_error("translator: back end failed at pc 0x%llx: %d",
-			  (unsigned long long)pc, ret);
+		          (unsigned long long)pc, ret);
 		return NULL;
 	}
 
@@ -481,10 +494,16 @@ static struct tcg_block *rt_block_build(struct rt_vcpu *v, uint64_t pc, uint64_t
 	if (!b) {
 		return NULL;
 	}
-	*b = (struct tcg_block){ .pc = pc, .key = key, .pic = u->pic, .guest_len = u->guest_len,
-				 .seen_lo = u->seen_lo, .seen_hi = u->seen_hi,
-				 .n_insns = u->n_guest_insns, .region = r,
-				 .ram_off = RT_NO_RAM, .ram_off2 = RT_NO_RAM };
+	*b = (struct tcg_block){ .pc = pc,
+		                 .key = key,
+		                 .pic = u->pic,
+		                 .guest_len = u->guest_len,
+		                 .seen_lo = u->seen_lo,
+		                 .seen_hi = u->seen_hi,
+		                 .n_insns = u->n_guest_insns,
+		                 .region = r,
+		                 .ram_off = RT_NO_RAM,
+		                 .ram_off2 = RT_NO_RAM };
 	if (rt->host) {
 		b->x = code.x;
 		b->body = code.x + code.body;
@@ -561,7 +580,7 @@ static struct tcg_block *rt_block_single(struct rt_vcpu *v, uint64_t pc, uint64_
 }
 
 struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t key,
-				     uint64_t ram_off)
+                                     uint64_t ram_off)
 {
 	struct tcg_rt *rt = v->rt;
 	struct tcg_block *b;
@@ -589,7 +608,8 @@ struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t ke
 			b->ram_off = ram_off;
 			b->ram_off2 = crosses ? ram2 : RT_NO_RAM;
 			if (rt_gen_of(rt, ram_off) != gen1 ||
-			    (crosses && ram2 != RT_NO_RAM && rt_gen_of(rt, ram2) != gen2)) {
+			    (crosses && ram2 != RT_NO_RAM &&
+			     rt_gen_of(rt, ram2) != gen2)) {
 				b->dead = true;
 			} else {
 				struct tcg_block *_Atomic *head;
@@ -610,7 +630,7 @@ struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t ke
 
 /* Guest pc of the instruction that a return address in the block belongs to. */
 uint64_t rt_block_guest_pc(const struct rt_vcpu *v, const struct tcg_block *b,
-			   uint64_t host_ra)
+                           uint64_t host_ra)
 {
 	uint64_t pc = b->pic ? v->env->vpage | (b->pc & (TCG_PAGE - 1)) : b->pc;
 	uint32_t off = (uint32_t)(host_ra - (uint64_t)(uintptr_t)b->x);

@@ -11,9 +11,9 @@
 #include "tcg-fallback/rt/rt.h"
 
 #include <errno.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sched.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -36,7 +36,7 @@ int rt_cache_init(struct tcg_rt *rt, size_t size, struct err *e)
 	c->fd = memfd_create("lodge-jit", MFD_CLOEXEC);
 	if (c->fd < 0 || ftruncate(c->fd, (off_t)size) < 0) {
 		return err_set_errno(e, -errno, "translator: code cache of %zu MiB",
-				     size >> 20);
+		                     size >> 20);
 	}
 	c->w = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
 	c->x = mmap(NULL, size, PROT_READ | PROT_EXEC, MAP_SHARED, c->fd, 0);
@@ -110,13 +110,13 @@ void *rt_region_alloc(struct rt_region *r, size_t size)
 
 void rt_region_shrink(struct rt_region *r, void *p, size_t size)
 {
-	r->chunks->used = (size_t)((uint8_t *)p - r->chunks->data) +
-			  ALIGN_UP(size, (size_t)16);
+	r->chunks->used =
+		(size_t)((uint8_t *)p - r->chunks->data) + ALIGN_UP(size, (size_t)16);
 }
 
 /* Every vCPU has been at a quiescent point since the region was retired. */
 static bool rt_region_grace_over(struct tcg_rt *rt, const struct rt_region *r,
-				 const struct rt_vcpu *self, bool self_safe)
+                                 const struct rt_vcpu *self, bool self_safe)
 {
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
 		const struct rt_vcpu *v = rt->vcpus[i];
@@ -150,7 +150,8 @@ static void rt_region_retire(struct tcg_rt *rt, struct rt_region *r)
 	}
 	rt_jc_forget_region(rt, r);
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
-		r->retired_epoch[i] = rt->vcpus[i] ? atomic_load(&rt->vcpus[i]->epoch) : 0;
+		r->retired_epoch[i] =
+			rt->vcpus[i] ? atomic_load(&rt->vcpus[i]->epoch) : 0;
 		if (rt->vcpus[i]) {
 			rt_kick_one(rt->vcpus[i]);
 		}
@@ -169,7 +170,8 @@ static struct rt_region *rt_cache_pick_locked(struct rt_vcpu *v, bool self_safe)
 	for (unsigned i = c->first_region; i < c->n_regions; i++) {
 		struct rt_region *r = &c->region[i];
 
-		if (r->state == RT_RETIRED && rt_region_grace_over(rt, r, v, self_safe)) {
+		if (r->state == RT_RETIRED &&
+		    rt_region_grace_over(rt, r, v, self_safe)) {
 			rt_region_free(r);
 		}
 		if (r->state == RT_FREE) {

@@ -52,20 +52,15 @@ static uint32_t rt_check_flags(const struct ir_unit *u)
 		case IR_mulhu:
 		case IR_mulhs:
 		case IR_ctz:
-		case IR_clz:
-			mask &= IR_FL_C;
-			break;
+		case IR_clz: mask &= IR_FL_C; break;
 		case IR_shl:
 		case IR_shr:
 		case IR_sar:
 		case IR_rotl:
 		case IR_rotr:
 		case IR_shld:
-		case IR_shrd:
-			mask &= ~IR_FL_O;
-			break;
-		default:
-			break;
+		case IR_shrd: mask &= ~IR_FL_O; break;
+		default: break;
 		}
 	}
 	return mask;
@@ -83,7 +78,7 @@ static uint8_t *rt_check_host(struct rt_vcpu *v, uint64_t addr, unsigned n, bool
 }
 
 static void rt_check_patch(const struct rt_check *c, const uint8_t *host, uint8_t *buf,
-			   unsigned n)
+                           unsigned n)
 {
 	for (unsigned i = 0; i < c->n; i++) {
 		for (unsigned k = 0; k < c->log[i].size; k++) {
@@ -101,7 +96,8 @@ uint64_t rt_check_ld(struct rt_vcpu *v, uint64_t addr, uint32_t info)
 	unsigned size = IR_M_SIZE(info), at = 0;
 
 	while (at < size) {
-		unsigned n = MIN(size - at, (unsigned)(TCG_PAGE - ((addr + at) & (TCG_PAGE - 1))));
+		unsigned n = MIN(size - at,
+		                 (unsigned)(TCG_PAGE - ((addr + at) & (TCG_PAGE - 1))));
 		uint8_t *h = rt_check_host(v, addr + at, n, info & IR_M_RMW);
 
 		memcpy(v->env->bounce + at, h, n);
@@ -118,7 +114,8 @@ void rt_check_st(struct rt_vcpu *v)
 	struct rt_check *c = v->check;
 
 	while (at < size) {
-		unsigned n = MIN(size - at, (unsigned)(TCG_PAGE - ((addr + at) & (TCG_PAGE - 1))));
+		unsigned n = MIN(size - at,
+		                 (unsigned)(TCG_PAGE - ((addr + at) & (TCG_PAGE - 1))));
 
 		if (c->n == CHECK_LOG) {
 			_longjmp(c->abandon, 1);
@@ -201,8 +198,9 @@ static bool rt_check_stored(const struct rt_check *c)
 
 			rt_check_patch(c, c->log[i].host + k, &want, 1);
 			if (c->log[i].host[k] != want) {
-				fprintf(stderr, "  store %u byte %u: %02x, wanted %02x\n", i, k,
-					c->log[i].host[k], want);
+				fprintf(stderr,
+				        "  store %u byte %u: %02x, wanted %02x\n", i, k,
+				        c->log[i].host[k], want);
 				ok = false;
 			}
 		}
@@ -228,7 +226,7 @@ void rt_check_after(struct rt_vcpu *v, const struct tcg_block *b, int reason)
 		memcpy(&ab[2 * k + 1], s + g->cc_b_offset, 8);
 	}
 	ok &= !((cc_compute(op[0], ab[0], ab[1]) ^ cc_compute(op[1], ab[2], ab[3])) &
-		rt_check_flags(b->unit));
+	        rt_check_flags(b->unit));
 	memcpy(c->want + g->cc_op_offset, &op[0], 4);
 	memcpy(c->want + g->cc_a_offset, &ab[0], 8);
 	memcpy(c->want + g->cc_b_offset, &ab[1], 8);
@@ -240,8 +238,8 @@ void rt_check_after(struct rt_vcpu *v, const struct tcg_block *b, int reason)
 		return;
 	}
 	fprintf(stderr, "check: block %016llx differs: reason %d/%u flags %x/%x\n",
-		(unsigned long long)b->pc, reason, c->res.reason,
-		cc_compute(op[0], ab[0], ab[1]), cc_compute(op[1], ab[2], ab[3]));
+	        (unsigned long long)b->pc, reason, c->res.reason,
+	        cc_compute(op[0], ab[0], ab[1]), cc_compute(op[1], ab[2], ab[3]));
 	for (size_t i = 0; i + 8 <= size; i += 8) {
 		uint64_t was, is, want;
 
@@ -249,9 +247,11 @@ void rt_check_after(struct rt_vcpu *v, const struct tcg_block *b, int reason)
 		memcpy(&is, now + i, 8);
 		memcpy(&want, c->want + i, 8);
 		if (is != want) {
-			fprintf(stderr, "  offset 0x%zx: before %016llx is %016llx wanted %016llx\n",
-				i, (unsigned long long)was, (unsigned long long)is,
-				(unsigned long long)want);
+			fprintf(stderr,
+			        "  offset 0x%zx: before %016llx is %016llx wanted "
+			        "%016llx\n",
+			        i, (unsigned long long)was, (unsigned long long)is,
+			        (unsigned long long)want);
 		}
 	}
 	ir_print(stderr, b->unit);

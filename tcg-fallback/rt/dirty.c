@@ -18,7 +18,8 @@
 static void rt_dirty_wait(struct rt_vcpu *v, uint32_t slot)
 {
 	for (unsigned n = 0; atomic_load(&v->state) == RT_IN &&
-			     (int32_t)(atomic_load(&v->mail_done) - slot) <= 0; n++) {
+	                     (int32_t)(atomic_load(&v->mail_done) - slot) <= 0;
+	     n++) {
 		rt_kick_one(v);
 		if (n < 50) {
 			for (int spin = 0; spin < 200; spin++) {
@@ -56,7 +57,7 @@ int rt_dirty_stop(struct vm *vm, struct err *e)
 }
 
 int rt_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
-		     struct err *e)
+                     struct err *e)
 {
 	(void)ram_off;
 	(void)len;

@@ -76,10 +76,10 @@ static int rt_jc_at(const struct rt_jc_slot *s, uint64_t pc)
 	return -1;
 }
 
-
 static void rt_jc_set_host(struct rt_jc_slot *s, unsigned i, const void *host)
 {
-	atomic_store_explicit(&s->tab[i].host, (void *)(uintptr_t)host, memory_order_relaxed);
+	atomic_store_explicit(&s->tab[i].host, (void *)(uintptr_t)host,
+	                      memory_order_relaxed);
 }
 
 /* What the bit maps say of entry i: void. */
@@ -126,7 +126,8 @@ static void rt_jc_void_local(struct rt_vcpu *v, struct rt_jc_slot *s)
 
 static void *rt_jc_map(size_t size)
 {
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+	               -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
@@ -209,22 +210,24 @@ static void rt_jc_wipe(struct rt_vcpu *v, struct rt_jc_slot *s)
 	}
 	for (unsigned w = 0; w < TCG_JC_N / 64; w++) {
 		for (uint64_t m = s->fill[w]; m; m &= m - 1) {
-			rt_jc_empty_entry(v->rt, s, w * 64 + (unsigned)__builtin_ctzll(m));
+			rt_jc_empty_entry(v->rt, s,
+			                  w * 64 + (unsigned)__builtin_ctzll(m));
 		}
 	}
 	memset(s->bloom, 0, sizeof(s->bloom));
 }
 
 /* The table begins as a copy of `from`, whose non-global entries may be wrong in here. */
-static void rt_jc_copy(struct rt_vcpu *v, struct rt_jc_slot *s, const struct rt_jc_slot *from)
+static void rt_jc_copy(struct rt_vcpu *v, struct rt_jc_slot *s,
+                       const struct rt_jc_slot *from)
 {
 	LOCK_SCOPE(&v->rt->lk);
 
 	for (unsigned w = 0; w < TCG_JC_N / 64; w++) {
 		for (uint64_t m = from->fill[w]; m; m &= m - 1) {
 			unsigned i = w * 64 + (unsigned)__builtin_ctzll(m);
-			struct tcg_block *b = atomic_load_explicit(&from->blk[i],
-								   memory_order_relaxed);
+			struct tcg_block *b = atomic_load_explicit(
+				&from->blk[i], memory_order_relaxed);
 
 			if (!b) {
 				continue;
@@ -259,7 +262,7 @@ static struct rt_jc_slot *rt_jc_find(struct rt_vcpu *v, uint64_t ctx, uint64_t k
 			from = from && from->used > s->used ? from : s;
 		}
 		if (!s->valid ? victim->valid || s->used < victim->used
-			      : victim->valid && s->used < victim->used) {
+		              : victim->valid && s->used < victim->used) {
 			victim = s;
 		}
 	}
@@ -324,15 +327,17 @@ static void rt_jc_revive(struct rt_vcpu *v, uint64_t pc, uint64_t ram_page, bool
 	LOCK_SCOPE(&v->rt->lk);
 
 	for (unsigned w = from; w < from + JC_PER_PAGE / 64; w++) {
-		for (uint64_t m = s->fill[w] & ~(s->global[w] | s->local[w]); m; m &= m - 1) {
+		for (uint64_t m = s->fill[w] & ~(s->global[w] | s->local[w]); m;
+		     m &= m - 1) {
 			unsigned i = w * 64 + (unsigned)__builtin_ctzll(m);
-			const struct tcg_block *b = atomic_load_explicit(&s->blk[i],
-									 memory_order_relaxed);
+			const struct tcg_block *b =
+				atomic_load_explicit(&s->blk[i], memory_order_relaxed);
 
 			if (s->tab[i].pc >> TCG_PAGE_BITS != page) {
 				continue;
 			}
-			if (!b || (s->note[i].rpage != RT_NO_PAGE && s->note[i].rpage != ram_page)) {
+			if (!b || (s->note[i].rpage != RT_NO_PAGE &&
+			           s->note[i].rpage != ram_page)) {
 				rt_jc_empty_entry(v->rt, s, i);
 			} else if (s->note[i].rpage != RT_NO_PAGE) {
 				rt_jc_set_host(s, i, v->rt->cache.x + s->note[i].xoff);
@@ -385,9 +390,9 @@ void rt_jc_put(struct rt_vcpu *v, uint64_t pc, struct tcg_block *blk)
 	}
 	atomic_store(&s->blk[i], blk);
 	s->note[i].xoff = (uint32_t)(blk->x - v->rt->cache.x);
-	s->note[i].rpage = blk->ram_off2 != RT_NO_RAM ?
-				   RT_NO_PAGE :
-				   (uint32_t)(blk->ram_off >> TCG_PAGE_BITS);
+	s->note[i].rpage = blk->ram_off2 != RT_NO_RAM
+	                           ? RT_NO_PAGE
+	                           : (uint32_t)(blk->ram_off >> TCG_PAGE_BITS);
 	atomic_store(&s->tab[i].host, (void *)(uintptr_t)blk->x);
 	s->tab[i].pc = pc;
 	s->bloom[b / 64] |= BIT64(b % 64);
@@ -400,7 +405,7 @@ void rt_jc_put(struct rt_vcpu *v, uint64_t pc, struct tcg_block *blk)
 }
 
 static void rt_jc_forget_at(struct tcg_rt *rt, struct rt_jc_slot *s, unsigned i,
-			    struct tcg_block *b)
+                            struct tcg_block *b)
 {
 	void *host = (void *)(uintptr_t)b->x;
 
@@ -457,7 +462,8 @@ void rt_jc_flush_page(struct rt_vcpu *v, uint64_t va)
 			}
 			for (unsigned w = from; w < from + JC_PER_PAGE / 64; w++) {
 				for (uint64_t m = s->fill[w]; m; m &= m - 1) {
-					unsigned i = w * 64 + (unsigned)__builtin_ctzll(m);
+					unsigned i =
+						w * 64 + (unsigned)__builtin_ctzll(m);
 
 					if (s->tab[i].pc >> TCG_PAGE_BITS == page) {
 						rt_jc_void(v->rt, s, i);
@@ -495,7 +501,8 @@ void rt_jc_flush_all(struct rt_vcpu *v)
 
 		for (unsigned w = 0; w < TCG_JC_N / 64; w++) {
 			for (uint64_t m = s->fill[w]; m; m &= m - 1) {
-				rt_jc_void(v->rt, s, w * 64 + (unsigned)__builtin_ctzll(m));
+				rt_jc_void(v->rt, s,
+				           w * 64 + (unsigned)__builtin_ctzll(m));
 			}
 		}
 		s->ctx |= RT_JC_NO_SPACE;

@@ -50,8 +50,8 @@ static void rt_log_bytes(const char *what, const uint8_t *p, size_t len, uint64_
 }
 
 #ifdef HAVE_CAPSTONE
-#define RT_STR_(x) #x
-#define RT_STR(x)  RT_STR_(x)
+#define RT_STR_(x)  #x
+#define RT_STR(x)   RT_STR_(x)
 #define RT_CAPSTONE "libcapstone.so." RT_STR(CS_API_MAJOR)
 
 static struct {
@@ -76,13 +76,13 @@ void rt_log_init(void)
 	rt_cs.open = (__typeof__(rt_cs.open))dlsym(so, "cs_open");
 	rt_cs.disasm = (__typeof__(rt_cs.disasm))dlsym(so, "cs_disasm");
 	rt_cs.free = (__typeof__(rt_cs.free))dlsym(so, "cs_free");
-	rt_cs.close = rt_cs.open && rt_cs.disasm && rt_cs.free ?
-			      (__typeof__(rt_cs.close))dlsym(so, "cs_close") :
-			      NULL;
+	rt_cs.close = rt_cs.open && rt_cs.disasm && rt_cs.free
+	                      ? (__typeof__(rt_cs.close))dlsym(so, "cs_close")
+	                      : NULL;
 }
 
 static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t len,
-			 uint64_t at)
+                         uint64_t at)
 {
 	csh h;
 	cs_insn *ins;
@@ -96,8 +96,9 @@ static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t le
 	while (off < len) {
 		n = rt_cs.disasm(h, p + off, len - off, at + off, 0, &ins);
 		for (size_t i = 0; i < n; i++) {
-			log_cat_printf("  %016llx: %s %s\n", (unsigned long long)ins[i].address,
-				       ins[i].mnemonic, ins[i].op_str);
+			log_cat_printf("  %016llx: %s %s\n",
+			               (unsigned long long)ins[i].address,
+			               ins[i].mnemonic, ins[i].op_str);
 			off += ins[i].size;
 		}
 		if (n) {
@@ -105,7 +106,7 @@ static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t le
 		}
 		if (off < len) {
 			log_cat_printf("  %016llx: .byte 0x%02x\n",
-				       (unsigned long long)(at + off), p[off]);
+			               (unsigned long long)(at + off), p[off]);
 			off++;
 		}
 	}
@@ -117,7 +118,7 @@ void rt_log_init(void)
 }
 
 static void rt_log_disas(const char *what, int mode, const uint8_t *p, size_t len,
-			 uint64_t at)
+                         uint64_t at)
 {
 	(void)mode;
 	rt_log_bytes(what, p, len, at);
@@ -141,16 +142,18 @@ void rt_log_code(struct rt_vcpu *v, const struct tcg_block *b, const struct ir_u
 			}
 			bytes[got++] = *host;
 		}
-		rt_log_disas("IN", rt->guest->disas_mode ? rt->guest->disas_mode(b->key) : 8,
-			     bytes, got, b->pc);
+		rt_log_disas("IN",
+		             rt->guest->disas_mode ? rt->guest->disas_mode(b->key) : 8,
+		             bytes, got, b->pc);
 	}
 	if (log_on(LOG_OUT_ASM) && b->x) {
 		rt_log_disas("OUT", 8 /* CS_MODE_64 */, b->x, b->len,
-			     (uint64_t)(uintptr_t)b->x);
+		             (uint64_t)(uintptr_t)b->x);
 	}
 	if (rt->perf_map && b->x) {
 		fprintf(rt->perf_map, "%llx %x guest_%llx\n",
-			(unsigned long long)(uintptr_t)b->x, b->len, (unsigned long long)b->pc);
+		        (unsigned long long)(uintptr_t)b->x, b->len,
+		        (unsigned long long)b->pc);
 		fflush(rt->perf_map);
 	}
 }
@@ -161,5 +164,7 @@ int rt_perf_map_open(struct tcg_rt *rt, struct err *e)
 
 	snprintf(name, sizeof(name), "/tmp/perf-%d.map", (int)getpid());
 	rt->perf_map = fopen(name, "we");
-	return rt->perf_map ? 0 : err_set_errno(e, -errno, "-accel tcg,perfmap=on: %s", name);
+	return rt->perf_map
+	               ? 0
+	               : err_set_errno(e, -errno, "-accel tcg,perfmap=on: %s", name);
 }

@@ -43,13 +43,15 @@ enum {
 /* ---- blocks ---- */
 
 struct tcg_block {
-	uint64_t pc, key;  /* pic: the pc it was translated at, of which only the place in the
+	uint64_t pc,
+		key; /* pic: the pc it was translated at, of which only the place in the
 			      page counts */
 	bool pic;
 	uint64_t ram_off;  /* of the first byte; page key of the hash */
 	uint64_t ram_off2; /* of the second page, or RT_NO_RAM */
 	const uint8_t *x;  /* entry for jump caches; NULL under the interpreter */
-	const uint8_t *body; /* entry for the dispatcher and linked jumps: vpage is right */
+	const uint8_t
+		*body; /* entry for the dispatcher and linked jumps: vpage is right */
 	uint32_t len, guest_len, n_insns;
 	int32_t seen_lo, seen_hi; /* of ir_unit */
 	_Atomic bool dead;
@@ -60,11 +62,11 @@ struct tcg_block {
 	uint32_t n_pcmap;
 	struct ir_unit *unit; /* interpreter and engine=check */
 	struct tcg_block *_Atomic hash_next;
-	struct tcg_block *page_next[2]; /* lists of the two pages (rt->lk) */
+	struct tcg_block *page_next[2];   /* lists of the two pages (rt->lk) */
 	struct tcg_block **page_pprev[2]; /* what points here; NULL: in no list */
 	struct rt_region *region;
 };
-#define RT_NO_RAM (~UINT64_C(0))
+#define RT_NO_RAM  (~UINT64_C(0))
 #define RT_NO_PAGE (~UINT32_C(0))
 
 /* ---- code cache ---- */
@@ -77,8 +79,8 @@ struct rt_region {
 	_Atomic uint32_t n_blocks;
 	struct tcg_block **blocks; /* in rising order of x */
 	struct rt_chunk *chunks;
-	struct rt_vcpu *owner;	   /* NULL: full or free */
-	uint64_t seq;		   /* order of filling: the oldest is evicted first */
+	struct rt_vcpu *owner; /* NULL: full or free */
+	uint64_t seq;          /* order of filling: the oldest is evicted first */
 	enum { RT_FREE, RT_FILLING, RT_FULL, RT_RETIRED } state;
 	uint64_t *retired_epoch; /* one a vCPU: epochs at retirement */
 };
@@ -113,23 +115,24 @@ static inline uint8_t *rt_w_of(struct rt_cache *c, const uint8_t *x)
 
 struct rt_page {
 	_Atomic uint32_t flags;
-	_Atomic uint32_t gen;	   /* counts watched writes: a translation that raced is dropped */
-	_Atomic uint64_t chunks;   /* 64-byte pieces that hold code */
-	struct tcg_block *blocks;  /* rt->lk */
+	_Atomic uint32_t
+		gen; /* counts watched writes: a translation that raced is dropped */
+	_Atomic uint64_t chunks;  /* 64-byte pieces that hold code */
+	struct tcg_block *blocks; /* rt->lk */
 };
 
 /* ---- per vCPU ---- */
 
 struct rt_tlb_ext {
-	uint64_t ram_off;   /* page's place in RAM, RT_NO_RAM for devices */
+	uint64_t ram_off; /* page's place in RAM, RT_NO_RAM for devices */
 	bool w_ok, global;
-	uint8_t modes;	    /* of mmu_result; 0: an entry of a system access, too */
+	uint8_t modes; /* of mmu_result; 0: an entry of a system access, too */
 };
 
 /* Of the block of an entry, kept beside it so that looking does not touch the block. */
 struct rt_jc_note {
 	uint32_t rpage; /* RAM page; RT_NO_PAGE: it crosses into another */
-	uint32_t xoff;	/* of its code in the cache */
+	uint32_t xoff;  /* of its code in the cache */
 };
 
 /* A jump cache and what the dispatcher knows of its entries (jc.c). */
@@ -140,9 +143,10 @@ struct rt_jc_slot {
 	struct tcg_jc_entry *tab;
 	struct tcg_block *_Atomic *blk; /* of each entry; NULL: it died */
 	struct rt_jc_note *note;
-	uint64_t fill[TCG_JC_N / 64];	/* entries that are not empty */
-	uint64_t global[TCG_JC_N / 64]; /* live ones on global pages: right in every space */
-	uint64_t local[TCG_JC_N / 64];	/* live ones on other pages */
+	uint64_t fill[TCG_JC_N / 64]; /* entries that are not empty */
+	uint64_t global[TCG_JC_N /
+	                64]; /* live ones on global pages: right in every space */
+	uint64_t local[TCG_JC_N / 64];    /* live ones on other pages */
 	uint64_t bloom[RT_JC_BLOOM / 64]; /* virtual pages of entries */
 	unsigned n_local;
 };
@@ -164,11 +168,13 @@ struct rt_vcpu {
 	struct tcg_env *env;
 	void *arch;
 	_Atomic int state;
-	_Atomic uint64_t epoch; /* even: outside run(); changes at each quiescent point */
+	_Atomic uint64_t
+		epoch; /* even: outside run(); changes at each quiescent point */
 	struct tcg_exit *last_exit; /* to be linked to the next block */
 
 	struct rt_tlb_ext *ext;
-	uint32_t *wpage; /* of each TLB entry: RAM page it lets us write to, or RT_NO_PAGE */
+	uint32_t *
+		wpage; /* of each TLB entry: RAM page it lets us write to, or RT_NO_PAGE */
 	struct rt_space spaces[RT_SPACES];
 	uint16_t next_space_id;
 	uint64_t space_clock;
@@ -181,7 +187,7 @@ struct rt_vcpu {
 	uint64_t jc_clock;
 
 	struct {
-		_Atomic uint32_t n;	/* posted shootdowns; > RT_MAILBOX: everything */
+		_Atomic uint32_t n; /* posted shootdowns; > RT_MAILBOX: everything */
 		_Atomic uint64_t page[RT_MAILBOX];
 	} mail;
 	_Atomic uint32_t mail_done; /* n that has been drained */
@@ -189,15 +195,15 @@ struct rt_vcpu {
 	struct rt_region *region;
 	struct ir_unit unit;
 	bool raise_pending, translating;
-	unsigned burst;	       /* instructions, each a block; 0: no limit */
-	bool burst_over;       /* it ends before the next one */
+	unsigned burst;  /* instructions, each a block; 0: no limit */
+	bool burst_over; /* it ends before the next one */
 	struct hv_burst_log burst_log;
-	bool one_insn;	       /* next block: a single instruction, uncached */
+	bool one_insn; /* next block: a single instruction, uncached */
 	bool one_insn_running, excl_held, dry;
 	struct rt_check *check; /* engine=check */
 	_Atomic bool flush_req; /* the memory map changed: drop the whole TLB */
-	int loop_exit;	  /* reason that tcg_exit_loop left, or -1 */
-	uint64_t ctx_sys; /* tag of system-mode accesses */
+	int loop_exit;          /* reason that tcg_exit_loop left, or -1 */
+	uint64_t ctx_sys;       /* tag of system-mode accesses */
 
 	uint64_t st_translated, st_insns, st_tlb_fill, st_io, st_exits;
 	uint64_t st_loops, st_jc_fill, st_smc;
@@ -240,11 +246,11 @@ void rt_kick_one(struct rt_vcpu *v);
 
 /* block.c */
 struct tcg_block *rt_block_lookup(struct rt_vcpu *v, uint64_t pc, uint64_t key,
-				  uint64_t ram_off);
-bool rt_block_is(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc, uint64_t key,
-		 uint64_t ram_off);
+                                  uint64_t ram_off);
+bool rt_block_is(struct rt_vcpu *v, const struct tcg_block *b, uint64_t pc,
+                 uint64_t key, uint64_t ram_off);
 struct tcg_block *rt_block_translate(struct rt_vcpu *v, uint64_t pc, uint64_t key,
-				     uint64_t ram_off);
+                                     uint64_t ram_off);
 void rt_translating(struct rt_vcpu *v, bool on);
 void rt_block_link(struct rt_vcpu *v, struct tcg_exit *ex, struct tcg_block *to);
 void rt_block_kill_locked(struct tcg_rt *rt, struct tcg_block *b);
@@ -256,7 +262,7 @@ void rt_forget_code(struct tcg_rt *rt);
 bool rt_code_overlaps(struct tcg_rt *rt, uint64_t ram_off, uint64_t len);
 void rt_page_mark_code(struct rt_vcpu *v, uint64_t ram_off);
 uint64_t rt_block_guest_pc(const struct rt_vcpu *v, const struct tcg_block *b,
-			   uint64_t host_ra);
+                           uint64_t host_ra);
 
 /* jc.c */
 void rt_jc_select(struct rt_vcpu *v, uint64_t key);
@@ -282,7 +288,8 @@ void rt_mail_drain(struct rt_vcpu *v);
  * byte. Raises when it may not be executed. host NULL: not RAM. */
 const uint8_t *rt_exec_page(struct rt_vcpu *v, uint64_t pc, uint64_t *ram_off);
 /* As above without raising: false if a fault would be raised. */
-bool rt_exec_probe(struct rt_vcpu *v, uint64_t pc, const uint8_t **host, uint64_t *ram_off);
+bool rt_exec_probe(struct rt_vcpu *v, uint64_t pc, const uint8_t **host,
+                   uint64_t *ram_off);
 /* Does the TLB hold pc's page as a global one? */
 bool rt_exec_global(const struct rt_vcpu *v, uint64_t pc);
 /* Asks for the writable entries of a page (all of them today) to be dropped before v goes
@@ -304,6 +311,6 @@ const struct hv_burst_log *rt_burst_log(struct vcpu *c);
 int rt_dirty_start(struct vm *vm, struct err *e);
 int rt_dirty_stop(struct vm *vm, struct err *e);
 int rt_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
-		     struct err *e);
+                     struct err *e);
 
 #endif

@@ -108,7 +108,7 @@ void tcg_restore_pc(struct tcg_env *env)
 			pc = rt_block_guest_pc(v, b, env->host_ra);
 		} else {
 			log_error("translator: no block at host address 0x%llx",
-				  (unsigned long long)env->host_ra);
+			          (unsigned long long)env->host_ra);
 		}
 	}
 	v->rt->guest->set_pc(v->arch, pc);
@@ -154,7 +154,7 @@ static uint64_t rt_slot_pc(struct rt_vcpu *v)
 
 /* The code for pc, and the block when it had to be looked up (needed for a link). */
 static const void *rt_find(struct rt_vcpu *v, uint64_t pc, uint64_t key,
-			   struct tcg_block **blk)
+                           struct tcg_block **blk)
 {
 	struct tcg_rt *rt = v->rt;
 	uint64_t ram_off;
@@ -295,7 +295,7 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		v->last_exit = NULL;
 		if (log_on(LOG_EXEC)) {
 			log_cat_printf("exec %u: %016llx key %llx\n", v->c->index,
-				       (unsigned long long)pc, (unsigned long long)key);
+			               (unsigned long long)pc, (unsigned long long)key);
 		}
 		if (log_on(LOG_CPU) && v->c->vm->arch->dump) {
 			v->c->vm->arch->dump(v->c, stderr);
@@ -314,19 +314,13 @@ static enum vcpu_exit rt_loop(struct rt_vcpu *v)
 		rt_go_out(v);
 		v->one_insn_running = false;
 		v->env->host_ra = 0;
-left:
+	left:
 		switch (reason) {
-		case TCG_EXIT_HALT:
-			return VCPU_EXIT_HALT;
-		case TCG_EXIT_DEBUG:
-			return VCPU_EXIT_DEBUG;
-		case TCG_EXIT_SHUTDOWN:
-			return VCPU_EXIT_SHUTDOWN;
-		case TCG_EXIT_RAISE:
-			v->raise_pending = true;
-			break;
-		default:
-			break;
+		case TCG_EXIT_HALT: return VCPU_EXIT_HALT;
+		case TCG_EXIT_DEBUG: return VCPU_EXIT_DEBUG;
+		case TCG_EXIT_SHUTDOWN: return VCPU_EXIT_SHUTDOWN;
+		case TCG_EXIT_RAISE: v->raise_pending = true; break;
+		default: break;
 		}
 		if (unlikely(v->burst) && !v->raise_pending) {
 			v->burst_log.done += !v->burst_over;
@@ -373,9 +367,11 @@ static int rt_vcpu_init(struct vcpu *c, struct err *e)
 	struct rt_vcpu *v = aligned_alloc(64, ALIGN_UP(sizeof(*v), (size_t)64));
 	int ret;
 
-	_Static_assert(sizeof(struct tcg_env) <= CPU_HEADROOM, "head-room of the CPU struct");
+	_Static_assert(sizeof(struct tcg_env) <= CPU_HEADROOM,
+	               "head-room of the CPU struct");
 	if (!v) {
-		return err_set(e, -ENOMEM, "translator: no memory for vCPU %u", c->index);
+		return err_set(e, -ENOMEM, "translator: no memory for vCPU %u",
+		               c->index);
 	}
 	memset(v, 0, sizeof(*v));
 	v->c = c;
@@ -388,7 +384,8 @@ static int rt_vcpu_init(struct vcpu *c, struct err *e)
 	c->tcg = v;
 	ir_unit_init(&v->unit);
 	if (rt_jc_init(v) < 0) {
-		return err_set(e, -ENOMEM, "translator: no memory for vCPU %u", c->index);
+		return err_set(e, -ENOMEM, "translator: no memory for vCPU %u",
+		               c->index);
 	}
 	ret = rt_mmu_init(v, e);
 	if (ret < 0) {
@@ -435,7 +432,7 @@ static void rt_ram_written(void *opaque, uint64_t ram_off, uint64_t len)
 }
 
 static void rt_map_changed(struct aspace_listener *l, const struct flat *was,
-			   const struct flat *now)
+                           const struct flat *now)
 {
 	struct tcg_rt *rt = container_of(l, struct tcg_rt, listener);
 
@@ -477,17 +474,18 @@ static int rt_options(struct tcg_rt *rt, struct opt *o, uint64_t *cache, struct 
 	*cache = (uint64_t)RT_CACHE_MIB << 20;
 	rt->max_insns = RT_MAX_INSNS;
 	if (o && ((ret = opt_get_enum(o, "engine", engines, 0, &engine, e)) < 0 ||
-		  (ret = opt_get_enum(o, "thread", threads, 0, &thread, e)) < 0 ||
-		  (ret = opt_get_size(o, "tb-size", *cache, 1 << 20, cache, e)) < 0 ||
-		  (ret = opt_get_bool(o, "one-insn-per-tb", false, &one, e)) < 0 ||
-		  (ret = opt_get_bool(o, "perfmap", false, &perf, e)) < 0)) {
+	          (ret = opt_get_enum(o, "thread", threads, 0, &thread, e)) < 0 ||
+	          (ret = opt_get_size(o, "tb-size", *cache, 1 << 20, cache, e)) < 0 ||
+	          (ret = opt_get_bool(o, "one-insn-per-tb", false, &one, e)) < 0 ||
+	          (ret = opt_get_bool(o, "perfmap", false, &perf, e)) < 0)) {
 		return ret;
 	}
 	if (*cache < (8u << 20) || *cache > (1u << 30)) {
 		return err_set(e, -EINVAL, "-accel tcg: tb-size is 8 to 1024 MiB");
 	}
 	if (thread == 1) {
-		log_info("-accel tcg,thread=single: every vCPU has its own thread here");
+		log_info(
+			"-accel tcg,thread=single: every vCPU has its own thread here");
 	}
 	if (one) {
 		rt->max_insns = 1;
@@ -519,8 +517,9 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	rt->guest = rt_guest_of(vm);
 	if (!rt->guest) {
 		free(rt);
-		return err_set(e, -ENOTSUP, "translator: not supported: guest architecture %s",
-			       vm->arch->name);
+		return err_set(e, -ENOTSUP,
+		               "translator: not supported: guest architecture %s",
+		               vm->arch->name);
 	}
 	rt->vm = vm;
 	ret = rt_options(rt, opts, &cache, e);
@@ -533,14 +532,14 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	pthread_mutex_init(&rt->excl, NULL);
 	rt->n_pages = RT_MAX_RAM >> TCG_PAGE_BITS;
 	rt->pages = mmap(NULL, rt->n_pages * sizeof(*rt->pages), PROT_READ | PROT_WRITE,
-			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	rt->hash = mmap(NULL, sizeof(*rt->hash) << RT_HASH_BITS, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	rt->sink = mmap(NULL, 2 * TCG_PAGE, PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	rt->vcpus = calloc(vm->max_vcpus ? vm->max_vcpus : 256, sizeof(*rt->vcpus));
-	if (rt->pages == MAP_FAILED || rt->hash == MAP_FAILED || rt->sink == MAP_FAILED ||
-	    !rt->vcpus) {
+	if (rt->pages == MAP_FAILED || rt->hash == MAP_FAILED ||
+	    rt->sink == MAP_FAILED || !rt->vcpus) {
 		return err_set(e, -ENOMEM, "translator: out of memory");
 	}
 	ret = rt_cache_init(rt, cache, e);
@@ -548,7 +547,8 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 		return ret;
 	}
 	if (rt->host) {
-		ret = rt->host->init(rt->guest, rt->cache.w, rt->cache.x, RT_REGION_SIZE, e);
+		ret = rt->host->init(rt->guest, rt->cache.w, rt->cache.x,
+		                     RT_REGION_SIZE, e);
 		if (ret < 0) {
 			return ret;
 		}
@@ -625,7 +625,8 @@ static struct opt *rt_query_stats(struct vm *vm)
 	return o;
 }
 
-static int rt_burst_disas(struct vcpu *c, const uint8_t *p, unsigned n, char *text, unsigned size)
+static int rt_burst_disas(struct vcpu *c, const uint8_t *p, unsigned n, char *text,
+                          unsigned size)
 {
 	const struct tcg_guest *g = rt_guest_of(c->vm);
 
@@ -638,16 +639,19 @@ const struct hv_ops tcg_hv_ops = {
 	.vm_init = rt_vm_init,
 	.vm_fini = rt_vm_fini,
 	.vcpu = { .init = rt_vcpu_init,
-		  .fini = rt_vcpu_fini,
-		  .run = rt_vcpu_run,
-		  .kick = rt_vcpu_kick,
-		  .state_pull = rt_state_nop,
-		  .state_push = rt_state_nop,
-		  .request = rt_vcpu_kick },
+	          .fini = rt_vcpu_fini,
+	          .run = rt_vcpu_run,
+	          .kick = rt_vcpu_kick,
+	          .state_pull = rt_state_nop,
+	          .state_push = rt_state_nop,
+	          .request = rt_vcpu_kick },
 	.mem = { .dirty_start = rt_dirty_start,
-		 .dirty_stop = rt_dirty_stop,
-		 .dirty_collect = rt_dirty_collect },
-	.burst = { .enter = rt_burst_enter, .run = rt_burst_run, .settle = rt_burst_settle,
-		   .log = rt_burst_log, .disas = rt_burst_disas },
+	         .dirty_stop = rt_dirty_stop,
+	         .dirty_collect = rt_dirty_collect },
+	.burst = { .enter = rt_burst_enter,
+	           .run = rt_burst_run,
+	           .settle = rt_burst_settle,
+	           .log = rt_burst_log,
+	           .disas = rt_burst_disas },
 	.query_stats = rt_query_stats,
 };

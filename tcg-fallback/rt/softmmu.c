@@ -27,8 +27,8 @@ enum { RT_MODE_BITS = 3, RT_MAX_SPACE_ID = (1 << (12 - RT_MODE_BITS)) - 1 };
 /* What the guest's walk gave, turned into host terms. */
 struct rt_page_view {
 	const struct flat_range *fr;
-	uint64_t pa;	  /* of the page */
-	uint8_t *host;	  /* of the page, NULL for devices */
+	uint64_t pa;      /* of the page */
+	uint8_t *host;    /* of the page, NULL for devices */
 	uint64_t ram_off; /* of the page */
 	struct mmu_result r;
 };
@@ -37,13 +37,14 @@ int rt_mmu_init(struct rt_vcpu *v, struct err *e)
 {
 	size_t size = TCG_TLB_N * sizeof(struct tcg_tlb_entry);
 
-	v->env->tlb = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-			   -1, 0);
+	v->env->tlb = mmap(NULL, size, PROT_READ | PROT_WRITE,
+	                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	v->ext = mmap(NULL, TCG_TLB_N * sizeof(*v->ext), PROT_READ | PROT_WRITE,
-		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	v->wpage = mmap(NULL, TCG_TLB_N * sizeof(*v->wpage), PROT_READ | PROT_WRITE,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED || v->wpage == MAP_FAILED) {
+	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED ||
+	    v->wpage == MAP_FAILED) {
 		return err_set(e, -ENOMEM, "translator: no memory for the TLB");
 	}
 	v->next_space_id = 1;
@@ -64,7 +65,8 @@ void rt_win_reset(struct tcg_env *env, const uint8_t *sink)
 	uint64_t addend = (uint64_t)(uintptr_t)sink - TCG_WIN_NONE;
 
 	for (unsigned i = 0; i < IR_WINDOWS; i++) {
-		env->win_r[i] = env->win_w[i] = (struct tcg_win){ TCG_WIN_NONE, addend };
+		env->win_r[i] = env->win_w[i] =
+			(struct tcg_win){ TCG_WIN_NONE, addend };
 	}
 }
 
@@ -132,7 +134,7 @@ static void rt_tlb_wipe(struct rt_vcpu *v)
 {
 	for (unsigned i = 0; i < TCG_TLB_N; i++) {
 		v->env->tlb[i] = (struct tcg_tlb_entry){ TCG_TLB_NONE, TCG_TLB_NONE,
-							  TCG_TLB_NONE, 0 };
+			                                 TCG_TLB_NONE, 0 };
 		v->ext[i].ram_off = RT_NO_RAM;
 		v->ext[i].global = false;
 		v->ext[i].modes = 0;
@@ -165,14 +167,17 @@ static struct rt_space *rt_space_get(struct rt_vcpu *v, uint64_t space)
 		if (s->valid && s->space == space) {
 			return s;
 		}
-		if (!s->valid ? victim->valid : victim->valid && s->used < victim->used) {
+		if (!s->valid ? victim->valid
+		              : victim->valid && s->used < victim->used) {
 			victim = s;
 		}
 	}
 	if (v->next_space_id > RT_MAX_SPACE_ID) {
 		return NULL;
 	}
-	*victim = (struct rt_space){ .space = space, .valid = true, .id = v->next_space_id++ };
+	*victim = (struct rt_space){ .space = space,
+		                     .valid = true,
+		                     .id = v->next_space_id++ };
 	return victim;
 }
 
@@ -202,11 +207,12 @@ void tcg_set_ctx(struct tcg_env *env, uint64_t space, unsigned mode)
 		const uint8_t *class = v->rt->guest->fetch_class;
 
 		/* Modes that fetch alike share jump caches (x86: STAC and CLAC). */
-		if ((ctx ^ env->ctx) >> RT_MODE_BITS || class[ctx & 7] != class[env->ctx & 7]) {
+		if ((ctx ^ env->ctx) >> RT_MODE_BITS ||
+		    class[ctx & 7] != class[env->ctx & 7]) {
 			atomic_store(&env->jc, v->rt->jc_empty);
 		}
 		wider = !((ctx ^ env->ctx) >> RT_MODE_BITS) &&
-			(v->rt->guest->wider[env->ctx & 7] >> (ctx & 7) & 1);
+		        (v->rt->guest->wider[env->ctx & 7] >> (ctx & 7) & 1);
 		env->ctx = ctx;
 		if (!wider) { /* else what the windows allow is allowed still */
 			rt_win_reset_v(v);
@@ -240,7 +246,8 @@ void tcg_flush_space(struct tcg_env *env, uint64_t space)
 /* Bloom filters of large pages that the TLB holds pieces of. */
 static unsigned rt_large_bit(uint64_t va, unsigned bits)
 {
-	return (unsigned)(((va >> bits) * UINT64_C(0x9e3779b97f4a7c15)) >> 52) % RT_BLOOM_BITS;
+	return (unsigned)(((va >> bits) * UINT64_C(0x9e3779b97f4a7c15)) >> 52) %
+	       RT_BLOOM_BITS;
 }
 
 static bool rt_large_test(const uint64_t *bloom, unsigned bit)
@@ -285,7 +292,7 @@ static void rt_flush_range(struct rt_vcpu *v, uint64_t va, unsigned bits)
 		if ((en->tag_r & in) == page || (en->tag_w & in) == page ||
 		    (en->tag_x & in) == page) {
 			*en = (struct tcg_tlb_entry){ TCG_TLB_NONE, TCG_TLB_NONE,
-						      TCG_TLB_NONE, 0 };
+				                      TCG_TLB_NONE, 0 };
 			v->ext[i].ram_off = RT_NO_RAM;
 			v->ext[i].global = false;
 			v->ext[i].modes = 0;
@@ -335,14 +342,14 @@ static struct rt_page *rt_softmmu_page(struct tcg_rt *rt, uint64_t ram_off)
 }
 
 /* Walks and looks the physical page up. False: fault recorded (unless probe). */
-static bool rt_view(struct rt_vcpu *v, uint64_t va, enum mmu_access acc, int mode, bool probe,
-		    struct rt_page_view *w)
+static bool rt_view(struct rt_vcpu *v, uint64_t va, enum mmu_access acc, int mode,
+                    bool probe, struct rt_page_view *w)
 {
 	const struct flat *flat;
 	uint64_t page;
 
-	if (v->rt->guest->walk(v->env, va, acc, mode ? MMU_MODE_SYSTEM : (int)v->mode, probe,
-			       &w->r) < 0) {
+	if (v->rt->guest->walk(v->env, va, acc, mode ? MMU_MODE_SYSTEM : (int)v->mode,
+	                       probe, &w->r) < 0) {
 		return false;
 	}
 	page = w->r.pa & ~(uint64_t)(TCG_PAGE - 1);
@@ -351,13 +358,15 @@ static bool rt_view(struct rt_vcpu *v, uint64_t va, enum mmu_access acc, int mod
 	w->pa = page;
 	w->host = NULL;
 	w->ram_off = RT_NO_RAM;
-	if (w->fr && w->fr->host && range_fits(page - w->fr->start, TCG_PAGE, w->fr->size)) {
+	if (w->fr && w->fr->host &&
+	    range_fits(page - w->fr->start, TCG_PAGE, w->fr->size)) {
 		w->host = w->fr->host + (page - w->fr->start);
 		w->ram_off = w->fr->ram_off + (page - w->fr->start);
 	}
 	log_d(LOG_MMU, "mmu: va %016llx -> pa %016llx %s%s%s%s bits %u\n",
 	      (unsigned long long)va, (unsigned long long)w->r.pa, w->r.r ? "r" : "-",
-	      w->r.w ? "w" : "-", w->r.x ? "x" : "-", w->host ? "" : " io", w->r.page_bits);
+	      w->r.w ? "w" : "-", w->r.x ? "x" : "-", w->host ? "" : " io",
+	      w->r.page_bits);
 	return true;
 }
 
@@ -376,8 +385,8 @@ static bool rt_dirty_ok(struct rt_vcpu *v, uint64_t ram_off, bool store)
 	return dirty_is_marked(ram_off);
 }
 
-static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, bool store,
-				     const struct rt_page_view *w)
+static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode,
+                                     bool store, const struct rt_page_view *w)
 {
 	uint64_t page = va & ~(uint64_t)(TCG_PAGE - 1);
 	uint64_t ctx = mode ? v->ctx_sys : v->env->ctx;
@@ -400,7 +409,8 @@ static struct tcg_tlb_entry *rt_fill(struct rt_vcpu *v, uint64_t va, int mode, b
 	en->tag_w = TCG_TLB_NONE;
 	v->wpage[i] = RT_NO_PAGE;
 	if (writable && rt_dirty_ok(v, w->ram_off, store) && p && likely(!v->burst)) {
-		if (!(atomic_load_explicit(&p->flags, memory_order_relaxed) & RT_PG_WMAP)) {
+		if (!(atomic_load_explicit(&p->flags, memory_order_relaxed) &
+		      RT_PG_WMAP)) {
 			atomic_fetch_or(&p->flags, RT_PG_WMAP);
 		}
 		atomic_thread_fence(memory_order_seq_cst);
@@ -429,7 +439,8 @@ static struct tcg_tlb_entry *rt_probe(struct rt_vcpu *v, uint64_t addr)
 	unsigned i = (addr >> TCG_PAGE_BITS) & (TCG_TLB_N - 1);
 	struct tcg_tlb_entry *en = &v->env->tlb[i];
 	const struct rt_tlb_ext *x = &v->ext[i];
-	uint64_t tag, want = (addr & ~(uint64_t)(TCG_PAGE - 1)) | v->env->ctx, differ = 0;
+	uint64_t tag, want = (addr & ~(uint64_t)(TCG_PAGE - 1)) | v->env->ctx,
+		      differ = 0;
 
 	if (x->global) {
 		differ |= 0xff8;
@@ -456,8 +467,9 @@ static uint64_t rt_tag(const struct rt_vcpu *v, uint64_t addr, int mode)
 /* ---- loads ---- */
 
 /* A writable page whose tag_w is withheld because it holds code: no walk is needed. */
-static bool rt_known_writable(struct rt_vcpu *v, const struct tcg_tlb_entry *en, uint64_t addr,
-			      int mode, uint64_t *ram_off, uint8_t **host)
+static bool rt_known_writable(struct rt_vcpu *v, const struct tcg_tlb_entry *en,
+                              uint64_t addr, int mode, uint64_t *ram_off,
+                              uint8_t **host)
 {
 	const struct rt_tlb_ext *x = &v->ext[en - v->env->tlb];
 
@@ -470,8 +482,8 @@ static bool rt_known_writable(struct rt_vcpu *v, const struct tcg_tlb_entry *en,
 }
 
 /* One page; gives a host pointer, or NULL after reading the device into buf. Raises. */
-static const uint8_t *rt_ld_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int mode,
-				 bool rmw, uint8_t *buf)
+static const uint8_t *rt_ld_page(struct rt_vcpu *v, uint64_t addr, unsigned size,
+                                 int mode, bool rmw, uint8_t *buf)
 {
 	struct tcg_tlb_entry *en = rt_probe(v, addr);
 	struct rt_page_view w;
@@ -504,14 +516,16 @@ static const uint8_t *rt_ld_page(struct rt_vcpu *v, uint64_t addr, unsigned size
 
 		n = n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
 		st_le(buf + at,
-		      aspace_read(&v->rt->vm->mem, w.pa + (addr & (TCG_PAGE - 1)) + at, n), n);
+		      aspace_read(&v->rt->vm->mem, w.pa + (addr & (TCG_PAGE - 1)) + at,
+		                  n),
+		      n);
 		at += n;
 	}
 	return NULL;
 }
 
-static void rt_ld_any(struct rt_vcpu *v, uint64_t addr, uint8_t *buf, unsigned size, int mode,
-		      bool rmw)
+static void rt_ld_any(struct rt_vcpu *v, uint64_t addr, uint8_t *buf, unsigned size,
+                      int mode, bool rmw)
 {
 	while (size) {
 		unsigned n = MIN(size, (unsigned)(TCG_PAGE - (addr & (TCG_PAGE - 1))));
@@ -559,13 +573,16 @@ uint64_t rt_ld_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 	}
 	if (!mode) {
 		struct tcg_tlb_entry *en = rt_probe(v, addr);
-		uint64_t page = addr & ~(uint64_t)(TCG_PAGE - 1), tag = rt_tag(v, addr, 0);
+		uint64_t page = addr & ~(uint64_t)(TCG_PAGE - 1),
+			 tag = rt_tag(v, addr, 0);
 
 		if (en->tag_w == tag) {
-			env->win_w[hint % IR_WINDOWS] = (struct tcg_win){ page, en->addend };
+			env->win_w[hint % IR_WINDOWS] =
+				(struct tcg_win){ page, en->addend };
 		}
 		if (en->tag_r == tag) {
-			env->win_r[hint % IR_WINDOWS] = (struct tcg_win){ page, en->addend };
+			env->win_r[hint % IR_WINDOWS] =
+				(struct tcg_win){ page, en->addend };
 		}
 	}
 	return (uint64_t)(uintptr_t)p - addr;
@@ -587,7 +604,8 @@ static void __noreturn rt_smc(struct rt_vcpu *v, uint64_t ram_off, unsigned size
 
 /* A store to a page that holds code. `restart`: called for an instruction that can be run
  * again from its beginning. */
-static void rt_st_code_page(struct rt_vcpu *v, uint64_t ram_off, unsigned size, bool restart)
+static void rt_st_code_page(struct rt_vcpu *v, uint64_t ram_off, unsigned size,
+                            bool restart)
 {
 	if (restart && !v->one_insn_running && rt_code_overlaps(v->rt, ram_off, size)) {
 		rt_smc(v, ram_off, size);
@@ -597,7 +615,7 @@ static void rt_st_code_page(struct rt_vcpu *v, uint64_t ram_off, unsigned size, 
 
 /* One page: host pointer to store to, or NULL: device at *pa. Raises. */
 static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int mode,
-			   bool restart, uint64_t *pa)
+                           bool restart, uint64_t *pa)
 {
 	struct tcg_tlb_entry *en = rt_probe(v, addr);
 	struct rt_page_view w;
@@ -640,8 +658,8 @@ static uint8_t *rt_st_page(struct rt_vcpu *v, uint64_t addr, unsigned size, int 
 	return w.host + (addr & (TCG_PAGE - 1));
 }
 
-static void rt_st_any(struct rt_vcpu *v, uint64_t addr, const uint8_t *buf, unsigned size,
-		      int mode)
+static void rt_st_any(struct rt_vcpu *v, uint64_t addr, const uint8_t *buf,
+                      unsigned size, int mode)
 {
 	while (size) {
 		unsigned n = MIN(size, (unsigned)(TCG_PAGE - (addr & (TCG_PAGE - 1))));
@@ -653,10 +671,13 @@ static void rt_st_any(struct rt_vcpu *v, uint64_t addr, const uint8_t *buf, unsi
 		} else {
 			v->st_io++;
 			for (unsigned at = 0; at < n;) {
-				unsigned k = n - at >= 8 ? 8 : n - at >= 4 ? 4 :
-					     n - at >= 2 ? 2 : 1;
+				unsigned k = n - at >= 8   ? 8
+				             : n - at >= 4 ? 4
+				             : n - at >= 2 ? 2
+				                           : 1;
 
-				aspace_write(&v->rt->vm->mem, pa + at, ld_le(buf + at, k), k);
+				aspace_write(&v->rt->vm->mem, pa + at,
+				             ld_le(buf + at, k), k);
 				at += k;
 			}
 		}
@@ -700,9 +721,9 @@ struct rt_slow rt_st_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 		struct tcg_tlb_entry *en = rt_probe(v, addr);
 
 		if (en->tag_w == rt_tag(v, addr, 0)) {
-			env->win_w[hint % IR_WINDOWS] = (struct tcg_win){
-				addr & ~(uint64_t)(TCG_PAGE - 1), en->addend
-			};
+			env->win_w[hint % IR_WINDOWS] =
+				(struct tcg_win){ addr & ~(uint64_t)(TCG_PAGE - 1),
+				                  en->addend };
 		}
 	}
 	return (struct rt_slow){ (uint64_t)(uintptr_t)p - addr, 0 };
@@ -714,8 +735,8 @@ void rt_st_commit(struct tcg_env *env)
 		rt_check_st(rt_vcpu_of(env));
 		return;
 	}
-	rt_st_any(rt_vcpu_of(env), env->bounce_addr, env->bounce, IR_M_SIZE(env->bounce_info),
-		  (env->bounce_info >> 16) & 1);
+	rt_st_any(rt_vcpu_of(env), env->bounce_addr, env->bounce,
+	          IR_M_SIZE(env->bounce_info), (env->bounce_info >> 16) & 1);
 }
 
 /* ---- atomics ---- */
@@ -756,7 +777,8 @@ static uint64_t rt_rmw_apply(uint32_t op, uint64_t old, uint64_t v, unsigned siz
 
 /* All others are stopped; faults are raised before. */
 static uint64_t rt_atomic_stopped(struct tcg_env *env, uint64_t addr, uint32_t info,
-				  bool is_cas, uint32_t op, uint64_t expected, uint64_t val)
+                                  bool is_cas, uint32_t op, uint64_t expected,
+                                  uint64_t val)
 {
 	struct rt_vcpu *v = rt_vcpu_of(env);
 	unsigned size = IR_M_SIZE(info);
@@ -776,7 +798,8 @@ static uint64_t rt_atomic_stopped(struct tcg_env *env, uint64_t addr, uint32_t i
 	return old;
 }
 
-uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t op, uint64_t val)
+uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t op,
+                     uint64_t val)
 {
 	unsigned size = IR_M_SIZE(info);
 	void *p = rt_atomic_host(env, addr, info);
@@ -792,18 +815,18 @@ uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t
 		now = rt_rmw_apply(op, old, val, size);
 		switch (size) {
 		case 1:
-			ok = __sync_bool_compare_and_swap((uint8_t *)p, (uint8_t)old, (uint8_t)now);
+			ok = __sync_bool_compare_and_swap((uint8_t *)p, (uint8_t)old,
+			                                  (uint8_t)now);
 			break;
 		case 2:
 			ok = __sync_bool_compare_and_swap((uint16_t *)p, (uint16_t)old,
-							  (uint16_t)now);
+			                                  (uint16_t)now);
 			break;
 		case 4:
 			ok = __sync_bool_compare_and_swap((uint32_t *)p, (uint32_t)old,
-							  (uint32_t)now);
+			                                  (uint32_t)now);
 			break;
-		default:
-			ok = __sync_bool_compare_and_swap((uint64_t *)p, old, now);
+		default: ok = __sync_bool_compare_and_swap((uint64_t *)p, old, now);
 		}
 		if (ok) {
 			return old;
@@ -811,8 +834,8 @@ uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t
 	}
 }
 
-uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint64_t expected,
-		     uint64_t desired)
+uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info,
+                     uint64_t expected, uint64_t desired)
 {
 	void *p = rt_atomic_host(env, addr, info);
 
@@ -822,15 +845,14 @@ uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint64_t
 	switch (IR_M_SIZE(info)) {
 	case 1:
 		return __sync_val_compare_and_swap((uint8_t *)p, (uint8_t)expected,
-						   (uint8_t)desired);
+		                                   (uint8_t)desired);
 	case 2:
 		return __sync_val_compare_and_swap((uint16_t *)p, (uint16_t)expected,
-						   (uint16_t)desired);
+		                                   (uint16_t)desired);
 	case 4:
 		return __sync_val_compare_and_swap((uint32_t *)p, (uint32_t)expected,
-						   (uint32_t)desired);
-	default:
-		return __sync_val_compare_and_swap((uint64_t *)p, expected, desired);
+		                                   (uint32_t)desired);
+	default: return __sync_val_compare_and_swap((uint64_t *)p, expected, desired);
 	}
 }
 
@@ -841,7 +863,8 @@ void tcg_ld_bytes(struct tcg_env *env, uint64_t addr, void *buf, unsigned len, i
 	rt_ld_any(rt_vcpu_of(env), addr, buf, len, mode, false);
 }
 
-void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len, int mode)
+void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len,
+                  int mode)
 {
 	if (rt_crosses(addr, len)) {
 		tcg_probe(env, addr, len, true, mode);
@@ -876,7 +899,8 @@ void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int
 		struct rt_page_view w;
 
 		if ((write ? en->tag_w : en->tag_r) != tag) {
-			if (!rt_view(v, addr, write ? MMU_WRITE : MMU_READ, mode, false, &w)) {
+			if (!rt_view(v, addr, write ? MMU_WRITE : MMU_READ, mode, false,
+			             &w)) {
 				tcg_raise(env, true);
 			}
 			if (w.host) {
@@ -888,7 +912,8 @@ void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int
 	}
 }
 
-void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int mode)
+void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
+                   int mode)
 {
 	struct rt_vcpu *v = rt_vcpu_of(env);
 	struct tcg_tlb_entry *en = rt_probe(v, addr);
@@ -908,7 +933,8 @@ void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
 		en = rt_fill(v, addr, mode, write, &w);
 		if (unlikely(v->burst) && write && w.r.w && !w.fr->readonly) {
 			rt_burst_stored(v, w.host + (addr & (TCG_PAGE - 1)), len);
-			rt_code_written(v->rt, w.ram_off + (addr & (TCG_PAGE - 1)), len);
+			rt_code_written(v->rt, w.ram_off + (addr & (TCG_PAGE - 1)),
+			                len);
 			return w.host + (addr & (TCG_PAGE - 1));
 		}
 		if ((write ? en->tag_w : en->tag_r) != tag) {
@@ -920,8 +946,8 @@ void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
 
 /* ---- instruction fetch ---- */
 
-static bool rt_exec_view(struct rt_vcpu *v, uint64_t pc, bool probe, const uint8_t **host,
-			 uint64_t *ram_off)
+static bool rt_exec_view(struct rt_vcpu *v, uint64_t pc, bool probe,
+                         const uint8_t **host, uint64_t *ram_off)
 {
 	struct tcg_tlb_entry *en = rt_probe(v, pc);
 	uint64_t in = pc & (TCG_PAGE - 1);
@@ -937,7 +963,9 @@ static bool rt_exec_view(struct rt_vcpu *v, uint64_t pc, bool probe, const uint8
 	}
 	if (!w.host) {
 		*host = NULL;
-		*ram_off = w.pa + in; /* a physical address: the caller reads it byte by byte */
+		*ram_off =
+			w.pa +
+			in; /* a physical address: the caller reads it byte by byte */
 		return true;
 	}
 	if (!probe) {
@@ -950,7 +978,8 @@ static bool rt_exec_view(struct rt_vcpu *v, uint64_t pc, bool probe, const uint8
 
 bool rt_exec_global(const struct rt_vcpu *v, uint64_t pc)
 {
-	const struct tcg_tlb_entry *en = &v->env->tlb[(pc >> TCG_PAGE_BITS) & (TCG_TLB_N - 1)];
+	const struct tcg_tlb_entry *en =
+		&v->env->tlb[(pc >> TCG_PAGE_BITS) & (TCG_TLB_N - 1)];
 
 	return en->tag_x == rt_tag(v, pc, 0) && v->ext[en - v->env->tlb].global;
 }
@@ -967,7 +996,8 @@ const uint8_t *rt_exec_page(struct rt_vcpu *v, uint64_t pc, uint64_t *ram_off)
 	return host;
 }
 
-bool rt_exec_probe(struct rt_vcpu *v, uint64_t pc, const uint8_t **host, uint64_t *ram_off)
+bool rt_exec_probe(struct rt_vcpu *v, uint64_t pc, const uint8_t **host,
+                   uint64_t *ram_off)
 {
 	return rt_exec_view(v, pc, true, host, ram_off);
 }

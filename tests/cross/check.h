@@ -43,10 +43,10 @@ typedef struct SRunner {
 
 enum { CK_ENV };
 
-#define START_TEST(id)                                                                   \
-	static void id##_fn(int _i);                                                     \
-	static const TTest id##_ttest = { #id, id##_fn };                                \
-	static const TTest *const id = &id##_ttest;                                      \
+#define START_TEST(id)                                                                 \
+	static void id##_fn(int _i);                                                   \
+	static const TTest id##_ttest = { #id, id##_fn };                              \
+	static const TTest *const id = &id##_ttest;                                    \
 	static void id##_fn(int _i __attribute__((unused)))
 #define END_TEST
 
@@ -64,41 +64,42 @@ cross_fail(const char *file, int line, const char *fmt, ...)
 }
 
 #define ck_abort_msg(...) cross_fail(__FILE__, __LINE__, __VA_ARGS__)
-#define ck_assert(e)                                                                     \
+#define ck_assert(e)                                                                   \
 	((e) ? (void)0 : cross_fail(__FILE__, __LINE__, "'%s' is false", #e))
-#define ck_assert_msg(e, ...) ((e) ? (void)0 : cross_fail(__FILE__, __LINE__, __VA_ARGS__))
-#define CROSS_CMP(t, f, a, op, b)                                                        \
-	do {                                                                             \
-		__typeof__(t) cross_a_ = (a), cross_b_ = (b);                                       \
-		if (!(cross_a_ op cross_b_)) {                                           \
-			cross_fail(__FILE__, __LINE__, "'%s' is %" f ", '%s' is %" f, #a, \
-				   cross_a_, #b, cross_b_);                              \
-		}                                                                        \
+#define ck_assert_msg(e, ...)                                                          \
+	((e) ? (void)0 : cross_fail(__FILE__, __LINE__, __VA_ARGS__))
+#define CROSS_CMP(t, f, a, op, b)                                                      \
+	do {                                                                           \
+		__typeof__(t) cross_a_ = (a), cross_b_ = (b);                          \
+		if (!(cross_a_ op cross_b_)) {                                         \
+			cross_fail(__FILE__, __LINE__, "'%s' is %" f ", '%s' is %" f,  \
+			           #a, cross_a_, #b, cross_b_);                        \
+		}                                                                      \
 	} while (0)
-#define ck_assert_int_eq(a, b)	  CROSS_CMP(intmax_t, "jd", a, ==, b)
-#define ck_assert_int_ne(a, b)	  CROSS_CMP(intmax_t, "jd", a, !=, b)
-#define ck_assert_int_lt(a, b)	  CROSS_CMP(intmax_t, "jd", a, <, b)
-#define ck_assert_int_le(a, b)	  CROSS_CMP(intmax_t, "jd", a, <=, b)
-#define ck_assert_int_gt(a, b)	  CROSS_CMP(intmax_t, "jd", a, >, b)
-#define ck_assert_int_ge(a, b)	  CROSS_CMP(intmax_t, "jd", a, >=, b)
-#define ck_assert_uint_eq(a, b)	  CROSS_CMP(uintmax_t, "ju", a, ==, b)
-#define ck_assert_uint_ne(a, b)	  CROSS_CMP(uintmax_t, "ju", a, !=, b)
-#define ck_assert_uint_lt(a, b)	  CROSS_CMP(uintmax_t, "ju", a, <, b)
-#define ck_assert_uint_le(a, b)	  CROSS_CMP(uintmax_t, "ju", a, <=, b)
-#define ck_assert_uint_gt(a, b)	  CROSS_CMP(uintmax_t, "ju", a, >, b)
-#define ck_assert_uint_ge(a, b)	  CROSS_CMP(uintmax_t, "ju", a, >=, b)
-#define ck_assert_ptr_eq(a, b)	  CROSS_CMP(const void *, "p", a, ==, b)
-#define ck_assert_ptr_ne(a, b)	  CROSS_CMP(const void *, "p", a, !=, b)
-#define ck_assert_ptr_null(a)	  CROSS_CMP(const void *, "p", a, ==, NULL)
+#define ck_assert_int_eq(a, b)    CROSS_CMP(intmax_t, "jd", a, ==, b)
+#define ck_assert_int_ne(a, b)    CROSS_CMP(intmax_t, "jd", a, !=, b)
+#define ck_assert_int_lt(a, b)    CROSS_CMP(intmax_t, "jd", a, <, b)
+#define ck_assert_int_le(a, b)    CROSS_CMP(intmax_t, "jd", a, <=, b)
+#define ck_assert_int_gt(a, b)    CROSS_CMP(intmax_t, "jd", a, >, b)
+#define ck_assert_int_ge(a, b)    CROSS_CMP(intmax_t, "jd", a, >=, b)
+#define ck_assert_uint_eq(a, b)   CROSS_CMP(uintmax_t, "ju", a, ==, b)
+#define ck_assert_uint_ne(a, b)   CROSS_CMP(uintmax_t, "ju", a, !=, b)
+#define ck_assert_uint_lt(a, b)   CROSS_CMP(uintmax_t, "ju", a, <, b)
+#define ck_assert_uint_le(a, b)   CROSS_CMP(uintmax_t, "ju", a, <=, b)
+#define ck_assert_uint_gt(a, b)   CROSS_CMP(uintmax_t, "ju", a, >, b)
+#define ck_assert_uint_ge(a, b)   CROSS_CMP(uintmax_t, "ju", a, >=, b)
+#define ck_assert_ptr_eq(a, b)    CROSS_CMP(const void *, "p", a, ==, b)
+#define ck_assert_ptr_ne(a, b)    CROSS_CMP(const void *, "p", a, !=, b)
+#define ck_assert_ptr_null(a)     CROSS_CMP(const void *, "p", a, ==, NULL)
 #define ck_assert_ptr_nonnull(a)  CROSS_CMP(const void *, "p", a, !=, NULL)
 #define ck_assert_mem_eq(a, b, n) ck_assert(memcmp(a, b, n) == 0)
-#define ck_assert_str_eq(a, b)                                                           \
-	do {                                                                             \
-		const char *cross_a_ = (a), *cross_b_ = (b);                             \
-		if (strcmp(cross_a_, cross_b_)) {                                        \
-			cross_fail(__FILE__, __LINE__, "'%s' is '%s', not '%s'", #a,     \
-				   cross_a_, cross_b_);                                  \
-		}                                                                        \
+#define ck_assert_str_eq(a, b)                                                         \
+	do {                                                                           \
+		const char *cross_a_ = (a), *cross_b_ = (b);                           \
+		if (strcmp(cross_a_, cross_b_)) {                                      \
+			cross_fail(__FILE__, __LINE__, "'%s' is '%s', not '%s'", #a,   \
+			           cross_a_, cross_b_);                                \
+		}                                                                      \
 	} while (0)
 
 static inline void *cross_alloc(size_t n)
@@ -159,7 +160,8 @@ static inline SRunner *srunner_create(Suite *s)
 	return r;
 }
 
-static inline void cross_run(SRunner *r, const TCase *tc, const struct cross_case *c, int i)
+static inline void cross_run(SRunner *r, const TCase *tc, const struct cross_case *c,
+                             int i)
 {
 	int status = 0;
 	pid_t pid;
@@ -173,8 +175,8 @@ static inline void cross_run(SRunner *r, const TCase *tc, const struct cross_cas
 		_exit(0);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0 || status) {
-		fprintf(stderr, "%s: %s(%d) failed: status %x\n", r->s->name, c->test->name, i,
-			(unsigned)status);
+		fprintf(stderr, "%s: %s(%d) failed: status %x\n", r->s->name,
+		        c->test->name, i, (unsigned)status);
 		r->failed++;
 	}
 }

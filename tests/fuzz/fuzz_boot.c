@@ -15,8 +15,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct boot_plan p;
 	struct err e = ERR_INIT;
 
-	in = (struct boot_in){ .low_ram = 64 << 20, .high_ram = 64 << 20, .cmdline = "x",
-			       .kernel_path = "k" };
+	in = (struct boot_in){ .low_ram = 64 << 20,
+		               .high_ram = 64 << 20,
+		               .cmdline = "x",
+		               .kernel_path = "k" };
 	boot_src_mem(&in.kernel, data, size, "kernel");
 	in.map[in.n_map++] = (struct boot_mem){ 0, 64 << 20, MEM_RAM };
 	if (boot_plan_x86(&p, &in, &e) == 0) {

@@ -8,7 +8,8 @@
 #include "tests/unit/ide-rig.h"
 
 extern const struct device_class ide_hd_class, ide_cd_class;
-const struct device_class *const device_classes[] = { &ide_hd_class, &ide_cd_class, NULL };
+const struct device_class *const device_classes[] = { &ide_hd_class, &ide_cd_class,
+	                                              NULL };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -19,36 +20,26 @@ static void fuzz_step(struct ide_rig *r, uint8_t what, uint16_t v)
 	struct harness *h = r->h;
 
 	switch (what & 15) {
-	case 0 ... 7:
-		harness_outb(h, r->cmd + (what & 7), (uint8_t)v);
-		break;
-	case 8:
-		harness_inw(h, r->cmd);
-		break;
-	case 9:
-		harness_outw(h, r->cmd, v);
-		break;
+	case 0 ... 7: harness_outb(h, r->cmd + (what & 7), (uint8_t)v); break;
+	case 8: harness_inw(h, r->cmd); break;
+	case 9: harness_outw(h, r->cmd, v); break;
 	case 10: /* a whole block of the data port */
 		for (unsigned i = 0; i < (v & 0x1ff); i++) {
 			harness_inl(h, r->cmd);
 		}
 		break;
-	case 11:
-		harness_outb(h, r->cmd + 0x206, (uint8_t)v);
-		break;
-	case 12:
-		harness_outb(h, r->bm + (v >> 8 & 3), (uint8_t)v);
-		break;
+	case 11: harness_outb(h, r->cmd + 0x206, (uint8_t)v); break;
+	case 12: harness_outb(h, r->bm + (v >> 8 & 3), (uint8_t)v); break;
 	case 13: /* an entry of the list, then where the list is */
-		rig_prd(r, v & 7, RIG_DATA + (v >> 4) * 514u, (uint16_t)(v * 37u), v & 8);
+		rig_prd(r, v & 7, RIG_DATA + (v >> 4) * 514u, (uint16_t)(v * 37u),
+		        v & 8);
 		harness_outl(h, r->bm + 4, RIG_PRD + (v >> 12) * 8);
 		break;
 	case 14:
-		harness_settle(h); /* not rig_wait(): SRST may be held, and no one lets it go */
+		harness_settle(
+			h); /* not rig_wait(): SRST may be held, and no one lets it go */
 		break;
-	case 15:
-		rig_channel(r, v & 1);
-		break;
+	case 15: rig_channel(r, v & 1); break;
 	}
 }
 

@@ -18,7 +18,8 @@ static void fuzz_qmp_value(const char *text)
 	if (opt_parse_json(&o, text, &e) < 0) {
 		return;
 	}
-	for (const struct qmp_command *c = qmp_commands; c->name && opt_kind(o) == OPT_DICT; c++) {
+	for (const struct qmp_command *c = qmp_commands;
+	     c->name && opt_kind(o) == OPT_DICT; c++) {
 		if (qmp_check(c->args, o, c->open, &e) < 0) {
 			continue;
 		}

@@ -17,8 +17,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		struct opt *o;
 
 		vf_init(&f);
-		if (opt_parse(&o, "null-co,node-name=disk,size=1M,read-zeroes=on,discard=unmap",
-			      "driver", &e) < 0 ||
+		if (opt_parse(&o,
+		              "null-co,node-name=disk,size=1M,read-zeroes=on,discard="
+		              "unmap",
+		              "driver", &e) < 0 ||
 		    blk_node_add(o, NULL, &e) < 0) {
 			abort();
 		}

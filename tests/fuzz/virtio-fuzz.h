@@ -76,7 +76,8 @@ static inline void vf_wr(struct vf *f, unsigned off, uint32_t v)
 }
 
 /* Memory from the input, all queues set up, every queue kicked, then a reset. */
-static inline void vf_run(struct vf *f, const uint8_t *data, size_t size, unsigned queues)
+static inline void vf_run(struct vf *f, const uint8_t *data, size_t size,
+                          unsigned queues)
 {
 	uint32_t features = size >= 4 ? ld_le32(data) : 0;
 

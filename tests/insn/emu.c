@@ -16,7 +16,6 @@
 #include "tcg-fallback/ir/host.h"
 #include "tcg-fallback/opt/opt_passes.h"
 
-
 enum { EMU_STUBS = 1 << 16, EMU_CODE = 1 << 20, EMU_PCMAP = 4096 };
 
 static struct {
@@ -77,7 +76,8 @@ uint64_t rt_ld_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 {
 	emu_align(addr, info);
 	emu_host(addr, IR_M_SIZE(info));
-	env->win_r[info >> 8 & 31] = (struct tcg_win){ .start = addr & ~UINT64_C(0xfff) };
+	env->win_r[info >> 8 & 31] =
+		(struct tcg_win){ .start = addr & ~UINT64_C(0xfff) };
 	return 0;
 }
 
@@ -85,7 +85,8 @@ struct rt_slow rt_st_slow(struct tcg_env *env, uint64_t addr, uint32_t info)
 {
 	emu_align(addr, info);
 	emu_host(addr, IR_M_SIZE(info));
-	env->win_w[info >> 8 & 31] = (struct tcg_win){ .start = addr & ~UINT64_C(0xfff) };
+	env->win_w[info >> 8 & 31] =
+		(struct tcg_win){ .start = addr & ~UINT64_C(0xfff) };
 	return (struct rt_slow){ 0, 0 };
 }
 
@@ -100,7 +101,8 @@ void *rt_atomic_host(struct tcg_env *env, uint64_t addr, uint32_t info)
 	return emu_host(addr, IR_M_SIZE(info));
 }
 
-uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t op, uint64_t v)
+uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t op,
+                     uint64_t v)
 {
 	(void)env;
 	(void)info;
@@ -109,8 +111,8 @@ uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t
 	emu_fault(IT_OTHER, addr);
 }
 
-uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint64_t expected,
-		     uint64_t desired)
+uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info,
+                     uint64_t expected, uint64_t desired)
 {
 	return rt_rmw_slow(env, addr, info, (uint32_t)expected, desired);
 }
@@ -139,7 +141,8 @@ void tcg_ld_bytes(struct tcg_env *env, uint64_t addr, void *buf, unsigned len, i
 	memcpy(buf, emu_host(addr, len), len);
 }
 
-void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len, int mode)
+void tcg_st_bytes(struct tcg_env *env, uint64_t addr, const void *buf, unsigned len,
+                  int mode)
 {
 	(void)env;
 	(void)mode;
@@ -154,7 +157,8 @@ void tcg_probe(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int
 	emu_host(addr, len);
 }
 
-void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write, int mode)
+void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
+                   int mode)
 {
 	(void)env;
 	(void)write;
@@ -164,7 +168,9 @@ void *tcg_host_ptr(struct tcg_env *env, uint64_t addr, unsigned len, bool write,
 
 static enum it_fault emu_class(unsigned vec)
 {
-	return vec == X86_EXC_DE || vec == X86_EXC_XM || vec == X86_EXC_MF ? IT_FPE : vec == X86_EXC_UD ? IT_ILL : IT_SEGV;
+	return vec == X86_EXC_DE || vec == X86_EXC_XM || vec == X86_EXC_MF ? IT_FPE
+	       : vec == X86_EXC_UD                                         ? IT_ILL
+	                                                                   : IT_SEGV;
 }
 
 void __noreturn x86_raise(struct tcg_env *env, enum x86_exc vec, uint32_t err)
@@ -176,18 +182,18 @@ void __noreturn x86_raise(struct tcg_env *env, enum x86_exc vec, uint32_t err)
 
 /* The system side is not under test here. */
 #define HELPERS_SYS_ONLY
-#define HELPER(name, nargs, flags)                                                       \
-	uint64_t helper_##name(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,  \
-			       uint64_t d)                                               \
-	{                                                                                \
-		(void)env;                                                               \
-		(void)b;                                                                 \
-		(void)c;                                                                 \
-		(void)d;                                                                 \
-		if (XHELP_##name == XHELP_raise) {                                       \
-			emu_fault(emu_class((unsigned)a), 0);                            \
-		}                                                                        \
-		return 0;                                                                \
+#define HELPER(name, nargs, flags)                                                     \
+	uint64_t helper_##name(struct tcg_env *env, uint64_t a, uint64_t b,            \
+	                       uint64_t c, uint64_t d)                                 \
+	{                                                                              \
+		(void)env;                                                             \
+		(void)b;                                                               \
+		(void)c;                                                               \
+		(void)d;                                                               \
+		if (XHELP_##name == XHELP_raise) {                                     \
+			emu_fault(emu_class((unsigned)a), 0);                          \
+		}                                                                      \
+		return 0;                                                              \
 	}
 #include "tcg-fallback/guest/x86/helpers.def"
 #undef HELPER
@@ -201,7 +207,7 @@ static void emu_init_host(void)
 	memset(emu.tlb, 0xff, sizeof(emu.tlb));
 	emu.env->tlb = emu.tlb;
 	emu.code = mmap(NULL, EMU_CODE, PROT_READ | PROT_WRITE | PROT_EXEC,
-			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (emu.code == MAP_FAILED ||
 	    x86_tcg_host.init(&emu_guest, emu.code, emu.code, EMU_STUBS, &e) <= 0) {
 		printf("emitter not tested: %s\n", e.text);
@@ -217,7 +223,8 @@ static void emu_init_host(void)
 
 void emu_init(void)
 {
-	size_t n = ALIGN_UP(sizeof(struct tcg_env) + sizeof(struct x86_cpu), (size_t)4096);
+	size_t n =
+		ALIGN_UP(sizeof(struct tcg_env) + sizeof(struct x86_cpu), (size_t)4096);
 
 	emu.env = aligned_alloc(64, n);
 	if (!emu.env) {
@@ -262,7 +269,8 @@ static void emu_load(const struct it_state *in)
 		memcpy(&c->vec[i].q[2], in->fp.yh[i], 16);
 	}
 	for (unsigned i = X86_ES; i <= X86_DS; i++) {
-		c->seg[i].base = emu.c->bits == 16 ? (i == X86_CS ? IT_CODE : IT_MEM) : 0;
+		c->seg[i].base =
+			emu.c->bits == 16 ? (i == X86_CS ? IT_CODE : IT_MEM) : 0;
 	}
 	for (unsigned i = 0; i < IR_WINDOWS; i++) {
 		emu.env->win_r[i].start = emu.env->win_w[i].start = TCG_WIN_NONE;
@@ -327,9 +335,12 @@ static uint64_t emu_step_host(void)
 {
 	int r;
 
-	emu.tc = (struct tcg_code){ .w = emu.code + EMU_STUBS, .x = emu.code + EMU_STUBS,
-				    .cap = EMU_CODE - EMU_STUBS, .exits = emu.exits,
-				    .pcmap = emu.pcmap, .pcmap_cap = EMU_PCMAP };
+	emu.tc = (struct tcg_code){ .w = emu.code + EMU_STUBS,
+		                    .x = emu.code + EMU_STUBS,
+		                    .cap = EMU_CODE - EMU_STUBS,
+		                    .exits = emu.exits,
+		                    .pcmap = emu.pcmap,
+		                    .pcmap_cap = EMU_PCMAP };
 	r = x86_tcg_host.emit(&emu.u, &emu.tc);
 	if (r) {
 		printf("emitter: %s\n", strerror(-r));

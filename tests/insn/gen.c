@@ -61,18 +61,10 @@ static void gen_walk(const struct xi_form *f, struct gen_path p)
 		struct gen_path q = p;
 
 		switch (f->kind) {
-		case XK_REG:
-			q.reg = (int8_t)i;
-			break;
-		case XK_PP:
-			q.pp = (int8_t)i;
-			break;
-		case XK_MOD:
-			q.mod = i ? 3 : 0;
-			break;
-		case XK_RM:
-			q.rm = (int8_t)i;
-			break;
+		case XK_REG: q.reg = (int8_t)i; break;
+		case XK_PP: q.pp = (int8_t)i; break;
+		case XK_MOD: q.mod = i ? 3 : 0; break;
+		case XK_RM: q.rm = (int8_t)i; break;
 		}
 		gen_walk(&f->sub[i], q);
 	}
@@ -81,8 +73,13 @@ static void gen_walk(const struct xi_form *f, struct gen_path p)
 static void gen_map(const struct xi_form *m, int8_t map, bool vex)
 {
 	for (int16_t op = 0; op < 256; op++) {
-		gen_walk(&m[op], (struct gen_path){ .op = op, .map = map, .pp = -1, .reg = -1,
-						    .mod = -1, .rm = -1, .vex = vex });
+		gen_walk(&m[op], (struct gen_path){ .op = op,
+		                                    .map = map,
+		                                    .pp = -1,
+		                                    .reg = -1,
+		                                    .mod = -1,
+		                                    .rm = -1,
+		                                    .vex = vex });
 	}
 }
 
@@ -122,7 +119,7 @@ static void gen_put(struct gen_out *o, uint64_t v, unsigned bytes)
 }
 
 static void gen_prefixes(struct it_rng *r, const struct gen_path *p, unsigned bits,
-			 struct gen_out *o)
+                         struct gen_out *o)
 {
 	static const uint8_t seg[] = { 0x36, 0x3e, 0x26, 0x2e };
 	bool m32 = bits != 64, branch = p->f->fl & FL_JMP;
@@ -136,7 +133,8 @@ static void gen_prefixes(struct it_rng *r, const struct gen_path *p, unsigned bi
 		}
 		return;
 	}
-	if (p->pp == 1 || (p->pp <= 0 && !branch && rng_pct(r, 20)) || (p->pp > 1 && rng_pct(r, 15))) {
+	if (p->pp == 1 || (p->pp <= 0 && !branch && rng_pct(r, 20)) ||
+	    (p->pp > 1 && rng_pct(r, 15))) {
 		if (p->pp != 0) {
 			gen_put(o, 0x66, 1);
 		}
@@ -148,7 +146,8 @@ static void gen_prefixes(struct it_rng *r, const struct gen_path *p, unsigned bi
 		gen_put(o, 0xf3, 1);
 	} else if (p->pp == 3) {
 		gen_put(o, 0xf2, 1);
-	} else if (p->pp == -1 && (p->f->fl & FL_STR ? rng_pct(r, 70) : rng_pct(r, 2))) {
+	} else if (p->pp == -1 &&
+	           (p->f->fl & FL_STR ? rng_pct(r, 70) : rng_pct(r, 2))) {
 		gen_put(o, 0xf2 + rng_below(r, 2), 1);
 	}
 	if (rng_pct(r, p->f->fl & FL_LOCK ? 15 : 1)) {
@@ -159,7 +158,8 @@ static void gen_prefixes(struct it_rng *r, const struct gen_path *p, unsigned bi
 	}
 }
 
-static void gen_opcode(struct it_rng *r, const struct gen_path *p, bool m32, struct gen_out *o)
+static void gen_opcode(struct it_rng *r, const struct gen_path *p, bool m32,
+                       struct gen_out *o)
 {
 	if (p->vex) {
 		unsigned rxb = m32 ? 7 : rng_below(r, 8), vvvv = rng_below(r, 16);
@@ -173,8 +173,10 @@ static void gen_opcode(struct it_rng *r, const struct gen_path *p, bool m32, str
 		}
 		gen_put(o, 0xc4, 1);
 		gen_put(o, rxb << 5 | (unsigned)p->map, 1);
-		gen_put(o, rng_below(r, 2) << 7 | (has_v ? vvvv : 15) << 3 |
-			   (p->pp < 0 ? 0u : (unsigned)p->pp), 1);
+		gen_put(o,
+		        rng_below(r, 2) << 7 | (has_v ? vvvv : 15) << 3 |
+		                (p->pp < 0 ? 0u : (unsigned)p->pp),
+		        1);
 	} else if (p->map != XM_1) {
 		gen_put(o, 0x0f, 1);
 		if (p->map != XM_0F) {
@@ -208,9 +210,9 @@ static void gen_tail(struct it_rng *r, const struct gen_path *p, struct gen_out 
 	} else if (p->f->op[0] == Jz) {
 		gen_put(o, rng_below(r, 1000) + 2, 4);
 	} else if (p->reg >= 0 || p->mod >= 0 || p->f->fl & FL_MODRM ||
-		   (xi_operands[p->f->op[0]].cls >= XC_RM &&
-		    xi_operands[p->f->op[0]].cls <= XC_VVVV) ||
-		   xi_operands[p->f->op[1]].cls == XC_RM) {
+	           (xi_operands[p->f->op[0]].cls >= XC_RM &&
+	            xi_operands[p->f->op[0]].cls <= XC_VVVV) ||
+	           xi_operands[p->f->op[1]].cls == XC_RM) {
 		gen_put(o, mod << 6 | reg << 3 | rm, 1);
 	}
 	for (unsigned i = 0; i < 12; i++) {
@@ -222,19 +224,28 @@ static void gen_tail(struct it_rng *r, const struct gen_path *p, struct gen_out 
 
 static uint64_t gen_value(struct it_rng *r)
 {
-	static const uint64_t special[] = { 0, 1, ~UINT64_C(0), 0x7f, 0x80, 0xff, 0x7fff, 0x8000,
-					    0xffff, 0x7fffffff, 0x80000000, 0xffffffff,
-					    INT64_MAX, (uint64_t)INT64_MIN, 2, 0x3f };
+	static const uint64_t special[] = { 0,
+		                            1,
+		                            ~UINT64_C(0),
+		                            0x7f,
+		                            0x80,
+		                            0xff,
+		                            0x7fff,
+		                            0x8000,
+		                            0xffff,
+		                            0x7fffffff,
+		                            0x80000000,
+		                            0xffffffff,
+		                            INT64_MAX,
+		                            (uint64_t)INT64_MIN,
+		                            2,
+		                            0x3f };
 
 	switch (rng_below(r, 4)) {
-	case 0:
-		return special[rng_below(r, ARRAY_LEN(special))];
-	case 1:
-		return rng_next(r) >> rng_below(r, 64);
-	case 2:
-		return (uint64_t)((int64_t)rng_next(r) >> rng_below(r, 64));
-	default:
-		return rng_next(r);
+	case 0: return special[rng_below(r, ARRAY_LEN(special))];
+	case 1: return rng_next(r) >> rng_below(r, 64);
+	case 2: return (uint64_t)((int64_t)rng_next(r) >> rng_below(r, 64));
+	default: return rng_next(r);
 	}
 }
 
@@ -291,7 +302,10 @@ static unsigned gen_imm_bytes(const struct x86_insn *i)
 	for (unsigned k = 0; k < 3; k++) {
 		unsigned b = xi_operands[i->d->op[k]].imm;
 
-		n += b == XSZ_Z ? (i->opsize == 2 ? 2 : 4) : b == XSZ_V ? i->opsize : b < 16 ? b : 0;
+		n += b == XSZ_Z   ? (i->opsize == 2 ? 2 : 4)
+		     : b == XSZ_V ? i->opsize
+		     : b < 16     ? b
+		                  : 0;
 	}
 	return n;
 }
@@ -325,7 +339,8 @@ static void gen_place(struct it_rng *r, struct it_case *c)
 	} else if (i->index == XR_NONE) {
 		c->in.reg[i->base] = ((t - (uint64_t)d) & mask) | top;
 	} else if (i->index == i->base) {
-		c->in.reg[i->base] = ((t - (uint64_t)d) & mask) / ((1u << i->scale) + 1) | top;
+		c->in.reg[i->base] =
+			((t - (uint64_t)d) & mask) / ((1u << i->scale) + 1) | top;
 	} else {
 		uint64_t n = c->in.reg[i->index];
 
@@ -340,9 +355,10 @@ static void gen_place(struct it_rng *r, struct it_case *c)
 
 static unsigned gen_count(const struct it_case *c)
 {
-	unsigned n = c->i.d->op[1] == CL || c->i.d->op[2] == CL ? (unsigned)c->in.reg[X86_RCX] :
-		     c->i.d->op[1] == ONE			 ? 1 :
-								   (unsigned)c->i.imm;
+	unsigned n = c->i.d->op[1] == CL || c->i.d->op[2] == CL
+	                     ? (unsigned)c->in.reg[X86_RCX]
+	             : c->i.d->op[1] == ONE ? 1
+	                                    : (unsigned)c->i.imm;
 
 	return n & (xi_size(&c->i, 0, c->key) == 8 ? 63 : 31);
 }
@@ -351,13 +367,16 @@ static uint32_t gen_undefined(const struct it_case *c)
 {
 	const struct xi_form *f = c->i.d;
 	unsigned n = gen_count(c), bits = xi_size(&c->i, 0, c->key) * 8;
-	const uint32_t AF = X86_AF, PF = X86_PF, SF = X86_SF, ZF = X86_ZF, OF = X86_OF, CF = X86_CF;
+	const uint32_t AF = X86_AF, PF = X86_PF, SF = X86_SF, ZF = X86_ZF, OF = X86_OF,
+		       CF = X86_CF;
 
-	if ((f->fn == xi_alu && (f->arg == XA_AND || f->arg == XA_OR || f->arg == XA_XOR)) ||
+	if ((f->fn == xi_alu &&
+	     (f->arg == XA_AND || f->arg == XA_OR || f->arg == XA_XOR)) ||
 	    f->fn == xi_test) {
 		return AF;
 	}
-	if (f->fn == xi_mul || f->fn == xi_imul1 || f->fn == xi_imul2 || f->fn == xi_imul3) {
+	if (f->fn == xi_mul || f->fn == xi_imul1 || f->fn == xi_imul2 ||
+	    f->fn == xi_imul3) {
 		return SF | ZF | AF | PF;
 	}
 	if (f->fn == xi_div) {
@@ -366,11 +385,14 @@ static uint32_t gen_undefined(const struct it_case *c)
 	if (f->fn == xi_shift) {
 		bool rot = f->arg <= XA_RCR;
 
-		return n == 0 ? 0 :
-		       (n != 1 ? OF : 0) | (rot ? 0 : AF) | (!rot && n >= bits ? CF : 0);
+		return n == 0 ? 0
+		              : (n != 1 ? OF : 0) | (rot ? 0 : AF) |
+		                        (!rot && n >= bits ? CF : 0);
 	}
 	if (f->fn == xi_shiftd) {
-		return n == 0 ? 0 : bits == 16 && n > 16 ? X86_ARITH : AF | (n != 1 ? OF : 0);
+		return n == 0                 ? 0
+		       : bits == 16 && n > 16 ? X86_ARITH
+		                              : AF | (n != 1 ? OF : 0);
 	}
 	if (f->fn == xi_bt) {
 		return OF | SF | AF | PF;
@@ -404,7 +426,8 @@ static bool gen_any_undefined(const struct it_case *c)
 
 static bool gen_result_undefined(const struct it_case *c)
 {
-	return c->i.d->fn == xi_shiftd && xi_size(&c->i, 0, c->key) == 2 && gen_count(c) > 16;
+	return c->i.d->fn == xi_shiftd && xi_size(&c->i, 0, c->key) == 2 &&
+	       gen_count(c) > 16;
 }
 
 /* Registers that an instruction wants sensible. False: do not use this case. */
@@ -437,15 +460,20 @@ static bool gen_fix(struct it_rng *r, struct it_case *c)
 		}
 	}
 	if (fn == xi_div && rng_pct(r, 70)) { /* mostly without #DE */
-		c->in.reg[X86_RDX] = i->d->arg && c->in.reg[X86_RAX] >> 63 ? ~UINT64_C(0) : 0;
+		c->in.reg[X86_RDX] =
+			i->d->arg && c->in.reg[X86_RAX] >> 63 ? ~UINT64_C(0) : 0;
 		if (i->opsize == 4) {
-			c->in.reg[X86_RDX] = i->d->arg ? (uint32_t)((int32_t)c->in.reg[X86_RAX] >> 31) : 0;
+			c->in.reg[X86_RDX] =
+				i->d->arg
+					? (uint32_t)((int32_t)c->in.reg[X86_RAX] >> 31)
+					: 0;
 		}
 		if (i->is_mem) {
 			gen_place(r, c);
 		}
 	}
-	if (c->bits == 32 && i->asize == 2 && (i->is_mem || i->d->fl & FL_STR || fn == xi_xlat) && fn != xi_lea) {
+	if (c->bits == 32 && i->asize == 2 &&
+	    (i->is_mem || i->d->fl & FL_STR || fn == xi_xlat) && fn != xi_lea) {
 		return false; /* nothing may be mapped that low */
 	}
 	if (fn == xi_arpl && i->seg == X86_CS) {
@@ -474,7 +502,8 @@ static bool gen_one(struct it_rng *r, struct it_case *c)
 	gen_opcode(r, p, c->legacy, &o);
 	gen_tail(r, p, &o);
 	len = x86_decode(c->code + c->len, o.n, c->key, &c->i);
-	if (len <= 0) { /* mostly refused on purpose: still compare #UD, as one instruction */
+	if (len <=
+	    0) { /* mostly refused on purpose: still compare #UD, as one instruction */
 		c->i.d = NULL;
 		return rng_pct(r, 2) && c->len == 0;
 	}
@@ -491,7 +520,9 @@ void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, unsigned bi
 	c->bits = bits;
 	c->legacy = bits != 64;
 	c->key = XH_PE | 3u << XH_CPL_SHIFT | XH_LMA | XH_OSFXSR |
-		 (bits == 64 ? XH_CODE64 : bits == 32 ? XH_CODE32 | XH_SS32 : XH_CODE16);
+	         (bits == 64   ? XH_CODE64
+	          : bits == 32 ? XH_CODE32 | XH_SS32
+	                       : XH_CODE16);
 	for (unsigned s = X86_ES; s <= X86_DS && bits == 16; s++) {
 		c->key |= XH_BASE(s);
 	}
@@ -516,7 +547,7 @@ void gen_case(struct it_rng *r, struct it_case *c, unsigned n_insns, unsigned bi
 			if (n_insns == 1) {
 				ok = gen_fix(r, c);
 			} else if (c->i.is_mem || c->i.d->fl & (FL_STR | FL_JMP) ||
-				   (gen_strict && gen_any_undefined(c))) {
+			           (gen_strict && gen_any_undefined(c))) {
 				c->len -= c->i.len; /* runs are of register forms */
 				k--;
 			}

@@ -14,7 +14,7 @@
 #include "tcg-fallback/guest/x86/decode.h"
 
 /* Both below 2 GB: reachable by disp32, rel32 and from 32-bit code. */
-#define IT_MEM	UINT64_C(0x10000000)
+#define IT_MEM  UINT64_C(0x10000000)
 #define IT_CODE UINT64_C(0x20000000)
 enum { IT_MEM_SIZE = 4 * 4096, IT_CODE_SIZE = 2 * 4096, IT_MAX_BYTES = 512 };
 
@@ -40,13 +40,13 @@ struct it_state {
 struct it_case {
 	uint8_t code[IT_MAX_BYTES];
 	unsigned len, n_insns, at;
-	bool legacy;	/* not 64-bit: eight registers of 32 bits */
-	unsigned bits;	/* 16, 32, 64: code size. 16: segments with bases, 64 KB */
+	bool legacy;   /* not 64-bit: eight registers of 32 bits */
+	unsigned bits; /* 16, 32, 64: code size. 16: segments with bases, 64 KB */
 	uint64_t key;
 	struct x86_insn i; /* the only or last one */
 	struct it_state in;
 	uint32_t undefined; /* flags that may differ after it */
-	bool skip_regs;	    /* result registers undefined (BSF of 0...) */
+	bool skip_regs;     /* result registers undefined (BSF of 0...) */
 };
 
 /* A fresh FP state. */

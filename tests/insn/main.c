@@ -12,8 +12,8 @@
  */
 #include "config.h"
 
-#include "tests/insn/insn.h"
 #include "tcg-fallback/guest/x86/insn.h"
+#include "tests/insn/insn.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -21,15 +21,17 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const it_engine_names[] = { "interp", "interp+opt", "host", "host+opt" };
-static const char *const it_regs[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp", "rsi", "rdi",
-				       "r8",  "r9",  "r10", "r11", "r12", "r13", "r14", "r15" };
+static const char *const it_engine_names[] = { "interp", "interp+opt", "host",
+	                                       "host+opt" };
+static const char *const it_regs[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp",
+	                               "rsi", "rdi", "r8",  "r9",  "r10", "r11",
+	                               "r12", "r13", "r14", "r15" };
 
 static unsigned it_engines = IT_HOST;
 static uint8_t it_mem0[IT_MEM_SIZE], it_mem_ref[IT_MEM_SIZE];
 
-static void it_report(const struct it_case *c, const struct it_state *a, const struct it_state *b,
-		      const char *engine, const char *what)
+static void it_report(const struct it_case *c, const struct it_state *a,
+                      const struct it_state *b, const char *engine, const char *what)
 {
 	char text[128];
 
@@ -48,17 +50,20 @@ static void it_report(const struct it_case *c, const struct it_state *a, const s
 	}
 	printf("\n  reg  before           reference        %s\n", engine);
 	for (unsigned i = 0; i < 16; i++) {
-		printf("  %-4s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "%s\n", it_regs[i],
-		       c->in.reg[i], a->reg[i], b->reg[i], a->reg[i] != b->reg[i] ? " <--" : "");
+		printf("  %-4s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "%s\n",
+		       it_regs[i], c->in.reg[i], a->reg[i], b->reg[i],
+		       a->reg[i] != b->reg[i] ? " <--" : "");
 	}
-	printf("  rip  %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", c->in.rip, a->rip, b->rip);
-	printf("  flags %x: %x %x (undefined %x)\n", c->in.flags, a->flags, b->flags, c->undefined);
-	printf("  fault %s@%" PRIx64 " %s@%" PRIx64 "\n", it_fault_names[a->fault], a->fault_addr,
-	       it_fault_names[b->fault], b->fault_addr);
+	printf("  rip  %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", c->in.rip,
+	       a->rip, b->rip);
+	printf("  flags %x: %x %x (undefined %x)\n", c->in.flags, a->flags, b->flags,
+	       c->undefined);
+	printf("  fault %s@%" PRIx64 " %s@%" PRIx64 "\n", it_fault_names[a->fault],
+	       a->fault_addr, it_fault_names[b->fault], b->fault_addr);
 }
 
 static const char *it_compare(const struct it_case *c, const struct it_state *a,
-			      const struct it_state *b)
+                              const struct it_state *b)
 {
 	unsigned n = c->legacy ? 8 : 16;
 
@@ -73,7 +78,8 @@ static const char *it_compare(const struct it_case *c, const struct it_state *a,
 		return NULL;
 	}
 	for (unsigned i = 0; i < n && !c->skip_regs; i++) {
-		if (c->legacy ? (uint32_t)a->reg[i] != (uint32_t)b->reg[i] : a->reg[i] != b->reg[i]) {
+		if (c->legacy ? (uint32_t)a->reg[i] != (uint32_t)b->reg[i]
+		              : a->reg[i] != b->reg[i]) {
 			return "registers";
 		}
 	}
@@ -106,7 +112,8 @@ static bool it_one(struct it_rng *r, unsigned len, unsigned bits, bool verbose)
 		native_run(&c, &ref);
 	} else {
 		emu_run(&c, &ref, IT_INTERP);
-		c.undefined = X86_AF; /* logic ops; the others must agree among engines */
+		c.undefined =
+			X86_AF; /* logic ops; the others must agree among engines */
 	}
 	memcpy(it_mem_ref, mem, IT_MEM_SIZE);
 	for (unsigned e = 0; e < it_engines; e++) {
@@ -140,36 +147,24 @@ int main(int argc, char **argv)
 	gen_init();
 	while ((o = getopt(argc, argv, "s:n:o:l:m:k:Hv")) != -1) {
 		switch (o) {
-		case 's':
-			r.s = strtoull(optarg, NULL, 0);
-			break;
-		case 'n':
-			n = strtoul(optarg, NULL, 0);
-			break;
-		case 'k':
-			max_bad = strtoul(optarg, NULL, 0);
-			break;
+		case 's': r.s = strtoull(optarg, NULL, 0); break;
+		case 'n': n = strtoul(optarg, NULL, 0); break;
+		case 'k': max_bad = strtoul(optarg, NULL, 0); break;
 		case 'o':
 			if (!gen_select(optarg)) {
-				fprintf(stderr, "no instruction named like %s\n", optarg);
+				fprintf(stderr, "no instruction named like %s\n",
+				        optarg);
 				return 2;
 			}
 			break;
-		case 'l':
-			len = (unsigned)MIN(strtoul(optarg, NULL, 0), 24ul);
-			break;
-		case 'm':
-			mode = (unsigned)atoi(optarg);
-			break;
+		case 'l': len = (unsigned)MIN(strtoul(optarg, NULL, 0), 24ul); break;
+		case 'm': mode = (unsigned)atoi(optarg); break;
 		case 'H':
 			it_engines = IT_ENGINES;
 			gen_strict = true;
 			break;
-		case 'v':
-			verbose = true;
-			break;
-		default:
-			return 2;
+		case 'v': verbose = true; break;
+		default: return 2;
 		}
 	}
 	setvbuf(stdout, NULL, _IOLBF, 0);

@@ -33,8 +33,8 @@ static struct {
 } nat;
 
 static const int nat_gpr[16] = { REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-				 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-				 REG_R12, REG_R13, REG_R14, REG_R15 };
+	                         REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+	                         REG_R12, REG_R13, REG_R14, REG_R15 };
 
 enum { NAT_CS16 = 0 << 3 | 7, NAT_DS16 = 1 << 3 | 7 }; /* in the LDT */
 
@@ -130,14 +130,14 @@ static void native_leave(int sig, siginfo_t *si, ucontext_t *uc)
 	}
 	o->flags = (uint32_t)g[REG_EFL] & IT_FLAGS;
 	o->fault_addr = (uint64_t)(uintptr_t)si->si_addr;
-	o->fault = sig == SIGFPE				? IT_FPE :
-		   sig == SIGILL				? IT_ILL :
-		   sig == SIGTRAP				? IT_TRAP :
-		   sig == SIGSEGV && o->rip >= IT_CODE &&
-				   o->rip < IT_CODE + IT_CODE_SIZE &&
-				   *(uint8_t *)(uintptr_t)o->rip == 0xf4 ?
-								  IT_OK :
-								  IT_SEGV;
+	o->fault = sig == SIGFPE    ? IT_FPE
+	           : sig == SIGILL  ? IT_ILL
+	           : sig == SIGTRAP ? IT_TRAP
+	           : sig == SIGSEGV && o->rip >= IT_CODE &&
+	                           o->rip < IT_CODE + IT_CODE_SIZE &&
+	                           *(uint8_t *)(uintptr_t)o->rip == 0xf4
+	                   ? IT_OK
+	                   : IT_SEGV;
 	memcpy(g, nat.saved, sizeof(nat.saved));
 	nat.running = false;
 }
@@ -179,8 +179,10 @@ static bool native_probe(unsigned bits)
 
 static bool native_ldt(void)
 {
-	struct user_desc d = { .base_addr = IT_CODE, .limit = 0xffff, .useable = 1,
-			       .contents = MODIFY_LDT_CONTENTS_CODE };
+	struct user_desc d = { .base_addr = IT_CODE,
+		               .limit = 0xffff,
+		               .useable = 1,
+		               .contents = MODIFY_LDT_CONTENTS_CODE };
 
 	if (syscall(SYS_modify_ldt, 0x11, &d, sizeof(d))) {
 		return false;
@@ -195,14 +197,15 @@ void native_init(void)
 {
 	static const int sigs[] = { SIGUSR1, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
 	struct sigaction sa = { .sa_sigaction = native_signal,
-				.sa_flags = SA_SIGINFO | SA_ONSTACK };
+		                .sa_flags = SA_SIGINFO | SA_ONSTACK };
 	stack_t ss = { .ss_size = 65536 };
 	int prot = PROT_READ | PROT_WRITE, fl = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
 
 	ss.ss_sp = malloc(ss.ss_size);
 	if (!ss.ss_sp || sigaltstack(&ss, NULL) ||
 	    mmap((void *)IT_MEM, IT_MEM_SIZE, prot, fl, -1, 0) == MAP_FAILED ||
-	    mmap((void *)IT_CODE, IT_CODE_SIZE, prot | PROT_EXEC, fl, -1, 0) == MAP_FAILED) {
+	    mmap((void *)IT_CODE, IT_CODE_SIZE, prot | PROT_EXEC, fl, -1, 0) ==
+	            MAP_FAILED) {
 		err(77, "cannot set up the sandbox");
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(sigs); i++) {

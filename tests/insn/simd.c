@@ -22,7 +22,8 @@
 #include "tcg-fallback/guest/x86/simd.h"
 #include "tests/insn/insn.h"
 
-static const char *const st_engine_names[] = { "interp", "interp+opt", "host", "host+opt" };
+static const char *const st_engine_names[] = { "interp", "interp+opt", "host",
+	                                       "host+opt" };
 static uint8_t st_mem0[IT_MEM_SIZE], st_mem_ref[IT_MEM_SIZE];
 static int st_only_op = -1, st_only_map = -1;
 static bool st_x87_only;
@@ -46,9 +47,10 @@ unsigned rng_below(struct it_rng *r, unsigned n)
 /* ---- state ---- */
 
 static const uint32_t st_f32[] = {
-	0,	    0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000, 0x7fc00001,
-	0xffc12345, 0x7f800001, 0x00000001, 0x007fffff, 0x4f000000, 0xcf000000, 0x4effffff,
-	0x40490fdb, 0x7f7fffff, 0x3f000000, 0x3fc00000, 0x40200000, 0x33800000, 0x477fefff,
+	0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000,
+	0x7fc00001, 0xffc12345, 0x7f800001, 0x00000001, 0x007fffff, 0x4f000000,
+	0xcf000000, 0x4effffff, 0x40490fdb, 0x7f7fffff, 0x3f000000, 0x3fc00000,
+	0x40200000, 0x33800000, 0x477fefff,
 };
 static const uint64_t st_f64[] = {
 	0,
@@ -75,13 +77,11 @@ static uint64_t st_value(struct it_rng *r)
 	uint64_t v = rng_next(r);
 
 	switch (rng_below(r, 6)) {
-	case 0:
-		return st_f64[v % ARRAY_LEN(st_f64)];
+	case 0: return st_f64[v % ARRAY_LEN(st_f64)];
 	case 1:
 		return (uint64_t)st_f32[v % ARRAY_LEN(st_f32)] << 32 |
 		       st_f32[(v >> 20) % ARRAY_LEN(st_f32)];
-	case 2:
-		return v & UINT64_C(0x0000001f0000003f);
+	case 2: return v & UINT64_C(0x0000001f0000003f);
 	case 3: {
 		double d = (double)(int32_t)v / 16;
 
@@ -94,15 +94,15 @@ static uint64_t st_value(struct it_rng *r)
 		memcpy(&v, f, 8);
 		return v;
 	}
-	default:
-		return v;
+	default: return v;
 	}
 }
 
 static void st_x87_reg(struct it_rng *r, uint8_t *p)
 {
 	uint64_t m = rng_next(r) | UINT64_C(1) << 63;
-	uint16_t se = (uint16_t)(0x3fff - 20 + rng_below(r, 90)) | (rng_below(r, 2) << 15);
+	uint16_t se =
+		(uint16_t)(0x3fff - 20 + rng_below(r, 90)) | (rng_below(r, 2) << 15);
 
 	switch (rng_below(r, 12)) {
 	case 0:
@@ -145,7 +145,7 @@ static void st_fp(struct it_rng *r, struct it_fp *f, bool x87)
 		st_le64(f->yh[i] + 8, st_value(r));
 	}
 	st_le32(f->fx + 24, 0x1f80 | rng_below(r, 4) << 13 |
-				    (rng_below(r, 3) ? 0 : rng_below(r, 64)));
+	                            (rng_below(r, 3) ? 0 : rng_below(r, 64)));
 	for (unsigned i = 0; i < 8; i++) {
 		st_x87_reg(r, f->fx + 32 + 16 * i);
 	}
@@ -154,9 +154,9 @@ static void st_fp(struct it_rng *r, struct it_fp *f, bool x87)
 		f->fx[4] = (uint8_t)(0xff << rng_below(r, 8));
 	}
 	st_le16(f->fx, (uint16_t)(0x7f | rng_below(r, 4) << 10 |
-				  (rng_below(r, 3) ? 3 : rng_below(r, 2) * 2) << 8));
+	                          (rng_below(r, 3) ? 3 : rng_below(r, 2) * 2) << 8));
 	st_le16(f->fx + 2, (uint16_t)(rng_below(r, 8) << 11 | (rng_next(r) & 0x4700) |
-				      (rng_below(r, 3) ? 0 : rng_below(r, 0x40))));
+	                              (rng_below(r, 3) ? 0 : rng_below(r, 0x40))));
 }
 
 static uint64_t st_target(struct it_rng *r, bool aligned)
@@ -195,17 +195,20 @@ static void st_regs(struct it_rng *r, struct it_case *c)
 static unsigned st_map_ops(struct it_rng *r, unsigned *map, unsigned *pp)
 {
 	for (;;) {
-		unsigned op = st_only_op >= 0 ? (unsigned)st_only_op : rng_below(r, 256);
+		unsigned op =
+			st_only_op >= 0 ? (unsigned)st_only_op : rng_below(r, 256);
 
 		*map = st_only_map >= 0 ? (unsigned)st_only_map : 1 + rng_below(r, 3);
 		*pp = rng_below(r, 4);
-		if (simd_known(*map, op, *pp) || (rng_below(r, 200) == 0 && st_only_op < 0)) {
+		if (simd_known(*map, op, *pp) ||
+		    (rng_below(r, 200) == 0 && st_only_op < 0)) {
 			return op;
 		}
 	}
 }
 
-static unsigned st_modrm(struct it_rng *r, struct it_case *c, uint8_t *p, bool vsib, bool x87)
+static unsigned st_modrm(struct it_rng *r, struct it_case *c, uint8_t *p, bool vsib,
+                         bool x87)
 {
 	unsigned n = 0, reg = rng_below(r, 8);
 	uint64_t t = st_target(r, rng_below(r, 3) > 0);
@@ -221,7 +224,8 @@ static unsigned st_modrm(struct it_rng *r, struct it_case *c, uint8_t *p, bool v
 		p[n++] = (uint8_t)(0x40 | reg << 3 | base);
 		p[n++] = (uint8_t)d8;
 		c->in.reg[base] = t - (uint64_t)(int64_t)d8;
-		c->in.reg[base + 8] = c->bits == 64 ? c->in.reg[base] : 0; /* with REX.B */
+		c->in.reg[base + 8] =
+			c->bits == 64 ? c->in.reg[base] : 0; /* with REX.B */
 		return n;
 	}
 	do {
@@ -251,8 +255,12 @@ static void st_small_indices(struct it_rng *r, struct it_fp *f)
 			if (i & 1) {
 				continue; /* masks stay wild */
 			}
-			st_le32(p, q && k & 1 ? (uint32_t)((int32_t)ld_le32(p - 4) >> 31) : v);
-			st_le32(h, q && k & 1 ? (uint32_t)((int32_t)ld_le32(h - 4) >> 31) : v);
+			st_le32(p, q && k & 1
+			                   ? (uint32_t)((int32_t)ld_le32(p - 4) >> 31)
+			                   : v);
+			st_le32(h, q && k & 1
+			                   ? (uint32_t)((int32_t)ld_le32(h - 4) >> 31)
+			                   : v);
 		}
 	}
 }
@@ -264,7 +272,8 @@ static void st_insn(struct it_rng *r, struct it_case *c)
 	bool vsib;
 
 	if (st_x87_only || (st_only_op < 0 && rng_below(r, 8) == 0)) {
-		p[n++] = (uint8_t)(0xd8 + (st_only_op >= 0 ? (unsigned)st_only_op & 7 : rng_below(r, 8)));
+		p[n++] = (uint8_t)(0xd8 + (st_only_op >= 0 ? (unsigned)st_only_op & 7
+		                                           : rng_below(r, 8)));
 		n += st_modrm(r, c, p + n, false, true);
 		c->len = n;
 		return;
@@ -277,7 +286,8 @@ static void st_insn(struct it_rng *r, struct it_case *c)
 		p[n++] = 0xc4;
 		keep |= c->bits == 32 ? 8 : 0;
 		p[n++] = (uint8_t)((c->bits == 32 ? 7 : rng_below(r, 8)) << 5 | map);
-		p[n++] = (uint8_t)(rng_below(r, 2) << 7 | keep << 3 | rng_below(r, 2) << 2 | pp);
+		p[n++] = (uint8_t)(rng_below(r, 2) << 7 | keep << 3 |
+		                   rng_below(r, 2) << 2 | pp);
 	} else {
 		static const uint8_t pre[4] = { 0, 0x66, 0xf3, 0xf2 };
 
@@ -306,12 +316,13 @@ static void st_insn(struct it_rng *r, struct it_case *c)
 static bool st_unsupported(const uint8_t *p, const struct x86_insn *i)
 {
 	bool gfni = (i->map == XM_0F38 && i->opcode == 0xcf) ||
-		    (i->map == XM_0F3A && (i->opcode | 1) == 0xcf);
+	            (i->map == XM_0F3A && (i->opcode | 1) == 0xcf);
 	bool vaes = i->vex && i->vex_l &&
-		    ((i->map == XM_0F38 && i->opcode >= 0xdc && i->opcode <= 0xdf) ||
-		     (i->map == XM_0F3A && i->opcode == 0x44));
-	bool vnni = i->vex && i->map == XM_0F38 && i->opcode >= 0x49 && i->opcode <= 0x5e &&
-		    i->opcode != 0x58 && i->opcode != 0x59 && i->opcode != 0x5a;
+	            ((i->map == XM_0F38 && i->opcode >= 0xdc && i->opcode <= 0xdf) ||
+	             (i->map == XM_0F3A && i->opcode == 0x44));
+	bool vnni = i->vex && i->map == XM_0F38 && i->opcode >= 0x49 &&
+	            i->opcode <= 0x5e && i->opcode != 0x58 && i->opcode != 0x59 &&
+	            i->opcode != 0x5a;
 
 	(void)p;
 	if (i->vex && i->map == XM_0F && i->opcode == 0xae) {
@@ -344,8 +355,9 @@ static bool st_vec_same(const struct x86_insn *i, const uint8_t *a, const uint8_
 		unsigned hi = i->opcode & 1 ? k + 4 : k;
 
 		if (memcmp(a + k, b + k, i->opcode & 1 ? 8 : 4) &&
-		    !(i->opcode & 1 ? (ld_le32(a + hi) & ld_le32(b + hi) & 0x7ff00000) == 0x7ff00000 :
-				      st_nan_pair(ld_le32(a + hi), ld_le32(b + hi)))) {
+		    !(i->opcode & 1 ? (ld_le32(a + hi) & ld_le32(b + hi) &
+		                       0x7ff00000) == 0x7ff00000
+		                    : st_nan_pair(ld_le32(a + hi), ld_le32(b + hi)))) {
 			return false;
 		}
 	}
@@ -375,7 +387,7 @@ static bool st_x87_cc_defined(const struct x86_insn *i)
 }
 
 static const char *st_compare(const struct it_case *c, const struct it_state *a,
-			      const struct it_state *b)
+                              const struct it_state *b)
 {
 	unsigned undef = st_x87_undefined(&c->i);
 
@@ -386,8 +398,8 @@ static const char *st_compare(const struct it_case *c, const struct it_state *a,
 		return "rip";
 	}
 	for (unsigned i = 0; i < (c->bits == 32 ? 8 : 16u); i++) {
-		if (c->bits == 32 ? (uint32_t)(a->reg[i] ^ b->reg[i]) :
-				    a->reg[i] != b->reg[i]) {
+		if (c->bits == 32 ? (uint32_t)(a->reg[i] ^ b->reg[i])
+		                  : a->reg[i] != b->reg[i]) {
 			return "registers";
 		}
 	}
@@ -395,12 +407,14 @@ static const char *st_compare(const struct it_case *c, const struct it_state *a,
 		return "flags";
 	}
 	for (unsigned i = 0; i < c->bits / 4; i++) {
-		if (!st_vec_same(&c->i, a->fp.fx + 160 + 16 * i, b->fp.fx + 160 + 16 * i) ||
+		if (!st_vec_same(&c->i, a->fp.fx + 160 + 16 * i,
+		                 b->fp.fx + 160 + 16 * i) ||
 		    !st_vec_same(&c->i, a->fp.yh[i], b->fp.yh[i])) {
 			return "vectors";
 		}
 	}
-	if (a->fault != IT_FPE && memcmp(a->fp.fx + 24, b->fp.fx + 24, 4) && !(c->i.map == XM_0F3A && c->i.opcode == 0x1d) &&
+	if (a->fault != IT_FPE && memcmp(a->fp.fx + 24, b->fp.fx + 24, 4) &&
+	    !(c->i.map == XM_0F3A && c->i.opcode == 0x1d) &&
 	    !(c->i.map == XM_0F38 && c->i.opcode == 0x13)) {
 		return "mxcsr";
 	}
@@ -408,7 +422,8 @@ static const char *st_compare(const struct it_case *c, const struct it_state *a,
 		undef = 0;
 	}
 	if (a->fault && c->i.map != XM_1) {
-		return memcmp((void *)IT_MEM, st_mem_ref, IT_MEM_SIZE) ? "memory" : NULL;
+		return memcmp((void *)IT_MEM, st_mem_ref, IT_MEM_SIZE) ? "memory"
+		                                                       : NULL;
 	}
 	if (memcmp(a->fp.fx, b->fp.fx, 2) || a->fp.fx[4] != b->fp.fx[4] ||
 	    ((ld_le16(a->fp.fx + 2) ^ ld_le16(b->fp.fx + 2)) & ~undef)) {
@@ -426,27 +441,33 @@ static const char *st_compare(const struct it_case *c, const struct it_state *a,
 }
 
 static void st_print_fp(const struct it_case *c, const struct it_state *a,
-			const struct it_state *b)
+                        const struct it_state *b)
 {
 	const struct it_state *s[3] = { &c->in, a, b };
 
 	for (unsigned i = 0; i < 16; i++) {
-		bool same = !memcmp(a->fp.fx + 160 + 16 * i, b->fp.fx + 160 + 16 * i, 16) &&
-			    !memcmp(a->fp.yh[i], b->fp.yh[i], 16);
+		bool same =
+			!memcmp(a->fp.fx + 160 + 16 * i, b->fp.fx + 160 + 16 * i, 16) &&
+			!memcmp(a->fp.yh[i], b->fp.yh[i], 16);
 
 		for (unsigned k = 0; k < (same ? c->i.map != XM_1 : 3); k++) {
-			const uint8_t *x = s[k]->fp.fx + 160 + 16 * i, *h = s[k]->fp.yh[i];
+			const uint8_t *x = s[k]->fp.fx + 160 + 16 * i,
+				      *h = s[k]->fp.yh[i];
 
-			printf("  ymm%-2u %s %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64
-			       "\n", i, k == 0 ? "in  " : k == 1 ? "host" : "got ", ld_le64(h + 8),
-			       ld_le64(h), ld_le64(x + 8), ld_le64(x));
+			printf("  ymm%-2u %s %016" PRIx64 " %016" PRIx64 " %016" PRIx64
+			       " %016" PRIx64 "\n",
+			       i,
+			       k == 0   ? "in  "
+			       : k == 1 ? "host"
+			                : "got ",
+			       ld_le64(h + 8), ld_le64(h), ld_le64(x + 8), ld_le64(x));
 		}
 	}
 	for (unsigned k = 0; k < 3; k++) {
 		const uint8_t *f = s[k]->fp.fx;
 
-		printf("  cw %04x sw %04x tags %02x mxcsr %04x\n", ld_le16(f), ld_le16(f + 2), f[4],
-		       ld_le32(f + 24));
+		printf("  cw %04x sw %04x tags %02x mxcsr %04x\n", ld_le16(f),
+		       ld_le16(f + 2), f[4], ld_le32(f + 24));
 	}
 	for (unsigned i = 0; i < 8; i++) {
 		printf("  st%u", i);
@@ -459,8 +480,8 @@ static void st_print_fp(const struct it_case *c, const struct it_state *a,
 	}
 }
 
-static void st_report(const struct it_case *c, const struct it_state *a, const struct it_state *b,
-		      const char *engine, const char *what)
+static void st_report(const struct it_case *c, const struct it_state *a,
+                      const struct it_state *b, const char *engine, const char *what)
 {
 	printf("FAIL %s: %s\n  ", engine, what);
 	for (unsigned i = 0; i < c->len; i++) {
@@ -469,18 +490,19 @@ static void st_report(const struct it_case *c, const struct it_state *a, const s
 	printf("\n");
 	for (unsigned i = 0; i < 16; i++) {
 		if (a->reg[i] != b->reg[i]) {
-			printf("  r%u %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", i, c->in.reg[i],
-			       a->reg[i], b->reg[i]);
+			printf("  r%u %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n",
+			       i, c->in.reg[i], a->reg[i], b->reg[i]);
 		}
 	}
-	printf("  rip  %" PRIx64 " %" PRIx64 " flags %x %x fault %s %s@%" PRIx64 "\n", a->rip, b->rip,
-	       a->flags, b->flags, it_fault_names[a->fault], it_fault_names[b->fault],
-	       b->fault_addr);
+	printf("  rip  %" PRIx64 " %" PRIx64 " flags %x %x fault %s %s@%" PRIx64 "\n",
+	       a->rip, b->rip, a->flags, b->flags, it_fault_names[a->fault],
+	       it_fault_names[b->fault], b->fault_addr);
 	for (unsigned i = 0, n = 0; i < IT_MEM_SIZE && n < 40; i++) {
 		uint8_t g = ((uint8_t *)IT_MEM)[i];
 
 		if (g != st_mem_ref[i]) {
-			printf("  mem+%x: %02x native %02x got %02x\n", i, st_mem0[i], st_mem_ref[i], g);
+			printf("  mem+%x: %02x native %02x got %02x\n", i, st_mem0[i],
+			       st_mem_ref[i], g);
 			n++;
 		}
 	}
@@ -497,7 +519,7 @@ static bool st_one(struct it_rng *r, bool verbose)
 
 	memset(&c, 0, sizeof(c));
 	c.key = XH_PE | 3u << XH_CPL_SHIFT | XH_LMA | XH_OSFXSR | XH_AVX | XH_NE |
-		(st_bits == 64 ? XH_CODE64 : XH_CODE32 | XH_SS32);
+	        (st_bits == 64 ? XH_CODE64 : XH_CODE32 | XH_SS32);
 	c.bits = st_bits;
 	c.legacy = st_bits != 64;
 	c.n_insns = 1;
@@ -506,13 +528,15 @@ static bool st_one(struct it_rng *r, bool verbose)
 	if (rng_below(r, 8) == 0) { /* unmasked SSE exceptions, but underflow */
 		uint32_t m = ld_le32(c.in.fp.fx + 24);
 
-		st_le32(c.in.fp.fx + 24, (m & ~0x1fbfu) | 0x800 | rng_below(r, 64) << 7);
+		st_le32(c.in.fp.fx + 24,
+		        (m & ~0x1fbfu) | 0x800 | rng_below(r, 64) << 7);
 		c.key |= XH_XM;
 	}
 	st_regs(r, &c);
 	st_insn(r, &c);
 	len = x86_decode(c.code, c.len, c.key, &c.i);
-	if (len <= 0 || (c.key & XH_XM && c.i.vex && (c.i.opcode == 0x13 || c.i.opcode == 0x1d))) {
+	if (len <= 0 ||
+	    (c.key & XH_XM && c.i.vex && (c.i.opcode == 0x13 || c.i.opcode == 0x1d))) {
 		return true; /* half precision sets no flags in the interpreter */
 	}
 	c.len = (unsigned)len;
@@ -565,7 +589,9 @@ static void st_coverage(void)
 				rows++;
 				if (!st_ran[m][op][pp][0] && !st_ran[m][op][pp][1]) {
 					missed++;
-					printf("never ran: map %u opcode %02x prefix %u\n", m, op, pp);
+					printf("never ran: map %u opcode %02x prefix "
+					       "%u\n",
+					       m, op, pp);
 				}
 			}
 		}
@@ -582,35 +608,16 @@ int main(int argc, char **argv)
 
 	while ((o = getopt(argc, argv, "s:n:o:p:k:m:xvc")) != -1) {
 		switch (o) {
-		case 's':
-			r.s = strtoull(optarg, NULL, 0);
-			break;
-		case 'n':
-			n = strtoul(optarg, NULL, 0);
-			break;
-		case 'k':
-			max_bad = strtoul(optarg, NULL, 0);
-			break;
-		case 'o':
-			st_only_op = (int)strtol(optarg, NULL, 16);
-			break;
-		case 'p':
-			st_only_map = atoi(optarg);
-			break;
-		case 'm':
-			st_bits = atoi(optarg) == 32 ? 32 : 64;
-			break;
-		case 'x':
-			st_x87_only = true;
-			break;
-		case 'v':
-			verbose = true;
-			break;
-		case 'c':
-			coverage = true;
-			break;
-		default:
-			return 2;
+		case 's': r.s = strtoull(optarg, NULL, 0); break;
+		case 'n': n = strtoul(optarg, NULL, 0); break;
+		case 'k': max_bad = strtoul(optarg, NULL, 0); break;
+		case 'o': st_only_op = (int)strtol(optarg, NULL, 16); break;
+		case 'p': st_only_map = atoi(optarg); break;
+		case 'm': st_bits = atoi(optarg) == 32 ? 32 : 64; break;
+		case 'x': st_x87_only = true; break;
+		case 'v': verbose = true; break;
+		case 'c': coverage = true; break;
+		default: return 2;
 		}
 	}
 	if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma")) {

@@ -135,8 +135,10 @@ static void irtool_exec(const struct ir_unit *u)
 		printf("r%u 0x%" PRIx64 "\n", i, f->arch.r[i]);
 	}
 	for (unsigned i = 0; i < 4; i++) {
-		printf("v%u %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64 "\n", i,
-		       f->arch.v[i][3], f->arch.v[i][2], f->arch.v[i][1], f->arch.v[i][0]);
+		printf("v%u %016" PRIx64 " %016" PRIx64 " %016" PRIx64 " %016" PRIx64
+		       "\n",
+		       i, f->arch.v[i][3], f->arch.v[i][2], f->arch.v[i][1],
+		       f->arch.v[i][0]);
 	}
 	printf("flags 0x%x\n", cc_compute(f->arch.cc_op, f->arch.cc_a, f->arch.cc_b));
 	fakert_free(f);
@@ -179,22 +181,18 @@ int main(int argc, char **argv)
 
 	while ((c = getopt(argc, argv, "xtO:")) != -1) {
 		switch (c) {
-		case 'x':
-			exec = true;
-			break;
-		case 't':
-			test = true;
-			break;
-		case 'O':
-			tier = atoi(optarg);
-			break;
+		case 'x': exec = true; break;
+		case 't': test = true; break;
+		case 'O': tier = atoi(optarg); break;
 		default:
-			fprintf(stderr, "usage: irtool [-x] [-O tier] FILE | -t FILE...\n");
+			fprintf(stderr,
+			        "usage: irtool [-x] [-O tier] FILE | -t FILE...\n");
 			return 2;
 		}
 	}
 	for (; optind < argc; optind++) {
-		bad |= test ? irtool_test(argv[optind]) : irtool_one(argv[optind], tier, exec);
+		bad |= test ? irtool_test(argv[optind])
+		            : irtool_one(argv[optind], tier, exec);
 	}
 	return bad;
 }

@@ -58,8 +58,10 @@ static FILE *notes;
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: labtool run [-t SEC] [-r MIB] [-q] [-p|-m|-k MARK] [-x MARK COMMAND] "
-			"-- PROGRAM ARG...\n       labtool qmp SOCKET COMMAND...\n       labtool tsc\n");
+	fprintf(stderr, "usage: labtool run [-t SEC] [-r MIB] [-q] [-p|-m|-k MARK] [-x "
+	                "MARK COMMAND] "
+	                "-- PROGRAM ARG...\n       labtool qmp SOCKET COMMAND...\n     "
+	                "  labtool tsc\n");
 	exit(2);
 }
 
@@ -87,8 +89,9 @@ static void note_memory(const char *word, pid_t pid)
 			is_ram = v >= ram_kib;
 		} else if (sscanf(line, "Rss: %ld kB", &v) == 1) {
 			*(is_ram ? &ram : &rss) += v;
-		} else if (!is_ram && (sscanf(line, "Private_Dirty: %ld kB", &v) == 1 ||
-				       sscanf(line, "Private_Clean: %ld kB", &v) == 1)) {
+		} else if (!is_ram &&
+		           (sscanf(line, "Private_Dirty: %ld kB", &v) == 1 ||
+		            sscanf(line, "Private_Clean: %ld kB", &v) == 1)) {
 			private += strstr(line, "Dirty") ? v : 0;
 		}
 	}
@@ -103,9 +106,7 @@ static void mark_reached(struct mark *m, pid_t pid, int to_program)
 	m->seen = true;
 	fprintf(notes, "TIME %s %.6f\n", m->word, now() - start);
 	switch (m->kind) {
-	case 'm':
-		note_memory(m->word, pid);
-		break;
+	case 'm': note_memory(m->word, pid); break;
 	case 'x':
 		if (system(m->command) != 0) {
 			fprintf(notes, "FAILED %s\n", m->word);
@@ -114,11 +115,8 @@ static void mark_reached(struct mark *m, pid_t pid, int to_program)
 			fprintf(notes, "FAILED %s: %s\n", m->word, strerror(errno));
 		}
 		break;
-	case 'k':
-		kill(pid, SIGKILL);
-		break;
-	default:
-		break;
+	case 'k': kill(pid, SIGKILL); break;
+	default: break;
 	}
 	fflush(notes);
 }
@@ -161,7 +159,10 @@ static void options(int argc, char **argv)
 		case 't': limit_s = atof(optarg); break;
 		case 'r': ram_kib = atol(optarg) * 1024; break;
 		case 'q': quiet = true; break;
-		case 'p': case 'm': case 'k': case 'x':
+		case 'p':
+		case 'm':
+		case 'k':
+		case 'x':
 			if (n_marks == MARKS_MAX || strlen(optarg) > MARK_LEN) {
 				usage();
 			}
@@ -272,7 +273,8 @@ static int qmp_answer(FILE *f, bool show)
 	while (fgets(line, sizeof(line), f)) {
 		bool error = strncmp(line, "{\"error\"", 8) == 0;
 
-		if (!error && strstr(line, "\"event\"") && !strstr(line, "\"return\"")) {
+		if (!error && strstr(line, "\"event\"") &&
+		    !strstr(line, "\"return\"")) {
 			continue;
 		}
 		if (show || error) {

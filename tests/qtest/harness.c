@@ -34,7 +34,8 @@ static enum vcpu_exit harness_run(struct vcpu *c)
 	return VCPU_EXIT_HALT;
 }
 
-static const struct hv_ops harness_hv = { .name = "test", .vcpu = { .run = harness_run } };
+static const struct hv_ops harness_hv = { .name = "test",
+	                                  .vcpu = { .run = harness_run } };
 
 static bool harness_never(struct vcpu *c)
 {
@@ -70,7 +71,9 @@ static const struct msi_ops harness_msi_ops = { .send = harness_msi };
 
 static void harness_add_cpus(struct harness *h, unsigned cpus)
 {
-	struct irqchip_x86_cfg cfg = { .pic = true, .ioapics = 1, .control_loop = true };
+	struct irqchip_x86_cfg cfg = { .pic = true,
+		                       .ioapics = 1,
+		                       .control_loop = true };
 	struct err e = ERR_INIT;
 	struct vcpu *v;
 
@@ -177,7 +180,8 @@ struct x86_cpu *harness_cpu(struct harness *h, unsigned i)
 	return h->vm->vcpus[i]->arch;
 }
 
-void harness_on_cpu(struct harness *h, unsigned i, void (*fn)(struct vcpu *, void *), void *arg)
+void harness_on_cpu(struct harness *h, unsigned i, void (*fn)(struct vcpu *, void *),
+                    void *arg)
 {
 	vcpu_run_on_sync(h->vm->vcpus[i], fn, arg);
 }
@@ -236,7 +240,8 @@ static void harness_poke(struct aspace *as, gpa_t addr, unsigned size)
 	}
 }
 
-void harness_torture(struct harness *h, bool io, gpa_t base, uint64_t len, unsigned steps)
+void harness_torture(struct harness *h, bool io, gpa_t base, uint64_t len,
+                     unsigned steps)
 {
 	struct aspace *as = io ? &h->vm->io : &h->vm->mem;
 
@@ -247,7 +252,7 @@ void harness_torture(struct harness *h, bool io, gpa_t base, uint64_t len, unsig
 	}
 	for (unsigned i = 0; i < steps; i++) {
 		harness_poke(as, base + harness_random() % len,
-			     1u << harness_random() % (io ? 3 : 4));
+		             1u << harness_random() % (io ? 3 : 4));
 		if (i % 64 == 0) {
 			harness_step(harness_random() % 10000000);
 		}

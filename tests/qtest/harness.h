@@ -54,7 +54,8 @@ void harness_step(uint64_t ns);
 void harness_settle(struct harness *h);
 
 struct x86_cpu *harness_cpu(struct harness *h, unsigned i);
-void harness_on_cpu(struct harness *h, unsigned i, void (*fn)(struct vcpu *, void *), void *arg);
+void harness_on_cpu(struct harness *h, unsigned i, void (*fn)(struct vcpu *, void *),
+                    void *arg);
 /* Memory accesses by vCPU i (its own APIC page). */
 uint32_t harness_cpu_read(struct harness *h, unsigned i, gpa_t addr);
 void harness_cpu_write(struct harness *h, unsigned i, gpa_t addr, uint32_t v);
@@ -63,7 +64,8 @@ uint32_t harness_requests(struct harness *h, unsigned i);
 
 /* Every width at every place of [base, base + len), reads and random writes, and then a
  * random walk of `steps`: nothing may crash. `io`: ports. */
-void harness_torture(struct harness *h, bool io, gpa_t base, uint64_t len, unsigned steps);
+void harness_torture(struct harness *h, bool io, gpa_t base, uint64_t len,
+                     unsigned steps);
 uint32_t harness_random(void);
 
 #endif

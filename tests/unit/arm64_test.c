@@ -52,7 +52,8 @@ START_TEST(test_pstate_and_stacks)
 	arm64_set_pstate(c, ARM64_PS_N | ARM64_PS_C | ARM64_PS_I | ARM64_PS_EL1H);
 	ck_assert_uint_eq(c->cc_a, ARM64_PS_N | ARM64_PS_C);
 	ck_assert_uint_eq(c->pstate & ARM64_PS_NZCV, 0);
-	ck_assert_uint_eq(arm64_pstate(c), ARM64_PS_N | ARM64_PS_C | ARM64_PS_I | ARM64_PS_EL1H);
+	ck_assert_uint_eq(arm64_pstate(c),
+	                  ARM64_PS_N | ARM64_PS_C | ARM64_PS_I | ARM64_PS_EL1H);
 	ck_assert_uint_eq(arm64_el(c), 1);
 	ck_assert_uint_eq(arm64_sp_index(c), 1);
 	c->sp = 0x1000;
@@ -280,7 +281,8 @@ END_TEST
 
 START_TEST(test_psci_decode)
 {
-	const uint64_t x[3] = { UINT64_C(0x100000001), UINT64_C(0xffff000080000000), 7 };
+	const uint64_t x[3] = { UINT64_C(0x100000001), UINT64_C(0xffff000080000000),
+		                7 };
 	struct arm64_psci_call k = arm64_psci_decode(0xc4000003, x);
 
 	ck_assert_int_eq(k.op, PSCI_CPU_ON);
@@ -290,7 +292,8 @@ START_TEST(test_psci_decode)
 	ck_assert_uint_eq(k.arg[0], 1);
 	ck_assert_uint_eq(k.arg[1], 0x80000000);
 	ck_assert_int_eq(arm64_psci_decode(0x84000000, x).op, PSCI_VERSION);
-	ck_assert_int_eq(arm64_psci_decode(0xc4000000, x).op, PSCI_UNKNOWN); /* 32-bit only */
+	ck_assert_int_eq(arm64_psci_decode(0xc4000000, x).op,
+	                 PSCI_UNKNOWN); /* 32-bit only */
 	ck_assert_int_eq(arm64_psci_decode(0x84000008, x).op, PSCI_SYSTEM_OFF);
 	ck_assert_int_eq(arm64_psci_decode(0x84000009, x).op, PSCI_SYSTEM_RESET);
 	ck_assert_int_eq(arm64_psci_decode(0xc4000012, x).op, PSCI_SYSTEM_RESET2);
@@ -300,8 +303,8 @@ START_TEST(test_psci_decode)
 }
 END_TEST
 
-static int64_t call(struct arm64_cpu *c, uint32_t fn, uint64_t a, uint64_t b, uint64_t d,
-		    enum arm64_psci_then want)
+static int64_t call(struct arm64_cpu *c, uint32_t fn, uint64_t a, uint64_t b,
+                    uint64_t d, enum arm64_psci_then want)
 {
 	c->x[0] = fn;
 	c->x[1] = a;
@@ -362,14 +365,16 @@ END_TEST
 START_TEST(test_kvm_regs)
 {
 	tables_check_regs(a64_regs, a64_n_regs, ONE_REG_ARM64, sizeof(struct arm64_cpu),
-			  sizeof(struct a64_view));
+	                  sizeof(struct a64_view));
 	/* Three that are known from elsewhere. */
 	ck_assert_uint_eq(A64_SYSREG(3, 0, 1, 0, 0), UINT64_C(0x603000000013c080));
 	ck_assert_uint_eq(A64_CORE(ONE_REG_U64, 256), UINT64_C(0x6030000000100040));
 	ck_assert_uint_eq(A64_TIMER_CNT, UINT64_C(0x603000000013df1a));
-	ck_assert_uint_eq(one_reg_find(a64_regs, a64_n_regs, UINT64_C(0x603000000013c080))->off,
-			  offsetof(struct arm64_cpu, sctlr));
-	ck_assert_ptr_null(one_reg_find(a64_regs, a64_n_regs, UINT64_C(0x603000000013ffff)));
+	ck_assert_uint_eq(
+		one_reg_find(a64_regs, a64_n_regs, UINT64_C(0x603000000013c080))->off,
+		offsetof(struct arm64_cpu, sctlr));
+	ck_assert_ptr_null(
+		one_reg_find(a64_regs, a64_n_regs, UINT64_C(0x603000000013ffff)));
 }
 END_TEST
 
@@ -404,11 +409,13 @@ END_TEST
 static void gic_check(const struct gic_reg *r, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
-		ck_assert_uint_eq(r[i].attr & 3 & -(uint64_t)(r[i].group != GIC_GRP_SYSREGS), 0);
+		ck_assert_uint_eq(
+			r[i].attr & 3 & -(uint64_t)(r[i].group != GIC_GRP_SYSREGS), 0);
 		for (unsigned k = 0; k < i; k++) {
-			ck_assert_msg(r[i].group != r[k].group || r[i].attr != r[k].attr,
-				      "register %u:%llx twice", r[i].group,
-				      (unsigned long long)r[i].attr);
+			ck_assert_msg(r[i].group != r[k].group ||
+			                      r[i].attr != r[k].attr,
+			              "register %u:%llx twice", r[i].group,
+			              (unsigned long long)r[i].attr);
 		}
 	}
 }
@@ -435,8 +442,10 @@ START_TEST(test_gic_lists)
 		}
 	}
 	ck_assert(seen);
-	ck_assert_uint_eq(gic_affinity(UINT64_C(0x0500000080010203)), UINT64_C(0x0001020300000000));
-	ck_assert_uint_eq(gic_affinity(UINT64_C(0x0000000580010203)), UINT64_C(0x0501020300000000));
+	ck_assert_uint_eq(gic_affinity(UINT64_C(0x0500000080010203)),
+	                  UINT64_C(0x0001020300000000));
+	ck_assert_uint_eq(gic_affinity(UINT64_C(0x0000000580010203)),
+	                  UINT64_C(0x0501020300000000));
 	free(r);
 	n = gic_v2_list(64, 2, NULL, 0);
 	r = calloc(n, sizeof(*r));
@@ -450,10 +459,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_fields, test_layout, test_pstate_and_stacks, test_mpidr, test_walk_off,
-		test_walk_4k, test_walk_short, test_walk_16k_64k, test_walk_lpa2,
-		test_walk_hostile, test_psci_decode, test_psci_power, test_kvm_regs,
-		test_kvm_view, test_gic_lists,
+		test_fields,       test_layout,       test_pstate_and_stacks,
+		test_mpidr,        test_walk_off,     test_walk_4k,
+		test_walk_short,   test_walk_16k_64k, test_walk_lpa2,
+		test_walk_hostile, test_psci_decode,  test_psci_power,
+		test_kvm_regs,     test_kvm_view,     test_gic_lists,
 	};
 
 	return unit_main(unit_suite("arm64", tests, ARRAY_LEN(tests)));

@@ -168,8 +168,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_bytes, test_list, test_list_nth, test_iov, test_err, test_log_mask,
-				       test_log_blocked };
+	const TTest *const tests[] = { test_bytes,      test_list, test_list_nth,
+		                       test_iov,        test_err,  test_log_mask,
+		                       test_log_blocked };
 
 	return unit_main(unit_suite("base", tests, ARRAY_LEN(tests)));
 }

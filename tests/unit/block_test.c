@@ -132,7 +132,9 @@ static char buf[1 << 16] __aligned_to(4096), buf2[1 << 16] __aligned_to(4096);
 
 START_TEST(test_rw)
 {
-	struct iovec iov[3] = { { buf2, 100 }, { buf2 + 100, 3000 }, { buf2 + 3100, 996 } };
+	struct iovec iov[3] = { { buf2, 100 },
+		                { buf2 + 100, 3000 },
+		                { buf2 + 3100, 996 } };
 	struct blk *b;
 	int n = 0;
 
@@ -243,8 +245,11 @@ START_TEST(test_raw_window)
 	ck_assert_int_eq(pread(fd, buf2, 512, 4096), 512);
 	ck_assert_mem_eq(buf, buf2, 512);
 	close(fd);
-	ck_assert_int_lt(try_node("raw,node-name=n,offset=4096,size=2M,file.driver=file,"
-				  "file.filename=%s", &e), 0);
+	ck_assert_int_lt(
+		try_node("raw,node-name=n,offset=4096,size=2M,file.driver=file,"
+	                 "file.filename=%s",
+	                 &e),
+		0);
 	ck_assert_uint_eq(blk_node_count(), 0);
 }
 END_TEST
@@ -343,9 +348,11 @@ START_TEST(test_permissions)
 	ck_assert_int_eq(truncate(t_path, 1 << 20), 0);
 	node("file,node-name=n,filename=%s");
 	a = open_rw("n");
-	ck_assert_ptr_null(blk_open(blk_node_find("n"), PERM_RW, BLK_PERM_ALL, t_loop, &e));
+	ck_assert_ptr_null(
+		blk_open(blk_node_find("n"), PERM_RW, BLK_PERM_ALL, t_loop, &e));
 	ck_assert_msg(strstr(e.text, "write") != NULL, "%s", e.text);
-	c = blk_open(blk_node_find("n"), BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL, t_loop, &e);
+	c = blk_open(blk_node_find("n"), BLK_PERM_CONSISTENT_READ, BLK_PERM_ALL, t_loop,
+	             &e);
 	ck_assert_ptr_nonnull(c);
 	ck_assert_int_eq(do_write(c, 0, buf, 512, 0), -EPERM);
 	ck_assert_int_lt(blk_node_del("n", &e), 0);
@@ -355,7 +362,8 @@ START_TEST(test_permissions)
 	blk_close(c);
 	node_gone("n");
 	node("file,node-name=n,read-only=on,filename=%s");
-	ck_assert_ptr_null(blk_open(blk_node_find("n"), PERM_RW, BLK_PERM_ALL, t_loop, &e));
+	ck_assert_ptr_null(
+		blk_open(blk_node_find("n"), PERM_RW, BLK_PERM_ALL, t_loop, &e));
 	ck_assert_msg(strstr(e.text, "read-only") != NULL, "%s", e.text);
 	node_gone("n");
 }
@@ -412,20 +420,25 @@ START_TEST(test_locks)
 	/* a second description of the file is a stranger, even in one process */
 	node("file,node-name=m,filename=%s");
 	ck_assert_ptr_null(blk_open(blk_node_find("m"), PERM_RW, SHARE_RO, t_loop, &e));
-	ck_assert_msg(strstr(e.text, "Failed to get \"write\" lock") != NULL, "%s", e.text);
+	ck_assert_msg(strstr(e.text, "Failed to get \"write\" lock") != NULL, "%s",
+	              e.text);
 	node_gone("m");
 	if (system("command -v qemu-io >/dev/null 2>&1") == 0) {
-		snprintf(cmd, sizeof(cmd), "qemu-io -f raw -c 'write 0 512' %s 2>&1 | "
-			 "grep -q 'Failed to get \"write\" lock'", t_path);
+		snprintf(cmd, sizeof(cmd),
+		         "qemu-io -f raw -c 'write 0 512' %s 2>&1 | "
+		         "grep -q 'Failed to get \"write\" lock'",
+		         t_path);
 		st = system(cmd);
 		ck_assert_int_eq(WEXITSTATUS(st), 0);
-		snprintf(cmd, sizeof(cmd), "qemu-io -f raw -r -U -c 'read 0 512' %s "
-			 ">/dev/null 2>&1", t_path);
+		snprintf(cmd, sizeof(cmd),
+		         "qemu-io -f raw -r -U -c 'read 0 512' %s "
+		         ">/dev/null 2>&1",
+		         t_path);
 		st = system(cmd);
 		ck_assert_int_eq(WEXITSTATUS(st), 0);
 		blk_close(b);
-		snprintf(cmd, sizeof(cmd), "qemu-io -f raw -c 'write 0 512' %s >/dev/null 2>&1",
-			 t_path);
+		snprintf(cmd, sizeof(cmd),
+		         "qemu-io -f raw -c 'write 0 512' %s >/dev/null 2>&1", t_path);
 		st = system(cmd);
 		ck_assert_int_eq(WEXITSTATUS(st), 0);
 	} else {

@@ -141,17 +141,24 @@ static void fake_pit_irq_enable(struct vm *vm, bool on)
 }
 
 static const struct msi_ops fake_msi_ops = {
-	.send = fake_msi_send, .route_add = fake_route_add, .route_update = fake_route_update,
+	.send = fake_msi_send,
+	.route_add = fake_route_add,
+	.route_update = fake_route_update,
 	.route_del = fake_route_del,
 };
 static const struct hv_chips fake_full = {
 	.has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC | X86_CHIP_PIT,
-	.set = fake_set, .get = fake_get, .pit_irq_enable = fake_pit_irq_enable,
+	.set = fake_set,
+	.get = fake_get,
+	.pit_irq_enable = fake_pit_irq_enable,
 	.msi = &fake_msi_ops,
 };
 static const struct hv_chips fake_split = {
-	.has = X86_CHIP_LAPIC, .set = fake_set, .get = fake_get,
-	.ioapic_routes = fake_ioapic_routes, .msi = &fake_msi_ops,
+	.has = X86_CHIP_LAPIC,
+	.set = fake_set,
+	.get = fake_get,
+	.ioapic_routes = fake_ioapic_routes,
+	.msi = &fake_msi_ops,
 };
 
 static int fake_create(struct vm *vm, bool split, struct err *e)
@@ -169,7 +176,8 @@ static enum vcpu_exit fake_run(struct vcpu *c)
 }
 
 static const struct hv_ops fake_hv = {
-	.name = "test", .vcpu = { .run = fake_run },
+	.name = "test",
+	.vcpu = { .run = fake_run },
 	.irq = { .create_irqchip = fake_create, .set_gsi = fake_gsi },
 };
 
@@ -177,7 +185,9 @@ static struct pit *t_pit;
 
 static struct harness *t_new(bool split)
 {
-	struct irqchip_x86_cfg cfg = { .pic = true, .ioapics = 1, .control_loop = true };
+	struct irqchip_x86_cfg cfg = { .pic = true,
+		                       .ioapics = 1,
+		                       .control_loop = true };
 	struct harness *h = harness_new(0);
 	struct vcpu *v;
 
@@ -428,7 +438,8 @@ START_TEST(chips_resample)
 	ck_assert_int_lt(read(eoi, &n, sizeof(n)), 0);
 	harness_cpu_write(h, 0, APIC(0xb0), 0);
 	ck_assert_int_eq(read(eoi, &n, sizeof(n)), sizeof(n));
-	ck_assert_int_eq(t_vector(h, 0), -1); /* the line fell before the EOI ended it */
+	ck_assert_int_eq(t_vector(h, 0),
+	                 -1); /* the line fell before the EOI ended it */
 	ck_assert_int_eq(h->vm->chips_line_fd(h->vm, fd, eoi, 20, false), 0);
 	ck_assert_int_lt(h->vm->chips_line_fd(h->vm, fd, eoi, 20, false), 0);
 }
@@ -480,7 +491,8 @@ START_TEST(chips_lapic_timer)
 	harness_cpu_write(h, 0, APIC(0xb0), 0);
 	/* Deadline; one that has passed elsewhere fires at once. */
 	harness_cpu_write(h, 0, APIC(0x320), 0x400e2);
-	ck_assert_int_eq(c->apic_ops->x2apic_write(c->apic, 0x6e0, x86_tsc(c) + 1000000), 0);
+	ck_assert_int_eq(
+		c->apic_ops->x2apic_write(c->apic, 0x6e0, x86_tsc(c) + 1000000), 0);
 	t_move(h, true);
 	ck_assert_uint_eq(fake.s->lapic[0].tsc_deadline, x86_tsc(c) + 1000000);
 	harness_step(2000000);
@@ -563,33 +575,27 @@ static void t_snapshot(struct harness *h, uint32_t *out)
 
 static void t_random_step(struct harness *h)
 {
-	static const uint8_t port[] = { 0x20, 0x21, 0xa0, 0xa1, 0x40, 0x42, 0x43, 0x61 };
-	static const uint16_t reg[] = { 0x80, 0xb0, 0xd0, 0xe0, 0xf0, 0x300, 0x310, 0x320, 0x350,
-					0x360, 0x370, 0x380, 0x3e0 };
+	static const uint8_t port[] = {
+		0x20, 0x21, 0xa0, 0xa1, 0x40, 0x42, 0x43, 0x61
+	};
+	static const uint16_t reg[] = { 0x80,  0xb0,  0xd0,  0xe0,  0xf0,  0x300, 0x310,
+		                        0x320, 0x350, 0x360, 0x370, 0x380, 0x3e0 };
 	uint32_t r = harness_random(), v = harness_random();
 	unsigned cpu = r >> 8 & 1;
 
 	switch (r & 7) {
-	case 0:
-		harness_outb(h, port[r >> 16 & 7], (uint8_t)v);
-		break;
+	case 0: harness_outb(h, port[r >> 16 & 7], (uint8_t)v); break;
 	case 1:
 	case 2:
 		v = (r >> 16) % ARRAY_LEN(reg) == 4 ? v | 0x100 : v;
-		harness_cpu_write(h, cpu, APIC(reg[(r >> 16) % ARRAY_LEN(reg)]), v & 0x700ff);
+		harness_cpu_write(h, cpu, APIC(reg[(r >> 16) % ARRAY_LEN(reg)]),
+		                  v & 0x700ff);
 		break;
-	case 3:
-		t_rte(h, (r >> 16) % 24, v & 0xf9ff);
-		break;
+	case 3: t_rte(h, (r >> 16) % 24, v & 0xf9ff); break;
 	case 4:
-	case 5:
-		irq_set(&h->chip->gsi[(r >> 16) % 24], v & 1);
-		break;
-	case 6:
-		(void)t_vector(h, cpu);
-		break;
-	default:
-		harness_step(v & 0xfffff);
+	case 5: irq_set(&h->chip->gsi[(r >> 16) % 24], v & 1); break;
+	case 6: (void)t_vector(h, cpu); break;
+	default: harness_step(v & 0xfffff);
 	}
 }
 
@@ -609,8 +615,9 @@ START_TEST(chips_round_trip)
 		t_move(h, false);
 		t_snapshot(h, after);
 		for (unsigned i = 0; i < 512; i++) {
-			ck_assert_msg(before[i] == after[i], "round %u, value %u: %x, then %x",
-				      round, i, before[i], after[i]);
+			ck_assert_msg(before[i] == after[i],
+			              "round %u, value %u: %x, then %x", round, i,
+			              before[i], after[i]);
 		}
 	}
 }
@@ -717,9 +724,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		chips_lines, chips_pending, chips_split, chips_messages, chips_resample,
-		chips_lapic_timer, chips_pit, chips_round_trip, chips_reset, chips_stop,
-		chips_refused, chips_startup,
+		chips_lines,    chips_pending,     chips_split,   chips_messages,
+		chips_resample, chips_lapic_timer, chips_pit,     chips_round_trip,
+		chips_reset,    chips_stop,        chips_refused, chips_startup,
 	};
 
 	return unit_main(unit_suite("chips", tests, ARRAY_LEN(tests)));

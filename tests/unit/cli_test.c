@@ -31,9 +31,10 @@ static struct opt *parse(struct err *e, ...)
 START_TEST(test_cli_basics)
 {
 	struct err e = ERR_INIT;
-	struct opt *o = parse(&e, "-machine", "q35,acpi=off", "-accel", "kvm:tcg", "--smp", "2",
-			      "-m", "1G", "-M", "hpet=off", "-kernel", "k", "-append", "a b=c,d",
-			      "-nographic", "-no-hpet", "-S", NULL);
+	struct opt *o =
+		parse(&e, "-machine", "q35,acpi=off", "-accel", "kvm:tcg", "--smp", "2",
+	              "-m", "1G", "-M", "hpet=off", "-kernel", "k", "-append",
+	              "a b=c,d", "-nographic", "-no-hpet", "-S", NULL);
 
 	ck_assert_msg(o != NULL, "%s", e.text);
 	ck_assert_str_eq(opt_get_str(o, "machine.type", ""), "q35");
@@ -42,7 +43,8 @@ START_TEST(test_cli_basics)
 	ck_assert_str_eq(opt_get_str(o, "memory.size", ""), "1G");
 	ck_assert_str_eq(opt_get_str(o, "append", ""), "a b=c,d");
 	ck_assert_uint_eq(opt_count(opt_get(o, "accel")), 1);
-	ck_assert(opt_has(o, "nographic") && opt_has(o, "S") && !opt_has(o, "no-reboot"));
+	ck_assert(opt_has(o, "nographic") && opt_has(o, "S") &&
+	          !opt_has(o, "no-reboot"));
 	opt_free(o);
 }
 END_TEST
@@ -50,12 +52,15 @@ END_TEST
 START_TEST(test_cli_json)
 {
 	struct err e = ERR_INIT;
-	struct opt *o = parse(&e, "-device", "{\"driver\":\"virtio-blk-pci\",\"port\":16}",
-			      "-blockdev", "file,node-name=a,filename=f", NULL);
+	struct opt *o =
+		parse(&e, "-device", "{\"driver\":\"virtio-blk-pci\",\"port\":16}",
+	              "-blockdev", "file,node-name=a,filename=f", NULL);
 
 	ck_assert_msg(o != NULL, "%s", e.text);
-	ck_assert_str_eq(opt_get_str(opt_at(opt_get(o, "device"), 0), "port", ""), "16");
-	ck_assert_str_eq(opt_get_str(opt_at(opt_get(o, "blockdev"), 0), "driver", ""), "file");
+	ck_assert_str_eq(opt_get_str(opt_at(opt_get(o, "device"), 0), "port", ""),
+	                 "16");
+	ck_assert_str_eq(opt_get_str(opt_at(opt_get(o, "blockdev"), 0), "driver", ""),
+	                 "file");
 	opt_free(o);
 }
 END_TEST
@@ -81,8 +86,10 @@ START_TEST(test_cli_drive)
 	struct opt *o;
 	struct err e = ERR_INIT;
 
-	ck_assert_int_eq(opt_parse(&o, "file=/x/a,,b.img,id=hd0,cache=none,readonly=on,serial=S", NULL,
-				   &e), 0);
+	ck_assert_int_eq(
+		opt_parse(&o, "file=/x/a,,b.img,id=hd0,cache=none,readonly=on,serial=S",
+	                  NULL, &e),
+		0);
 	ck_assert_msg(cli_drive(o, 0, &env, &d, &e) == 0, "%s", e.text);
 	ck_assert_str_eq(opt_get_str(d.node, "node-name", ""), "hd0");
 	ck_assert_str_eq(opt_get_str(d.node, "file.filename", ""), "/x/a,b.img");
@@ -125,7 +132,10 @@ START_TEST(test_cli_nic)
 	struct opt *o;
 	struct err e = ERR_INIT;
 
-	ck_assert_int_eq(opt_parse(&o, "user,mac=52:54:00:00:00:01,hostfwd=tcp::2222-:22", "type", &e), 0);
+	ck_assert_int_eq(opt_parse(&o,
+	                           "user,mac=52:54:00:00:00:01,hostfwd=tcp::2222-:22",
+	                           "type", &e),
+	                 0);
 	ck_assert_int_eq(cli_nic(o, 3, "virtio-net-pci", &n, &e), 0);
 	ck_assert_str_eq(opt_get_str(n.netdev, "id", ""), "net3");
 	ck_assert_str_eq(opt_get_str(n.device, "netdev", ""), "net3");
@@ -151,17 +161,19 @@ START_TEST(test_smp)
 		unsigned want_cpus, want_max;
 		int ret;
 	} t[] = {
-		{ 0, 0, 0, 0, 0, 1, 1, 0 },	  { 2, 0, 0, 0, 0, 2, 2, 0 },
-		{ 0, 0, 2, 2, 2, 8, 8, 0 },	  { 2, 4, 4, 1, 1, 2, 4, 0 },
-		{ 4, 2, 0, 0, 0, 4, 2, -1 },	  { 3, 3, 2, 1, 1, 3, 3, -1 },
+		{ 0, 0, 0, 0, 0, 1, 1, 0 },           { 2, 0, 0, 0, 0, 2, 2, 0 },
+		{ 0, 0, 2, 2, 2, 8, 8, 0 },           { 2, 4, 4, 1, 1, 2, 4, 0 },
+		{ 4, 2, 0, 0, 0, 4, 2, -1 },          { 3, 3, 2, 1, 1, 3, 3, -1 },
 		{ 1000, 0, 0, 0, 0, 1000, 1000, -1 },
 	};
 	static const struct machine_class cls = { .name = "test", .max_cpus = 64 };
 
 	for (unsigned i = 0; i < ARRAY_LEN(t); i++) {
-		struct machine_cfg c = { .cpus = t[i].cpus, .max_cpus = t[i].max,
-					 .sockets = t[i].sockets, .cores = t[i].cores,
-					 .threads = t[i].threads };
+		struct machine_cfg c = { .cpus = t[i].cpus,
+			                 .max_cpus = t[i].max,
+			                 .sockets = t[i].sockets,
+			                 .cores = t[i].cores,
+			                 .threads = t[i].threads };
 		struct err e = ERR_INIT;
 		int r = machine_fix_smp(&cls, &c, &e);
 

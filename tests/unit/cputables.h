@@ -68,15 +68,18 @@ static inline void tables_check_fields(const struct guest_arch *a)
 		const struct cpu_field *f = &a->fields[i];
 		uint64_t end = f->offset + (uint64_t)tables_size(f) * f->count;
 
-		ck_assert_msg(f->count > 0 && end <= a->state_size, "%s is outside", f->name);
-		ck_assert_msg(f->offset % tables_size(f) == 0, "%s is not aligned", f->name);
+		ck_assert_msg(f->count > 0 && end <= a->state_size, "%s is outside",
+		              f->name);
+		ck_assert_msg(f->offset % tables_size(f) == 0, "%s is not aligned",
+		              f->name);
 		for (unsigned k = 0; k < i; k++) {
 			const struct cpu_field *g = &a->fields[k];
 			uint64_t gend = g->offset + (uint64_t)tables_size(g) * g->count;
 
-			ck_assert_msg(strcmp(f->name, g->name) != 0, "%s twice", f->name);
-			ck_assert_msg(end <= g->offset || gend <= f->offset, "%s and %s overlap",
-				      f->name, g->name);
+			ck_assert_msg(strcmp(f->name, g->name) != 0, "%s twice",
+			              f->name);
+			ck_assert_msg(end <= g->offset || gend <= f->offset,
+			              "%s and %s overlap", f->name, g->name);
 		}
 	}
 }
@@ -84,7 +87,7 @@ static inline void tables_check_fields(const struct guest_arch *a)
 /* ---- KVM's register tables ---- */
 
 static inline void tables_check_reg(const struct one_reg *r, uint64_t arch, size_t cpu,
-				    size_t view)
+                                    size_t view)
 {
 	unsigned long long id = r->id;
 	size_t limit = r->how & ONE_REG_VIEW ? view : cpu;
@@ -97,28 +100,31 @@ static inline void tables_check_reg(const struct one_reg *r, uint64_t arch, size
 	if (r->how & ONE_REG_FLEX) {
 		ck_assert_msg((r->id & ONE_REG_SIZE_MASK) == 0, "%llx has a size", id);
 	} else {
-		ck_assert_msg(ONE_REG_BYTES(r->id) == r->room, "%llx has %u bytes, not %u", id,
-			      ONE_REG_BYTES(r->id), r->room);
+		ck_assert_msg(ONE_REG_BYTES(r->id) == r->room,
+		              "%llx has %u bytes, not %u", id, ONE_REG_BYTES(r->id),
+		              r->room);
 	}
 }
 
 /* Ids are unique, sizes are those the ids say, no two registers share a member. */
 static inline void tables_check_regs(const struct one_reg *t, unsigned n, uint64_t arch,
-				     size_t cpu, size_t view)
+                                     size_t cpu, size_t view)
 {
 	ck_assert_uint_gt(n, 50);
 	for (unsigned i = 0; i < n; i++) {
 		tables_check_reg(&t[i], arch, cpu, view);
 		for (unsigned k = 0; k < i; k++) {
 			ck_assert_msg((t[i].id & ~ONE_REG_SIZE_MASK) !=
-					      (t[k].id & ~ONE_REG_SIZE_MASK),
-				      "%llx twice", (unsigned long long)t[i].id);
-			ck_assert_msg((t[i].how & ONE_REG_SKIP) || (t[k].how & ONE_REG_SKIP) ||
-					      (t[i].how & ONE_REG_VIEW) !=
-						      (t[k].how & ONE_REG_VIEW) ||
-					      t[i].off != t[k].off,
-				      "%llx and %llx share a member",
-				      (unsigned long long)t[i].id, (unsigned long long)t[k].id);
+			                      (t[k].id & ~ONE_REG_SIZE_MASK),
+			              "%llx twice", (unsigned long long)t[i].id);
+			ck_assert_msg((t[i].how & ONE_REG_SKIP) ||
+			                      (t[k].how & ONE_REG_SKIP) ||
+			                      (t[i].how & ONE_REG_VIEW) !=
+			                              (t[k].how & ONE_REG_VIEW) ||
+			                      t[i].off != t[k].off,
+			              "%llx and %llx share a member",
+			              (unsigned long long)t[i].id,
+			              (unsigned long long)t[k].id);
 		}
 		ck_assert_ptr_eq(one_reg_find(t, n, t[i].id), &t[i]);
 	}

@@ -39,8 +39,8 @@ static int src_stop(struct vm *vm __unused, struct err *e __unused)
 	return 0;
 }
 
-static int src_collect(struct vm *vm __unused, uint64_t ram_off, uint64_t len, uint64_t *bits,
-		       struct err *e)
+static int src_collect(struct vm *vm __unused, uint64_t ram_off, uint64_t len,
+                       uint64_t *bits, struct err *e)
 {
 	ck_assert_uint_eq(ram_off, 0);
 	ck_assert_uint_eq(len, ram_off_end());
@@ -54,7 +54,9 @@ static int src_collect(struct vm *vm __unused, uint64_t ram_off, uint64_t len, u
 
 static const struct hv_ops src_hv = {
 	.name = "mock",
-	.mem = { .dirty_start = src_start, .dirty_stop = src_stop, .dirty_collect = src_collect },
+	.mem = { .dirty_start = src_start,
+	         .dirty_stop = src_stop,
+	         .dirty_collect = src_collect },
 };
 
 static struct vm *vm;
@@ -161,7 +163,7 @@ static struct {
 } wr = { .lk = PTHREAD_MUTEX_INITIALIZER };
 
 static int wr_collect(struct dirty_source *s __unused, uint64_t *bits __unused,
-		      struct err *e __unused)
+                      struct err *e __unused)
 {
 	pthread_mutex_lock(&wr.lk);
 	memset(wr.may_write, 0, sizeof(wr.may_write));
@@ -242,7 +244,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { test_marks_and_users, test_failures,
-				       test_racing_writers };
+		                       test_racing_writers };
 
 	return unit_main(unit_suite("dirty", tests, ARRAY_LEN(tests)));
 }

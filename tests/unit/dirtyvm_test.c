@@ -21,27 +21,27 @@ enum { CMD = 0x2000, LIST = 0x3000, LIST_MAX = 1000, RAM = 16 << 20 };
 /* Waits for another CMD, adds 1 to the word in the middle of each listed page, says so at
  * the port; from CMD_FOREVER on without waiting. */
 __asm__(".pushsection .rodata\n"
-	".code32\n"
-	"dirty_guest: xor %ebx, %ebx\n"
-	"1: cmpl %ebx, 0x2000\n"
-	"   pause\n"
-	"   je 1b\n"
-	"   movl 0x2000, %ebx\n"
-	"2: movl $0x3000, %esi\n"
-	"3: movl (%esi), %eax\n"
-	"   addl $4, %esi\n"
-	"   testl %eax, %eax\n"
-	"   jz 4f\n"
-	"   incl 0x800(%eax)\n"
-	"   jmp 3b\n"
-	"4: cmpl $0x80000000, 0x2000\n"
-	"   je 2b\n"
-	"   movl %ebx, %eax\n"
-	"   outl %eax, $0x80\n"
-	"   jmp 1b\n"
-	"dirty_guest_end:\n"
-	".code64\n"
-	".popsection\n");
+        ".code32\n"
+        "dirty_guest: xor %ebx, %ebx\n"
+        "1: cmpl %ebx, 0x2000\n"
+        "   pause\n"
+        "   je 1b\n"
+        "   movl 0x2000, %ebx\n"
+        "2: movl $0x3000, %esi\n"
+        "3: movl (%esi), %eax\n"
+        "   addl $4, %esi\n"
+        "   testl %eax, %eax\n"
+        "   jz 4f\n"
+        "   incl 0x800(%eax)\n"
+        "   jmp 3b\n"
+        "4: cmpl $0x80000000, 0x2000\n"
+        "   je 2b\n"
+        "   movl %ebx, %eax\n"
+        "   outl %eax, $0x80\n"
+        "   jmp 1b\n"
+        "dirty_guest_end:\n"
+        ".code64\n"
+        ".popsection\n");
 extern const uint8_t dirty_guest[], dirty_guest_end[];
 
 static struct {
@@ -60,7 +60,8 @@ static struct {
 static bool up(unsigned i, unsigned vcpus)
 {
 	hv_fallback = ways[i].fallback ? &tcg_hv_ops : NULL;
-	if (!gv_up(ways[i].kvm ? GV_KVM : &tcg_hv_ops, ways[i].opts, "max", vcpus, RAM)) {
+	if (!gv_up(ways[i].kvm ? GV_KVM : &tcg_hv_ops, ways[i].opts, "max", vcpus,
+	           RAM)) {
 		return false;
 	}
 	gv_start(dirty_guest, (size_t)(dirty_guest_end - dirty_guest));
@@ -97,19 +98,21 @@ START_TEST(test_exact)
 		}
 		*gv_at(LIST + 4 * n) = 0;
 		command(cmd);
-		ck_assert_msg(gv_wait(atomic_load(&gv.port) == cmd, 60), "%s: the guest hangs",
-			      ways[_i].name);
+		ck_assert_msg(gv_wait(atomic_load(&gv.port) == cmd, 60),
+		              "%s: the guest hangs", ways[_i].name);
 		ck_assert_msg(dirty_log_collect(gv.vm, &e) >= 0, "%s", e.text);
 		dirty_log_take(&d, gv.ram->ram_off, RAM, out);
 		for (unsigned k = 0; k < ARRAY_LEN(out); k++) {
-			ck_assert_msg(!(want[k] & ~out[k]), "%s, round %u: pages %u: %llx of %llx",
-				      ways[_i].name, cmd, k * 64, (unsigned long long)out[k],
-				      (unsigned long long)want[k]);
+			ck_assert_msg(!(want[k] & ~out[k]),
+			              "%s, round %u: pages %u: %llx of %llx",
+			              ways[_i].name, cmd, k * 64,
+			              (unsigned long long)out[k],
+			              (unsigned long long)want[k]);
 			extra += (unsigned)__builtin_popcountll(out[k] & ~want[k]);
 		}
 		ck_assert_msg(extra == 0 || (ways[_i].kvm && extra < 64),
-			      "%s, round %u: %llu pages too many", ways[_i].name, cmd,
-			      (unsigned long long)extra);
+		              "%s, round %u: %llu pages too many", ways[_i].name, cmd,
+		              (unsigned long long)extra);
 	}
 	vm_stop(gv.vm, RUN_PAUSED);
 	dirty_log_stop(&d);
@@ -127,7 +130,8 @@ static unsigned copy(struct dirty_log *d, uint8_t *shadow)
 	dirty_log_take(d, gv.ram->ram_off, RAM, out);
 	for (unsigned p = 0; p < RAM / GV_PAGE; p++) {
 		if (out[p / 64] >> (p % 64) & 1) {
-			memcpy(shadow + p * GV_PAGE, gv.ram->host + p * GV_PAGE, GV_PAGE);
+			memcpy(shadow + p * GV_PAGE, gv.ram->host + p * GV_PAGE,
+			       GV_PAGE);
 			n++;
 		}
 	}
@@ -172,8 +176,9 @@ static void run_copy(unsigned way, bool remap)
 	copy(&d, shadow);
 	*(uint32_t *)(void *)(shadow + CMD) = CMD_FOREVER; /* the host's own write */
 	for (unsigned p = 0; p < RAM / GV_PAGE; p++) {
-		ck_assert_msg(!memcmp(shadow + p * GV_PAGE, gv.ram->host + p * GV_PAGE, GV_PAGE),
-			      "%s: page %u was missed", ways[way].name, p);
+		ck_assert_msg(!memcmp(shadow + p * GV_PAGE, gv.ram->host + p * GV_PAGE,
+		                      GV_PAGE),
+		              "%s: page %u was missed", ways[way].name, p);
 	}
 	dirty_log_stop(&d);
 	vm_free(gv.vm);

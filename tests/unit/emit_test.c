@@ -43,7 +43,7 @@ static bool emit_ready(void)
 		return true;
 	}
 	emit_code = mmap(NULL, CODE_SIZE, PROT_READ | PROT_WRITE | PROT_EXEC,
-			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (emit_code == MAP_FAILED) {
 		fprintf(stderr, "no executable memory\n");
 		exit(77);
@@ -74,8 +74,8 @@ static void emit_disas(const uint8_t *p, size_t len)
 	n = cs_disasm(h, p, len, (uintptr_t)p, 0, &ins);
 	for (size_t k = 0; k < n; k++) {
 		fprintf(stderr, "%6lx  %-10s %s\n",
-			(unsigned long)(ins[k].address - (uintptr_t)p), ins[k].mnemonic,
-			ins[k].op_str);
+		        (unsigned long)(ins[k].address - (uintptr_t)p), ins[k].mnemonic,
+		        ins[k].op_str);
 	}
 	cs_free(ins, n);
 	cs_close(&h);
@@ -89,9 +89,12 @@ static int emit_unit(const struct ir_unit *u)
 {
 	int r;
 
-	emit_c = (struct tcg_code){ .w = emit_code + STUBS, .x = emit_code + STUBS,
-				    .cap = CODE_SIZE - STUBS, .exits = emit_exits,
-				    .pcmap = emit_pcmap, .pcmap_cap = PCMAP };
+	emit_c = (struct tcg_code){ .w = emit_code + STUBS,
+		                    .x = emit_code + STUBS,
+		                    .cap = CODE_SIZE - STUBS,
+		                    .exits = emit_exits,
+		                    .pcmap = emit_pcmap,
+		                    .pcmap_cap = PCMAP };
 	r = x86_tcg_host.emit(u, &emit_c);
 	if (r == 0) {
 		for (unsigned k = 0; k < emit_c.n_exits; k++) {
@@ -102,7 +105,7 @@ static int emit_unit(const struct ir_unit *u)
 }
 
 struct emit_result {
-	int jump;	/* longjmp code */
+	int jump; /* longjmp code */
 	unsigned reason;
 	bool has_pc;
 	uint64_t pc, fault_pc;
@@ -167,7 +170,8 @@ static void emit_start(struct fakert *f, uint64_t seed)
 	fakert_reset(f);
 	memset(&f->arch, 0, sizeof(f->arch));
 	for (unsigned i = 0; i < 8; i++) {
-		f->arch.r[i] = i < 4 ? FAKERT_BASE + irgen_rnd(&g) % 4096 : irgen_rnd(&g);
+		f->arch.r[i] =
+			i < 4 ? FAKERT_BASE + irgen_rnd(&g) % 4096 : irgen_rnd(&g);
 	}
 	for (unsigned i = 0; i < 16; i++) {
 		f->arch.v[i / 4][i % 4] = irgen_rnd(&g);
@@ -192,7 +196,8 @@ static void emit_fill_tlb(struct fakert *h, bool fill)
 	memset(emit_tlb, 0xff, sizeof(emit_tlb));
 	for (unsigned k = 0; fill && k < FAKERT_MEM / TCG_PAGE; k++) {
 		uint64_t page = FAKERT_BASE + (uint64_t)k * TCG_PAGE;
-		struct tcg_tlb_entry *t = &emit_tlb[(page >> TCG_PAGE_BITS) & (TCG_TLB_N - 1)];
+		struct tcg_tlb_entry *t =
+			&emit_tlb[(page >> TCG_PAGE_BITS) & (TCG_TLB_N - 1)];
 
 		t->tag_r = t->tag_w = page | 5;
 		t->addend = (uint64_t)(uintptr_t)h->mem - FAKERT_BASE;
@@ -231,15 +236,18 @@ static bool emit_same(const struct ir_unit *u, uint64_t seed, bool tlb)
 	     !memcmp(f->arch.v, h->arch.v, sizeof(f->arch.v)) &&
 	     !memcmp(f->mem, h->mem, sizeof(f->mem)) && (a.jump || fa == fb);
 	if (!ok) {
-		fprintf(stderr, "data seed %lu: interp jump %d reason %u pc %lx fault %lx flags %x; "
-				"native %d %u %lx %lx %x\n",
-			(unsigned long)seed, a.jump, a.reason, (unsigned long)a.pc,
-			(unsigned long)a.fault_pc, fa, b.jump, b.reason, (unsigned long)b.pc,
-			(unsigned long)b.fault_pc, fb);
+		fprintf(stderr,
+		        "data seed %lu: interp jump %d reason %u pc %lx fault %lx "
+		        "flags %x; "
+		        "native %d %u %lx %lx %x\n",
+		        (unsigned long)seed, a.jump, a.reason, (unsigned long)a.pc,
+		        (unsigned long)a.fault_pc, fa, b.jump, b.reason,
+		        (unsigned long)b.pc, (unsigned long)b.fault_pc, fb);
 		for (unsigned i = 0; i < 8; i++) {
 			if (f->arch.r[i] != h->arch.r[i]) {
-				fprintf(stderr, "r%u %lx %lx\n", i, (unsigned long)f->arch.r[i],
-					(unsigned long)h->arch.r[i]);
+				fprintf(stderr, "r%u %lx %lx\n", i,
+				        (unsigned long)f->arch.r[i],
+				        (unsigned long)h->arch.r[i]);
 			}
 		}
 		for (unsigned i = 0; i < 16; i++) {
@@ -249,12 +257,13 @@ static bool emit_same(const struct ir_unit *u, uint64_t seed, bool tlb)
 		}
 		for (unsigned i = 0; i < FAKERT_MEM; i++) {
 			if (f->mem[i] != h->mem[i]) {
-				fprintf(stderr, "mem[%x] %x %x\n", i, f->mem[i], h->mem[i]);
+				fprintf(stderr, "mem[%x] %x %x\n", i, f->mem[i],
+				        h->mem[i]);
 			}
 		}
 		for (unsigned i = 0; i < 4; i++) {
 			fprintf(stderr, "r%u points to mem[%lx]\n", i,
-				(unsigned long)(f->arch.r[i] - FAKERT_BASE));
+			        (unsigned long)(f->arch.r[i] - FAKERT_BASE));
 		}
 	}
 	fakert_free(f);
@@ -289,7 +298,8 @@ static int emit_check(uint64_t seed)
 	} else {
 		ok = r == -E2BIG ? -1 : 0;
 		if (!ok) {
-			fprintf(stderr, "seed %lu: emit gave %d\n", (unsigned long)seed, r);
+			fprintf(stderr, "seed %lu: emit gave %d\n", (unsigned long)seed,
+			        r);
 		}
 	}
 	ir_unit_fini(&u);

@@ -32,9 +32,14 @@ struct fakert {
 };
 
 static const struct ir_slot fakert_slots[] = {
-	{ "r0", 0, IR_I64, 255 },  { "r1", 8, IR_I64, 254 },  { "r2", 16, IR_I64, 253 },
-	{ "r3", 24, IR_I64, 252 }, { "r4", 32, IR_I64, 251 }, { "r5", 40, IR_I64, 250 },
-	{ "r6", 48, IR_I64, 0 },   { "r7", 56, IR_I64, 0 },
+	{ "r0", 0, IR_I64, 255 },
+	{ "r1", 8, IR_I64, 254 },
+	{ "r2", 16, IR_I64, 253 },
+	{ "r3", 24, IR_I64, 252 },
+	{ "r4", 32, IR_I64, 251 },
+	{ "r5", 40, IR_I64, 250 },
+	{ "r6", 48, IR_I64, 0 },
+	{ "r7", 56, IR_I64, 0 },
 	{ "v0", offsetof(struct fakert_arch, v[0]), IR_V256, 200 },
 	{ "v1", offsetof(struct fakert_arch, v[1]), IR_V256, 199 },
 	{ "v2", offsetof(struct fakert_arch, v[2]), IR_V256, 198 },
@@ -42,15 +47,15 @@ static const struct ir_slot fakert_slots[] = {
 };
 
 /* A pure helper, one that changes r0, and one that swaps all flags. */
-static inline uint64_t fakert_h_pure(struct tcg_env *e, uint64_t a, uint64_t b, uint64_t c,
-				     uint64_t d)
+static inline uint64_t fakert_h_pure(struct tcg_env *e, uint64_t a, uint64_t b,
+                                     uint64_t c, uint64_t d)
 {
 	(void)e;
 	return a + 2 * b + 3 * c + 5 * d;
 }
 
-static inline uint64_t fakert_h_write(struct tcg_env *e, uint64_t a, uint64_t b, uint64_t c,
-				      uint64_t d)
+static inline uint64_t fakert_h_write(struct tcg_env *e, uint64_t a, uint64_t b,
+                                      uint64_t c, uint64_t d)
 {
 	struct fakert_arch *x = tcg_arch_of(e);
 
@@ -61,8 +66,8 @@ static inline uint64_t fakert_h_write(struct tcg_env *e, uint64_t a, uint64_t b,
 	return x->r[0] ^ x->r[1];
 }
 
-static inline uint64_t fakert_h_flags(struct tcg_env *e, uint64_t a, uint64_t b, uint64_t c,
-				      uint64_t d)
+static inline uint64_t fakert_h_flags(struct tcg_env *e, uint64_t a, uint64_t b,
+                                      uint64_t c, uint64_t d)
 {
 	struct fakert_arch *x = tcg_arch_of(e);
 
@@ -192,25 +197,26 @@ void *rt_atomic_host(struct tcg_env *env, uint64_t addr, uint32_t info)
 	return (addr & (TCG_PAGE - 1)) > TCG_PAGE - IR_M_SIZE(info) ? NULL : p;
 }
 
-uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t op, uint64_t v)
+uint64_t rt_rmw_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint32_t op,
+                     uint64_t v)
 {
 	unsigned size = IR_M_SIZE(info);
 	uint8_t *p = fakert_host(env, addr, size);
 	uint64_t old = 0, new;
 
 	memcpy(&old, p, size);
-	new = op == IR_RMW_ADD ? old + v :
-	      op == IR_RMW_SUB ? old - v :
-	      op == IR_RMW_AND ? old & v :
-	      op == IR_RMW_OR  ? old | v :
-	      op == IR_RMW_XOR ? old ^ v :
-				 v;
+	new = op == IR_RMW_ADD   ? old + v
+	      : op == IR_RMW_SUB ? old - v
+	      : op == IR_RMW_AND ? old &v
+	      : op == IR_RMW_OR  ? old | v
+	      : op == IR_RMW_XOR ? old ^ v
+	                         : v;
 	memcpy(p, &new, size);
 	return old;
 }
 
-uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info, uint64_t expected,
-		     uint64_t desired)
+uint64_t rt_cas_slow(struct tcg_env *env, uint64_t addr, uint32_t info,
+                     uint64_t expected, uint64_t desired)
 {
 	unsigned size = IR_M_SIZE(info);
 	uint8_t *p = fakert_host(env, addr, size);

@@ -37,7 +37,7 @@ static struct {
 } gv;
 
 static void gv_port_write(void *o __unused, uint64_t off __unused, uint64_t val,
-			  unsigned size __unused)
+                          unsigned size __unused)
 {
 	atomic_store(&gv.port, (uint32_t)val);
 	atomic_fetch_add(&gv.port_n, 1);
@@ -53,9 +53,10 @@ static void gv_reset_hook(void *o __unused)
 		c->cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
 		for (unsigned s = X86_ES; s <= X86_GS; s++) {
 			c->seg[s] = (struct x86_seg){
-				.limit = UINT32_MAX, .sel = (uint16_t)(s == X86_CS ? 8 : 16),
-				.attr = (s == X86_CS ? 0xbu : 3u) | X86_SEG_S | X86_SEG_P |
-					X86_SEG_DB | X86_SEG_G,
+				.limit = UINT32_MAX,
+				.sel = (uint16_t)(s == X86_CS ? 8 : 16),
+				.attr = (s == X86_CS ? 0xbu : 3u) | X86_SEG_S |
+				        X86_SEG_P | X86_SEG_DB | X86_SEG_G,
 			};
 		}
 		c->wait_sipi = false;
@@ -68,7 +69,7 @@ static void gv_reset_hook(void *o __unused)
 
 /* False: this accelerator can't be used here; says why. */
 static inline bool gv_up(const struct hv_ops *hv, const char *opts, const char *model,
-			 unsigned n_vcpus, uint64_t ram_size)
+                         unsigned n_vcpus, uint64_t ram_size)
 {
 	struct ram_config cfg = { .size = ram_size };
 	struct err e = ERR_INIT;
@@ -77,7 +78,8 @@ static inline bool gv_up(const struct hv_ops *hv, const char *opts, const char *
 	role_adopt_main();
 	memset(&gv, 0, sizeof(gv));
 	if (!hv || (hv->probe && hv->probe(&e) < 0)) {
-		fprintf(stderr, "SKIP: %s\n", hv ? e.text : "no such accelerator in this build");
+		fprintf(stderr, "SKIP: %s\n",
+		        hv ? e.text : "no such accelerator in this build");
 		return false;
 	}
 	gv.vm = vm_new(&x86_guest_arch, hv);
@@ -119,14 +121,14 @@ static inline void gv_turn(void)
 }
 
 /* True when cond became true within `s` seconds. */
-#define gv_wait(cond, s)                                                                 \
-	({                                                                               \
-		bool gv_ok_ = false;                                                     \
-		for (unsigned gv_i_ = 0; gv_i_ < (s) * 10000u && !(gv_ok_ = (cond));     \
-		     gv_i_++) {                                                          \
-			gv_turn();                                                       \
-		}                                                                        \
-		gv_ok_;                                                                  \
+#define gv_wait(cond, s)                                                               \
+	({                                                                             \
+		bool gv_ok_ = false;                                                   \
+		for (unsigned gv_i_ = 0; gv_i_ < (s)*10000u && !(gv_ok_ = (cond));     \
+		     gv_i_++) {                                                        \
+			gv_turn();                                                     \
+		}                                                                      \
+		gv_ok_;                                                                \
 	})
 
 static inline uint32_t *gv_at(uint64_t pa)

@@ -235,7 +235,8 @@ START_TEST(test_backpressure)
 		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
 
 		for (ssize_t k = 0; k < n; k++) {
-			ck_assert_int_eq(buf[k], (char)((got + (size_t)k) / sizeof(buf)));
+			ck_assert_int_eq(buf[k],
+			                 (char)((got + (size_t)k) / sizeof(buf)));
 		}
 		if (n > 0) {
 			got += (size_t)n;
@@ -258,9 +259,9 @@ START_TEST(test_scm_rights)
 	} ctl;
 	struct iovec iov = { (void *)"m", 1 };
 	struct msghdr m = { .msg_iov = &iov,
-			    .msg_iovlen = 1,
-			    .msg_control = ctl.buf,
-			    .msg_controllen = sizeof(ctl.buf) };
+		            .msg_iovlen = 1,
+		            .msg_control = ctl.buf,
+		            .msg_controllen = sizeof(ctl.buf) };
 	struct cmsghdr *h;
 	struct chardev *c;
 	struct front f;
@@ -400,7 +401,8 @@ START_TEST(test_file_and_log)
 	struct opt *o;
 	int fd;
 
-	snprintf(text, sizeof(text), "file,id=f,path=%s/out,logfile=%s/log", t_dir, t_dir);
+	snprintf(text, sizeof(text), "file,id=f,path=%s/out,logfile=%s/log", t_dir,
+	         t_dir);
 	ck_assert_int_eq(opt_parse(&o, text, "backend", &e), 0);
 	c = chardev_new(o, t_loop, &e);
 	ck_assert_msg(c != NULL, "%s", e.text);
@@ -431,8 +433,8 @@ END_TEST
 
 START_TEST(test_telnet)
 {
-	static const unsigned char in[] = { 'a', 255, 253, 3, 255, 250, 24, 1, 255, 240,
-					    'b', 255, 255, 255, 243 };
+	static const unsigned char in[] = { 'a', 255, 253, 3,   255, 250, 24, 1,
+		                            255, 240, 'b', 255, 255, 255, 243 };
 	unsigned char buf[64];
 	struct chardev *c = make("telnet:127.0.0.1:0,server=on,wait=off", "t0");
 	struct sockaddr_in sa = { .sin_family = AF_INET };
@@ -442,7 +444,8 @@ START_TEST(test_telnet)
 
 	attach(c, &f, false);
 	ck_assert_int_eq(sscanf(chardev_filename(c),
-				"disconnected:telnet:127.0.0.1:%u,server=on", &port), 1);
+	                        "disconnected:telnet:127.0.0.1:%u,server=on", &port),
+	                 1);
 	fd = socket(AF_INET, SOCK_STREAM, 0);
 	sa.sin_port = __builtin_bswap16((uint16_t)port);
 	sa.sin_addr.s_addr = __builtin_bswap32(0x7f000001);
@@ -462,13 +465,17 @@ END_TEST
 
 START_TEST(test_char_errors)
 {
-	static const char *const bad[] = { "bogus", "tcp:nohost", "unix:/nonexistent/x/y",
-					   "file:/nonexistent/x/y", "chardev:none",
-					   "tcp:localhost:notaport" };
+	static const char *const bad[] = { "bogus",
+		                           "tcp:nohost",
+		                           "unix:/nonexistent/x/y",
+		                           "file:/nonexistent/x/y",
+		                           "chardev:none",
+		                           "tcp:localhost:notaport" };
 	for (unsigned i = 0; i < ARRAY_LEN(bad); i++) {
 		struct err e = ERR_INIT;
 
-		ck_assert_msg(chardev_new_short(bad[i], "x", t_loop, &e) == NULL, "%s", bad[i]);
+		ck_assert_msg(chardev_new_short(bad[i], "x", t_loop, &e) == NULL, "%s",
+		              bad[i]);
 		ck_assert_msg(strlen(e.text) > 10, "%s: '%s'", bad[i], e.text);
 		ck_assert_ptr_null(chardev_find("x"));
 	}
@@ -491,11 +498,16 @@ static struct netdev *net(const char *text, struct err *e)
 START_TEST(test_user_errors)
 {
 	static const char *const bad[] = {
-		"user,id=n,hostfwd=tcp:1:2:3",	     "user,id=n,hostfwd=sctp::1-:2",
-		"user,id=n,hostfwd=tcp::99999-:22",  "user,id=n,net=300.1.1.1",
-		"user,id=n,net=10.0.0.0/40",	     "user,id=n,dhcpstart=1.2.3.4",
-		"user,id=n,tftp=/tmp",		     "user",
-		"user,id=n,nosuch=1",		     "bogus,id=n",
+		"user,id=n,hostfwd=tcp:1:2:3",
+		"user,id=n,hostfwd=sctp::1-:2",
+		"user,id=n,hostfwd=tcp::99999-:22",
+		"user,id=n,net=300.1.1.1",
+		"user,id=n,net=10.0.0.0/40",
+		"user,id=n,dhcpstart=1.2.3.4",
+		"user,id=n,tftp=/tmp",
+		"user",
+		"user,id=n,nosuch=1",
+		"bogus,id=n",
 	};
 	struct err e;
 
@@ -521,7 +533,7 @@ START_TEST(test_user_hostfwd)
 	ck_assert_int_eq(listen(fd, 1), 0);
 	ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&sa, &len), 0);
 	snprintf(text, sizeof(text), "user,id=n,hostfwd=tcp:127.0.0.1:%u-:22",
-		 (unsigned)__builtin_bswap16(sa.sin_port));
+	         (unsigned)__builtin_bswap16(sa.sin_port));
 	ck_assert_ptr_null(net(text, &e));
 	ck_assert_msg(strstr(e.text, "in use") != NULL, "%s", e.text);
 	close(fd);

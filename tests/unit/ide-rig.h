@@ -92,7 +92,8 @@ static inline uint8_t rig_wait(struct ide_rig *r)
 	return rig_status(r);
 }
 
-static inline void rig_prd(struct ide_rig *r, unsigned i, uint32_t addr, uint16_t len, bool last)
+static inline void rig_prd(struct ide_rig *r, unsigned i, uint32_t addr, uint16_t len,
+                           bool last)
 {
 	harness_write(r->h, RIG_PRD + 8 * i, addr, 4);
 	harness_write(r->h, RIG_PRD + 8 * i + 4, len | (last ? 0x80000000u : 0), 4);
@@ -128,7 +129,8 @@ static inline void rig_bm_start(struct ide_rig *r, bool to_memory)
 	harness_outb(r->h, r->bm, to_memory ? 9 : 1);
 }
 
-static inline void rig_packet(struct ide_rig *r, const uint8_t c[12], unsigned limit, bool dma)
+static inline void rig_packet(struct ide_rig *r, const uint8_t c[12], unsigned limit,
+                              bool dma)
 {
 	harness_outb(r->h, r->cmd + 1, dma);
 	harness_outb(r->h, r->cmd + 4, (uint8_t)limit);

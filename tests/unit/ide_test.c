@@ -13,7 +13,8 @@
 
 extern const struct device_class ide_hd_class, ide_cd_class;
 
-const struct device_class *const device_classes[] = { &ide_hd_class, &ide_cd_class, NULL };
+const struct device_class *const device_classes[] = { &ide_hd_class, &ide_cd_class,
+	                                              NULL };
 
 enum { DISK_SECTORS = 2048, CD_BLOCKS = 300 };
 
@@ -51,9 +52,11 @@ static void begin(void)
 	make_image(cd_path, CD_BLOCKS * 2048);
 	rig_init(&rig);
 	h = rig.h;
-	snprintf(text, sizeof(text), "file,node-name=hd,filename=%s,discard=unmap", disk_path);
+	snprintf(text, sizeof(text), "file,node-name=hd,filename=%s,discard=unmap",
+	         disk_path);
 	rig_node(text);
-	snprintf(text, sizeof(text), "file,node-name=iso,filename=%s,read-only=on", cd_path);
+	snprintf(text, sizeof(text), "file,node-name=iso,filename=%s,read-only=on",
+	         cd_path);
 	rig_node(text);
 	disk = rig_drive(&rig, "ide-hd,drive=hd,serial=S123,bus=ide.0,unit=0");
 	cd = rig_drive(&rig, "ide-cd,drive=iso,bus=ide.1");
@@ -69,7 +72,8 @@ static void expect_port(uint64_t off, unsigned len, bool wide)
 		uint32_t v = wide ? harness_inl(h, rig.cmd) : harness_inw(h, rig.cmd);
 
 		ck_assert_uint_eq(v & 0xff, image_byte(off + i));
-		ck_assert_uint_eq(v >> (wide ? 24 : 8), image_byte(off + i + (wide ? 3 : 1)));
+		ck_assert_uint_eq(v >> (wide ? 24 : 8),
+		                  image_byte(off + i + (wide ? 3 : 1)));
 	}
 }
 
@@ -135,7 +139,8 @@ START_TEST(ide_pio)
 			expect_port((100 + i) * 512, 512, wide);
 		}
 		ck_assert_uint_eq(rig_status(&rig), IDE_OK);
-		ck_assert_uint_eq(h->rises[14], 3); /* one before each block, none after */
+		ck_assert_uint_eq(h->rises[14],
+		                  3); /* one before each block, none after */
 	}
 	/* READ MULTIPLE: blocks of 16; 256 sectors are more than the buffer holds. */
 	rig_lba(&rig, 512, 0);
@@ -174,7 +179,8 @@ START_TEST(ide_pio_write)
 		}
 	}
 	ck_assert_uint_eq(rig_wait(&rig), IDE_OK);
-	ck_assert_uint_eq(h->rises[14], 200); /* none before the first, one at the end */
+	ck_assert_uint_eq(h->rises[14],
+	                  200); /* none before the first, one at the end */
 	rig_command(&rig, 0xe7);
 	ck_assert_uint_eq(rig_wait(&rig), IDE_OK);
 	rig_lba(&rig, 7 + 199, 2);
@@ -196,7 +202,8 @@ START_TEST(ide_dma)
 	rig_prd(&rig, 1, RIG_DATA + 0x10000, 0x8000, true);
 	rig_lba(&rig, 64, 128);
 	rig_command(&rig, 0xc8);
-	ck_assert_uint_eq(rig_status(&rig), IDE_OK | IDE_DRQ); /* waits for the bus master */
+	ck_assert_uint_eq(rig_status(&rig),
+	                  IDE_OK | IDE_DRQ); /* waits for the bus master */
 	rig_bm_start(&rig, true);
 	ck_assert_uint_eq(rig_wait(&rig), IDE_OK);
 	ck_assert_uint_eq(harness_inb(h, RIG_BM + 2) & 7, 4);
@@ -214,7 +221,8 @@ START_TEST(ide_dma)
 	rig_lba48(&rig, 9, 2);
 	rig_command(&rig, 0x25);
 	ck_assert_uint_eq(rig_wait(&rig), IDE_OK);
-	ck_assert_uint_eq(harness_inb(h, RIG_BM + 2) & 7, 5); /* active: the list goes on */
+	ck_assert_uint_eq(harness_inb(h, RIG_BM + 2) & 7,
+	                  5); /* active: the list goes on */
 	expect_memory(RIG_DATA, 9 * 512, 30);
 	expect_memory(RIG_DATA + 0x1000 * 33, 9 * 512 + 33 * 30, 30);
 	ck_assert_uint_eq(harness_read(h, RIG_DATA + 0x1000 * 35, 2), 0xeeee);
@@ -423,8 +431,9 @@ static void cd_reply_is(const char *hex, unsigned n)
 		uint16_t v = harness_inw(h, 0x170);
 		unsigned a, b = v >> 8;
 
-		ck_assert_int_eq(sscanf(hex + 2 * i, i + 1 < n ? "%2x%2x" : "%2x", &a, &b),
-				 i + 1 < n ? 2 : 1);
+		ck_assert_int_eq(
+			sscanf(hex + 2 * i, i + 1 < n ? "%2x%2x" : "%2x", &a, &b),
+			i + 1 < n ? 2 : 1);
 		ck_assert_uint_eq(v, a | b << 8);
 	}
 	ck_assert_uint_eq(rig_status(&rig), IDE_OK);
@@ -449,7 +458,8 @@ static void cd_sense_is(uint8_t key, uint8_t asc)
 
 START_TEST(ide_cd)
 {
-	static const uint8_t inquiry[12] = { 0x12, 0, 0, 0, 5 }, capacity[12] = { 0x25 };
+	static const uint8_t inquiry[12] = { 0x12, 0, 0, 0, 5 },
+			     capacity[12] = { 0x25 };
 	static const uint8_t toc[12] = { 0x43, 0, 0, 0, 0, 0, 0, 0, 20 };
 	static const uint8_t toc_msf[12] = { 0x43, 2, 0, 0, 0, 0, 0xaa, 0, 12 };
 	static const uint8_t event[12] = { 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8 };
@@ -464,9 +474,14 @@ START_TEST(ide_cd)
 	rig_packet(&rig, capacity, 8, false);
 	cd_reply_is("0000012b00000800", 8);
 	rig_packet(&rig, toc, 2000, false);
-	cd_reply_is("00120101" "0014010000000000" "0014aa000000012c", 20);
+	cd_reply_is("00120101"
+	            "0014010000000000"
+	            "0014aa000000012c",
+	            20);
 	rig_packet(&rig, toc_msf, 2000, false);
-	cd_reply_is("000a0101" "0014aa0000000600", 12);
+	cd_reply_is("000a0101"
+	            "0014aa0000000600",
+	            12);
 	rig_packet(&rig, event, 8, false);
 	cd_reply_is("0006041000020000", 8);
 	/* 40 blocks are more than the buffer; pieces of at most 5000 bytes. */
@@ -506,8 +521,10 @@ END_TEST
 START_TEST(ide_cd_tray)
 {
 	static const uint8_t ready[12] = { 0 }, eject[12] = { 0x1b, 0, 0, 0, 2 };
-	static const uint8_t load[12] = { 0x1b, 0, 0, 0, 3 }, lock[12] = { 0x1e, 0, 0, 0, 1 };
-	static const uint8_t unlock[12] = { 0x1e }, read[12] = { 0x28, 0, 0, 0, 0, 0, 0, 0, 1 };
+	static const uint8_t load[12] = { 0x1b, 0, 0, 0, 3 },
+			     lock[12] = { 0x1e, 0, 0, 0, 1 };
+	static const uint8_t unlock[12] = { 0x1e },
+			     read[12] = { 0x28, 0, 0, 0, 0, 0, 0, 0, 1 };
 	static const uint8_t event[12] = { 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8 };
 
 	begin();
@@ -601,11 +618,15 @@ START_TEST(ide_torture)
 		rig_channel(&rig, n);
 		for (unsigned i = 0; i < 4000; i++) {
 			harness_torture(h, true, rig.cmd, 8, 4);
-			harness_outb(h, rig.cmd + (harness_random() & 7), (uint8_t)harness_random());
-			harness_outb(h, rig.bm + (harness_random() & 3), (uint8_t)harness_random());
+			harness_outb(h, rig.cmd + (harness_random() & 7),
+			             (uint8_t)harness_random());
+			harness_outb(h, rig.bm + (harness_random() & 3),
+			             (uint8_t)harness_random());
 			if (!(i & 7)) {
-				rig_prd(&rig, harness_random() & 3, harness_random() & 0xffffff,
-					(uint16_t)harness_random(), harness_random() & 1);
+				rig_prd(&rig, harness_random() & 3,
+				        harness_random() & 0xffffff,
+				        (uint16_t)harness_random(),
+				        harness_random() & 1);
 				harness_outl(h, rig.bm + 4, RIG_PRD);
 				rig_wait(&rig);
 			}
@@ -623,9 +644,20 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		ide_detect, ide_pio, ide_pio_write, ide_dma, ide_trim, ide_limits,
-		ide_class_15_frozen, ide_stop, ide_class_1_prd, ide_class_6_endless, ide_cd,
-		ide_cd_tray, ide_state, ide_torture,
+		ide_detect,
+		ide_pio,
+		ide_pio_write,
+		ide_dma,
+		ide_trim,
+		ide_limits,
+		ide_class_15_frozen,
+		ide_stop,
+		ide_class_1_prd,
+		ide_class_6_endless,
+		ide_cd,
+		ide_cd_tray,
+		ide_state,
+		ide_torture,
 	};
 
 	return unit_main(unit_suite("ide", tests, ARRAY_LEN(tests)));

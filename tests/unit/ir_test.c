@@ -45,33 +45,32 @@ static char *ir_test_text(const struct ir_unit *u)
 	return p;
 }
 
-static const char program[] =
-	"unit pc=0x401000 key=0x3\n"
-	"insn 0, 4\n"
-	"  %2 = get.i64 r0\n"
-	"  %3 = const.i64 0x10\n"
-	"  %4 = add.i64 %2, %3\n"
-	"  %5 = flags %4\n"
-	"  fset %5\n"
-	"  set.i64 r0, %4\n"
-	"  %8 = ld.i64 [%2 + %3<<3 + -8]:4.sx.h3\n"
-	"  %9 = trunc.i8 %8\n"
-	"  %10 = rmw.i8 add, [%2 + 5]:1.h1, %9\n"
-	"  %11 = get.v128 v0\n"
-	"  %12 = vop.v128 vshuf32, %11, 0x1b\n"
-	"  %13 = vop.i32 vmsk8, %12\n"
-	"  setz.v128 v0, %12\n"
-	"  %15 = call.i64 h1, %8, _, %2\n"
-	"  %16 = const.i8 3\n"
-	"  %17 = shl.i64 %15, %16\n"
-	"  %18 = fget\n"
-	"  %19 = fshift i8, 0x8d5, %17, %18, %16\n"
-	"  brcc ltu, %19, L0\n"
-	"  brcmp.i64 ne, %17, %15, L0\n"
-	"  exit_to 0x10\n"
-	"label L0\n"
-	"  %24 = pc.i64 4\n"
-	"  exit_ind.i64 %24\n";
+static const char program[] = "unit pc=0x401000 key=0x3\n"
+			      "insn 0, 4\n"
+			      "  %2 = get.i64 r0\n"
+			      "  %3 = const.i64 0x10\n"
+			      "  %4 = add.i64 %2, %3\n"
+			      "  %5 = flags %4\n"
+			      "  fset %5\n"
+			      "  set.i64 r0, %4\n"
+			      "  %8 = ld.i64 [%2 + %3<<3 + -8]:4.sx.h3\n"
+			      "  %9 = trunc.i8 %8\n"
+			      "  %10 = rmw.i8 add, [%2 + 5]:1.h1, %9\n"
+			      "  %11 = get.v128 v0\n"
+			      "  %12 = vop.v128 vshuf32, %11, 0x1b\n"
+			      "  %13 = vop.i32 vmsk8, %12\n"
+			      "  setz.v128 v0, %12\n"
+			      "  %15 = call.i64 h1, %8, _, %2\n"
+			      "  %16 = const.i8 3\n"
+			      "  %17 = shl.i64 %15, %16\n"
+			      "  %18 = fget\n"
+			      "  %19 = fshift i8, 0x8d5, %17, %18, %16\n"
+			      "  brcc ltu, %19, L0\n"
+			      "  brcmp.i64 ne, %17, %15, L0\n"
+			      "  exit_to 0x10\n"
+			      "label L0\n"
+			      "  %24 = pc.i64 4\n"
+			      "  exit_ind.i64 %24\n";
 
 START_TEST(test_round_trip)
 {
@@ -112,7 +111,8 @@ START_TEST(test_bad)
 	struct err e = ERR_INIT;
 
 	ir_test_unit(&u);
-	ck_assert_msg(ir_parse(&u, bad[_i], &e) != 0 || ir_verify(&u, &e) != 0, "%s", bad[_i]);
+	ck_assert_msg(ir_parse(&u, bad[_i], &e) != 0 || ir_verify(&u, &e) != 0, "%s",
+	              bad[_i]);
 	ck_assert(e.text[0] != 0);
 	ir_unit_fini(&u);
 }
@@ -139,7 +139,7 @@ static bool ir_test_same(const char *want, const char *got)
 {
 	return !strcmp(want, got) ||
 	       (!strncmp(want, "vcmp", 4) && !strncmp(got, "vcmp", 4) &&
-		!strcmp(got + strlen(got) - 2, want + strlen(want) - 2)) ||
+	        !strcmp(got + strlen(got) - 2, want + strlen(want) - 2)) ||
 	       (!strcmp(want, "vpclmulqdq") && !strncmp(got, "vpclmul", 7));
 }
 
@@ -147,7 +147,11 @@ static char ir_test_class(csh h, unsigned reg)
 {
 	const char *r = cs_reg_name(h, reg);
 
-	return !r ? '-' : r[0] == 'x' ? 'x' : r[0] == 'y' ? 'y' : r[0] == 'e' ? 'w' : 'q';
+	return !r            ? '-'
+	       : r[0] == 'x' ? 'x'
+	       : r[0] == 'y' ? 'y'
+	       : r[0] == 'e' ? 'w'
+	                     : 'q';
 }
 
 static void ir_test_one(csh h, const struct vop_info *v, bool wide)
@@ -158,9 +162,11 @@ static void ir_test_one(csh h, const struct vop_info *v, bool wide)
 	cs_insn *in;
 
 	n = vex_encode(v, wide, 1, b);
-	ck_assert_msg(cs_disasm(h, b, n, 0, 1, &in) == 1, "%s: not an instruction", v->name);
+	ck_assert_msg(cs_disasm(h, b, n, 0, 1, &in) == 1, "%s: not an instruction",
+	              v->name);
 	ck_assert_msg(in->size == n, "%s: length %u not %u", v->name, in->size, n);
-	ck_assert_msg(ir_test_same(v->mnem, in->mnemonic), "%s: %s", v->name, in->mnemonic);
+	ck_assert_msg(ir_test_same(v->mnem, in->mnemonic), "%s: %s", v->name,
+	              in->mnemonic);
 	for (unsigned i = 0; i < in->detail->x86.op_count && k < 7; i++) {
 		if (in->detail->x86.operands[i].type == X86_OP_REG) {
 			got[k++] = ir_test_class(h, in->detail->x86.operands[i].reg);
@@ -184,8 +190,8 @@ static void ir_test_one(csh h, const struct vop_info *v, bool wide)
 	} else if (!strcmp(v->name, "vlow128")) {
 		want[1] = 'x';
 	}
-	ck_assert_msg(!strcmp(want, got), "%s: operands %s not %s: %s %s", v->name, got, want,
-		      in->mnemonic, in->op_str);
+	ck_assert_msg(!strcmp(want, got), "%s: operands %s not %s: %s %s", v->name, got,
+	              want, in->mnemonic, in->op_str);
 	cs_free(in, 1);
 }
 

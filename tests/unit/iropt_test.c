@@ -21,7 +21,8 @@ static void opt_test_show(const struct ir_unit *u)
 	ir_print(stderr, u);
 }
 
-static int opt_test_run(struct fakert *f, const struct ir_unit *u, struct interp_result *r)
+static int opt_test_run(struct fakert *f, const struct ir_unit *u,
+                        struct interp_result *r)
 {
 	int j = setjmp(f->env.out);
 
@@ -39,7 +40,8 @@ static void opt_test_start(struct fakert *f, uint64_t seed)
 	fakert_reset(f);
 	memset(&f->arch, 0, sizeof(f->arch));
 	for (unsigned i = 0; i < 8; i++) {
-		f->arch.r[i] = i < 4 ? FAKERT_BASE + irgen_rnd(&g) % 4096 : irgen_rnd(&g);
+		f->arch.r[i] =
+			i < 4 ? FAKERT_BASE + irgen_rnd(&g) % 4096 : irgen_rnd(&g);
 	}
 	for (unsigned i = 0; i < 16; i++) {
 		f->arch.v[i / 4][i % 4] = irgen_rnd(&g);
@@ -77,7 +79,8 @@ static void opt_test_same(struct ir_unit *u, struct ir_unit *o, uint64_t seed, i
 		for (unsigned i = 0; i < 8; i++) {
 			fprintf(stderr, "r%u %lx %lx\n", i, f->arch.r[i], h->arch.r[i]);
 		}
-		fprintf(stderr, "flags %x %x jump %d %d pc %lx %lx\n", fa, fb, ja, jb, a.pc, b.pc);
+		fprintf(stderr, "flags %x %x jump %d %d pc %lx %lx\n", fa, fb, ja, jb,
+		        a.pc, b.pc);
 	}
 	ck_assert_msg(ok, "seed %lu tier %d", seed, tier);
 	fakert_free(f);
@@ -139,7 +142,8 @@ START_TEST(test_speed)
 	}
 	clock_gettime(CLOCK_MONOTONIC, &b);
 	ns = (double)(b.tv_sec - a.tv_sec) * 1e9 + (double)(b.tv_nsec - a.tv_nsec);
-	printf("optimiser: %.1f ns an IR instruction (%u in the unit)\n", ns / 1000 / u.n, u.n);
+	printf("optimiser: %.1f ns an IR instruction (%u in the unit)\n",
+	       ns / 1000 / u.n, u.n);
 	ir_unit_fini(&o);
 	ir_unit_fini(&u);
 }

@@ -29,13 +29,21 @@ START_TEST(test_plan_joins_and_skips)
 	struct kvm_slot s[4];
 
 	f->r[0] = (struct flat_range){ .start = 0, .size = 0x4000, .host = ram };
-	f->r[1] = (struct flat_range){ .start = 0x4000, .size = 0x1000, .host = ram + 0x4000 };
-	f->r[2] = (struct flat_range){ .start = 0x5000, .size = 0x1000 }; /* registers */
-	f->r[3] = (struct flat_range){ .start = 0x6000, .size = 0x1000, .host = ram + 0x6000,
-				       .readonly = true };
+	f->r[1] = (struct flat_range){ .start = 0x4000,
+		                       .size = 0x1000,
+		                       .host = ram + 0x4000 };
+	f->r[2] =
+		(struct flat_range){ .start = 0x5000, .size = 0x1000 }; /* registers */
+	f->r[3] = (struct flat_range){
+		.start = 0x6000, .size = 0x1000, .host = ram + 0x6000, .readonly = true
+	};
 	/* Half a page is no slot; the whole page in the middle of the next one is. */
-	f->r[4] = (struct flat_range){ .start = 0x7000, .size = 0x800, .host = ram + 0x7000 };
-	f->r[5] = (struct flat_range){ .start = 0x8800, .size = 0x2000, .host = ram + 0x8800 };
+	f->r[4] = (struct flat_range){ .start = 0x7000,
+		                       .size = 0x800,
+		                       .host = ram + 0x7000 };
+	f->r[5] = (struct flat_range){ .start = 0x8800,
+		                       .size = 0x2000,
+		                       .host = ram + 0x8800 };
 	for (unsigned i = 0; i < f->n; i++) {
 		f->r[i].ram_off = 0x200000 + f->r[i].start;
 	}
@@ -61,9 +69,12 @@ END_TEST
 
 START_TEST(test_segments_round_trip)
 {
-	struct x86_seg in = { .base = 0x12345678, .limit = 0xfffff, .sel = 0x33,
-			      .attr = 0xb | X86_SEG_S | 3u << 5 | X86_SEG_P | X86_SEG_L |
-				      X86_SEG_G }, out;
+	struct x86_seg in = { .base = 0x12345678,
+		              .limit = 0xfffff,
+		              .sel = 0x33,
+		              .attr = 0xb | X86_SEG_S | 3u << 5 | X86_SEG_P |
+		                      X86_SEG_L | X86_SEG_G },
+		       out;
 	struct kvm_segment k;
 
 	kvm_x86_seg_push(&k, &in);
@@ -162,11 +173,13 @@ START_TEST(test_tables_and_data)
 	ck_assert(!kvm_arch_was_table(&v, &s)); /* accessed, dirty: KVM does without */
 	page[7] = 0;
 	s.old = 0x5066;
-	ck_assert(!kvm_arch_was_table(&v, &s)); /* was not present: not in a shadow page */
+	ck_assert(!kvm_arch_was_table(&v,
+	                              &s)); /* was not present: not in a shadow page */
 	s.old = 0xffff888000005067;
 	ck_assert(!kvm_arch_was_table(&v, &s)); /* points nowhere */
 	s.old = 0x5067;
-	page[100] = 0xffff888000123457; /* a page with an entry that points nowhere: data */
+	page[100] =
+		0xffff888000123457; /* a page with an entry that points nowhere: data */
 	ck_assert(!kvm_arch_was_table(&v, &s));
 	free(f);
 	free(cpu);
@@ -175,8 +188,9 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_plan_joins_and_skips, test_segments_round_trip,
-				       test_xsave_round_trip, test_tables_and_data };
+	const TTest *const tests[] = { test_plan_joins_and_skips,
+		                       test_segments_round_trip, test_xsave_round_trip,
+		                       test_tables_and_data };
 
 	return unit_main(unit_suite("kvm", tests, ARRAY_LEN(tests)));
 }

@@ -54,7 +54,9 @@ static void rig_write(void *opaque, uint64_t off, uint64_t val, unsigned size)
 	atomic_fetch_add(&g->port_writes, 1);
 }
 
-static const struct mr_ops rig_ops = { .read = rig_read, .write = rig_write, .min = 1, .max = 4 };
+static const struct mr_ops rig_ops = {
+	.read = rig_read, .write = rig_write, .min = 1, .max = 4
+};
 
 static void rig_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
@@ -135,7 +137,8 @@ static void refused(unsigned vcpus, gpa_t ram_at, const char *part)
 	int r = rig_build(g, vcpus, ram_at);
 
 	ck_assert_msg(r < 0, "was not refused: %s", part);
-	ck_assert_msg(strstr(last.text, part), "'%s' does not say '%s'", last.text, part);
+	ck_assert_msg(strstr(last.text, part), "'%s' does not say '%s'", last.text,
+	              part);
 	ck_assert_msg(!strchr(last.text, '\n'), "'%s'", last.text);
 }
 
@@ -144,10 +147,13 @@ static void refused(unsigned vcpus, gpa_t ram_at, const char *part)
 static const struct {
 	int err;
 	const char *part;
-} open_errors[] = { { ENOENT, "load the kvm module" }, { EACCES, "group kvm" },
-		    { EPERM, "group kvm" },	       { ENODEV, "no kvm module serves it" },
-		    { ENXIO, "no kvm module" },	       { EMFILE, "ulimit -n" },
-		    { EIO, "cannot open /dev/kvm: " } };
+} open_errors[] = { { ENOENT, "load the kvm module" },
+	            { EACCES, "group kvm" },
+	            { EPERM, "group kvm" },
+	            { ENODEV, "no kvm module serves it" },
+	            { ENXIO, "no kvm module" },
+	            { EMFILE, "ulimit -n" },
+	            { EIO, "cannot open /dev/kvm: " } };
 
 START_TEST(test_open)
 {
@@ -191,8 +197,10 @@ START_TEST(test_vm_refused)
 	static const struct {
 		int err;
 		const char *part;
-	} errs[] = { { EBUSY, "another hypervisor" }, { ENOMEM, "no memory for it" },
-		     { EPERM, "security policy" },    { EMFILE, "ulimit -n" },
+	} errs[] = { { EBUSY, "another hypervisor" },
+		     { ENOMEM, "no memory for it" },
+		     { EPERM, "security policy" },
+		     { EMFILE, "ulimit -n" },
 		     { EIO, "refuses to create a virtual machine: " } };
 
 	for (unsigned i = 0; i < ARRAY_LEN(errs); i++) {
@@ -208,9 +216,12 @@ START_TEST(test_vcpu_refused)
 	static const struct {
 		int err;
 		const char *part;
-	} errs[] = { { EEXIST, "vCPU 1: KVM refuses it: its id 1 is taken" }, { EINVAL, "above what this kernel" },
-		     { ENOMEM, "no memory for it" },	      { EMFILE, "ulimit -n" },
-		     { EBUSY, "set up or taken down" },	      { EIO, "vCPU 1: KVM refuses it (id 1): " } };
+	} errs[] = { { EEXIST, "vCPU 1: KVM refuses it: its id 1 is taken" },
+		     { EINVAL, "above what this kernel" },
+		     { ENOMEM, "no memory for it" },
+		     { EMFILE, "ulimit -n" },
+		     { EBUSY, "set up or taken down" },
+		     { EIO, "vCPU 1: KVM refuses it (id 1): " } };
 	struct err e = ERR_INIT;
 
 	fake_reset();
@@ -330,8 +341,9 @@ static void breaks(const char *part)
 	/* It does not spin: nothing is run any more. */
 	runs = atomic_load(&fake.vcpu[0].n_runs) + atomic_load(&fake.vcpu[1].n_runs);
 	usleep(20000);
-	ck_assert_uint_eq(atomic_load(&fake.vcpu[0].n_runs) + atomic_load(&fake.vcpu[1].n_runs),
-			  runs);
+	ck_assert_uint_eq(atomic_load(&fake.vcpu[0].n_runs) +
+	                          atomic_load(&fake.vcpu[1].n_runs),
+	                  runs);
 	for (unsigned i = 0; i < 2; i++) {
 		ck_assert(g.vm->vcpus[i]->stopped);
 		ck_assert_int_eq(kvm_hv_ops.vcpu.state_pull(g.vm->vcpus[i], &e), 0);
@@ -454,7 +466,8 @@ static int run_io(struct fake_vcpu *v)
 	struct kvm_run *run = v->run;
 	uint8_t *data = (uint8_t *)run + 4096;
 
-	if (atomic_load(&s->asked) % 5 == 4) { /* now and then a signal arrives before entry */
+	if (atomic_load(&s->asked) % 5 ==
+	    4) { /* now and then a signal arrives before entry */
 		atomic_fetch_add(&s->asked, 1);
 		atomic_fetch_add(&s->eintr, 1);
 		return -EINTR;
@@ -516,10 +529,12 @@ START_TEST(test_signal_storm)
 	for (unsigned i = 0; i < 2; i++) {
 		uint64_t had = atomic_load(&io_guest[i].asked);
 
-		for (int k = 0; k < 10000 && atomic_load(&io_guest[i].asked) < had + 100; k++) {
+		for (int k = 0;
+		     k < 10000 && atomic_load(&io_guest[i].asked) < had + 100; k++) {
 			usleep(1000);
 		}
-		ck_assert_uint_ge(atomic_load(&io_guest[i].asked), had + 100); /* no starving */
+		ck_assert_uint_ge(atomic_load(&io_guest[i].asked),
+		                  had + 100); /* no starving */
 	}
 	atomic_store(&storm_over, true);
 	pthread_join(t, NULL);
@@ -555,9 +570,18 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_open,	    test_old_kernel,   test_vm_refused,	  test_vcpu_refused,
-		test_vcpu_limits,   test_cpuid_refused, test_no_cpuid,	  test_slot_refused,
-		test_slot_refused_later, test_texts,   test_triple_fault, test_signal_storm,
+		test_open,
+		test_old_kernel,
+		test_vm_refused,
+		test_vcpu_refused,
+		test_vcpu_limits,
+		test_cpuid_refused,
+		test_no_cpuid,
+		test_slot_refused,
+		test_slot_refused_later,
+		test_texts,
+		test_triple_fault,
+		test_signal_storm,
 		test_stop_while_halted,
 	};
 	Suite *s = unit_suite("kvm-bad", tests, ARRAY_LEN(tests));

@@ -38,7 +38,8 @@ static struct x86_chip_lapic lapic_sample(uint32_t id, bool x2)
 	s.reg[LAPIC_REG_SVR] = 0x100 | (rnd() & 0xff);
 	for (unsigned m = 0; m < 3; m++) {
 		for (unsigned i = 0; i < 8; i++) {
-			s.reg[maps[m] + i] = rnd() & rnd() & (i ? UINT32_MAX : 0xffff0000);
+			s.reg[maps[m] + i] =
+				rnd() & rnd() & (i ? UINT32_MAX : 0xffff0000);
 		}
 	}
 	s.reg[LAPIC_REG_ICR] = rnd() & 0xccfff;
@@ -72,7 +73,8 @@ START_TEST(lapic_round_trip)
 
 		kvm_x86_lapic_push(&k, &a, wide);
 		ck_assert_uint_eq(ld_le32((uint8_t *)k.regs + 0x20),
-				  x2 && wide ? a.reg[LAPIC_REG_ID] : a.reg[LAPIC_REG_ID] << 24);
+		                  x2 && wide ? a.reg[LAPIC_REG_ID]
+		                             : a.reg[LAPIC_REG_ID] << 24);
 		kvm_x86_lapic_pull(&b, &k, a.base, a.tsc_deadline);
 		b.reg[LAPIC_REG_ID] = a.reg[LAPIC_REG_ID];
 		b.reg[0x2f] = a.reg[0x2f];
@@ -102,7 +104,8 @@ END_TEST
 START_TEST(ioapic_round_trip)
 {
 	for (unsigned i = 0; i < 1000; i++) {
-		struct x86_chip_ioapic a = { .id = rnd() & 15, .sel = (uint8_t)rnd() }, b;
+		struct x86_chip_ioapic a = { .id = rnd() & 15, .sel = (uint8_t)rnd() },
+				       b;
 		uint32_t lines = rnd() & 0xffffff;
 		struct kvm_ioapic_state k;
 
@@ -128,12 +131,20 @@ END_TEST
 static struct x86_chip_pic pic_sample(bool master)
 {
 	return (struct x86_chip_pic){
-		.irr = (uint8_t)rnd(), .imr = (uint8_t)rnd(), .isr = (uint8_t)rnd(),
+		.irr = (uint8_t)rnd(),
+		.imr = (uint8_t)rnd(),
+		.isr = (uint8_t)rnd(),
 		.elcr = (uint8_t)rnd() & (master ? 0xf8 : 0xde),
-		.lines = (uint8_t)rnd() & (master ? 0xfb : 0xff), .base = (uint8_t)rnd() & 0xf8,
-		.init = rnd() & 1 ? 0 : (uint8_t)(2 + rnd() % 3), .lowest = rnd() & 7,
-		.need_icw4 = rnd() & 1, .auto_eoi = rnd() & 1, .rotate_aeoi = rnd() & 1,
-		.special_mask = rnd() & 1, .special_nest = rnd() & 1, .read_isr = rnd() & 1,
+		.lines = (uint8_t)rnd() & (master ? 0xfb : 0xff),
+		.base = (uint8_t)rnd() & 0xf8,
+		.init = rnd() & 1 ? 0 : (uint8_t)(2 + rnd() % 3),
+		.lowest = rnd() & 7,
+		.need_icw4 = rnd() & 1,
+		.auto_eoi = rnd() & 1,
+		.rotate_aeoi = rnd() & 1,
+		.special_mask = rnd() & 1,
+		.special_nest = rnd() & 1,
+		.read_isr = rnd() & 1,
 		.poll = rnd() & 1,
 	};
 }
@@ -156,10 +167,16 @@ END_TEST
 static struct x86_chip_pit_channel pit_sample(void)
 {
 	struct x86_chip_pit_channel c = {
-		.count = 1 + rnd() % 0x10000, .mode = (uint8_t)(rnd() % 6),
-		.rw = (uint8_t)(1 + rnd() % 3), .gate = rnd() & 1, .bcd = rnd() & 1,
-		.loaded = true, .latched = (uint16_t)rnd(), .status_latched = rnd() & 1,
-		.status = (uint8_t)rnd(), .write_low = (uint8_t)rnd(),
+		.count = 1 + rnd() % 0x10000,
+		.mode = (uint8_t)(rnd() % 6),
+		.rw = (uint8_t)(1 + rnd() % 3),
+		.gate = rnd() & 1,
+		.bcd = rnd() & 1,
+		.loaded = true,
+		.latched = (uint16_t)rnd(),
+		.status_latched = rnd() & 1,
+		.status = (uint8_t)rnd(),
+		.write_low = (uint8_t)rnd(),
 	};
 
 	if (c.rw == 3) {
@@ -173,7 +190,9 @@ static struct x86_chip_pit_channel pit_sample(void)
 START_TEST(pit_round_trip)
 {
 	for (unsigned i = 0; i < 2000; i++) {
-		struct x86_chip_pit a = { .speaker_data = rnd() & 1, .irq_off = rnd() & 1 }, b;
+		struct x86_chip_pit a = { .speaker_data = rnd() & 1,
+			                  .irq_off = rnd() & 1 },
+				    b;
 		struct kvm_pit_state2 k;
 		uint8_t parked;
 
@@ -198,8 +217,11 @@ START_TEST(pit_edges)
 	uint8_t parked;
 
 	for (unsigned n = 0; n < 3; n++) {
-		a.ch[n] = (struct x86_chip_pit_channel){ .count = 0x10000, .mode = 3, .rw = 3,
-							 .fresh = true, .gate = n < 2 };
+		a.ch[n] = (struct x86_chip_pit_channel){ .count = 0x10000,
+			                                 .mode = 3,
+			                                 .rw = 3,
+			                                 .fresh = true,
+			                                 .gate = n < 2 };
 	}
 	/* After reset no timer runs. */
 	kvm_x86_pit_push(&k, &a, &parked);
@@ -207,8 +229,12 @@ START_TEST(pit_edges)
 	kvm_x86_pit_pull(&b, &k, parked, 0);
 	ck_assert(b.ch[0].fresh && !b.ch[0].loaded);
 	/* A one-shot goes on where it was; expired it does not expire again. */
-	a.ch[0] = (struct x86_chip_pit_channel){ .count = 1000, .mode = 0, .rw = 3, .gate = true,
-						 .loaded = true, .ticks = 400 };
+	a.ch[0] = (struct x86_chip_pit_channel){ .count = 1000,
+		                                 .mode = 0,
+		                                 .rw = 3,
+		                                 .gate = true,
+		                                 .loaded = true,
+		                                 .ticks = 400 };
 	kvm_x86_pit_push(&k, &a, &parked);
 	ck_assert_uint_eq(k.channels[0].count, 600);
 	a.ch[0].ticks = 1000;
@@ -218,8 +244,9 @@ START_TEST(pit_edges)
 	ck_assert_uint_eq(b.ch[0].mode, 0);
 	ck_assert(b.ch[0].ticks_known && b.ch[0].ticks >= b.ch[0].count);
 	/* Channel 2 tells how far it is. */
-	k.channels[2] = (struct kvm_pit_channel_state){ .count = 0x1000, .mode = 0, .rw_mode = 3,
-							.count_load_time = 5000 };
+	k.channels[2] = (struct kvm_pit_channel_state){
+		.count = 0x1000, .mode = 0, .rw_mode = 3, .count_load_time = 5000
+	};
 	kvm_x86_pit_pull(&b, &k, parked, 5000 + 1000000);
 	ck_assert_uint_eq(b.ch[2].ticks, 1193);
 }
@@ -277,8 +304,9 @@ START_TEST(real_chips)
 		for (unsigned r = 3; r < LAPIC_REGS; r++) {
 			if (r != LAPIC_REG_VERSION && r != LAPIC_REG_PPR && r != 0x2f &&
 			    r != LAPIC_REG_TMR_CUR && r != LAPIC_REG_TMR_INIT) {
-				ck_assert_msg(a.reg[r] == b.reg[r], "APIC register %x: %x, %x", r,
-					      a.reg[r], b.reg[r]);
+				ck_assert_msg(a.reg[r] == b.reg[r],
+				              "APIC register %x: %x, %x", r, a.reg[r],
+				              b.reg[r]);
 			}
 		}
 		kvm_x86_pic_push(&c.chip.pic, &p, false);
@@ -295,9 +323,10 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { lapic_round_trip, lapic_timer_edges, ioapic_round_trip,
-				       pic_round_trip, pit_round_trip, pit_edges, msi_addresses,
-				       real_chips };
+	const TTest *const tests[] = { lapic_round_trip,  lapic_timer_edges,
+		                       ioapic_round_trip, pic_round_trip,
+		                       pit_round_trip,    pit_edges,
+		                       msi_addresses,     real_chips };
 
 	return unit_main(unit_suite("kvmchips", tests, ARRAY_LEN(tests)));
 }

@@ -44,9 +44,16 @@ static int fake_fd(enum fake_kind kind, unsigned vcpu, off_t size)
 void fake_reset(void)
 {
 	static const int on[] = {
-		KVM_CAP_USER_MEMORY, KVM_CAP_DESTROY_MEMORY_REGION_WORKS, KVM_CAP_IMMEDIATE_EXIT,
-		KVM_CAP_EXT_CPUID, KVM_CAP_XSAVE, KVM_CAP_VCPU_EVENTS, KVM_CAP_XCRS,
-		KVM_CAP_DEBUGREGS, KVM_CAP_SET_IDENTITY_MAP_ADDR, KVM_CAP_READONLY_MEM,
+		KVM_CAP_USER_MEMORY,
+		KVM_CAP_DESTROY_MEMORY_REGION_WORKS,
+		KVM_CAP_IMMEDIATE_EXIT,
+		KVM_CAP_EXT_CPUID,
+		KVM_CAP_XSAVE,
+		KVM_CAP_VCPU_EVENTS,
+		KVM_CAP_XCRS,
+		KVM_CAP_DEBUGREGS,
+		KVM_CAP_SET_IDENTITY_MAP_ADDR,
+		KVM_CAP_READONLY_MEM,
 	};
 
 	memset(&fake, 0, sizeof(fake));
@@ -81,8 +88,9 @@ void fake_refuse(unsigned long req, int err, int after)
 
 static int fake_cpuid(struct kvm_cpuid2 *t)
 {
-	static const uint32_t leaves[] = { 0, 1, 7, 0xd, 0x80000000, 0x80000001, 0x80000007,
-					   0x80000008 };
+	static const uint32_t leaves[] = { 0,          1,          7,
+		                           0xd,        0x80000000, 0x80000001,
+		                           0x80000007, 0x80000008 };
 
 	if (t->nent < ARRAY_LEN(leaves)) {
 		return -E2BIG;
@@ -153,7 +161,8 @@ static int fake_request(int fd, unsigned long req, void *arg)
 	switch (req) {
 	case KVM_GET_API_VERSION: return fake.version;
 	case KVM_CHECK_EXTENSION:
-		return (uintptr_t)arg < ARRAY_LEN(fake.caps) ? fake.caps[(uintptr_t)arg] : 0;
+		return (uintptr_t)arg < ARRAY_LEN(fake.caps) ? fake.caps[(uintptr_t)arg]
+		                                             : 0;
 	case KVM_CREATE_VM: return fake_fd(FAKE_VM, 0, 0);
 	case KVM_GET_VCPU_MMAP_SIZE: return fake.run_size;
 	case KVM_CREATE_VCPU: return fake_create_vcpu();

@@ -15,18 +15,18 @@
 struct fake_vcpu {
 	int fd;
 	unsigned index;
-	struct kvm_run *run; /* the shared page */
+	struct kvm_run *run;              /* the shared page */
 	_Atomic uint64_t n_runs, n_state; /* KVM_RUN; other requests */
 };
 
 struct fake_kvm {
-	int open_err;		/* of /dev/kvm */
-	int version;		/* < 0: -errno of KVM_GET_API_VERSION */
+	int open_err; /* of /dev/kvm */
+	int version;  /* < 0: -errno of KVM_GET_API_VERSION */
 	int run_size;
-	int caps[512];		/* KVM_CHECK_EXTENSION */
-	bool nested_paging;	/* /sys/module/kvm_amd/parameters/npt */
+	int caps[512];      /* KVM_CHECK_EXTENSION */
+	bool nested_paging; /* /sys/module/kvm_amd/parameters/npt */
 	unsigned phys_bits;
-	struct {		/* the `after`th and later requests of this kind fail */
+	struct { /* the `after`th and later requests of this kind fail */
 		unsigned long req;
 		int err, after;
 	} refuse[4];

@@ -80,11 +80,14 @@ static void state_round_trip(struct vcpu *v, void *opaque __unused)
 	/* Everything is forgotten, then it comes back. */
 	for (unsigned i = 0; i < a->n_fields; i++) {
 		const struct cpu_field *f = &a->fields[i];
-		static const uint8_t bytes[] = { [CPU_F_BOOL] = 1, [CPU_F_U8] = 1, [CPU_F_U16] = 2,
-						 [CPU_F_U32] = 4, [CPU_F_U64] = 8, [CPU_F_BYTES] = 1 };
+		static const uint8_t bytes[] = {
+			[CPU_F_BOOL] = 1, [CPU_F_U8] = 1,  [CPU_F_U16] = 2,
+			[CPU_F_U32] = 4,  [CPU_F_U64] = 8, [CPU_F_BYTES] = 1
+		};
 
 		if (strcmp(f->name, "tsc_offset")) {
-			memset((char *)c + f->offset, 0, (size_t)bytes[f->type] * f->count);
+			memset((char *)c + f->offset, 0,
+			       (size_t)bytes[f->type] * f->count);
 		}
 	}
 	must_pull(v);
@@ -107,7 +110,8 @@ static void state_round_trip(struct vcpu *v, void *opaque __unused)
 	}
 	ck_assert_uint_eq(c->fpcw, state_want.fpcw);
 	ck_assert_uint_eq(c->mxcsr, state_want.mxcsr);
-	ck_assert(c->smbase == state_want.smbase || c->smbase == 0); /* no SMM in this KVM */
+	ck_assert(c->smbase == state_want.smbase ||
+	          c->smbase == 0); /* no SMM in this KVM */
 	/* Events: one at a time. */
 	c->exc_pending = X86_EXC_GP;
 	c->exc_has_err = true;

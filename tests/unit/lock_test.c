@@ -15,8 +15,8 @@ static struct lk test_lk;
 static _Atomic int inside, waiting;
 static long counter;
 
-static const struct lock_stat *row(const struct lock_stat *s, unsigned n, const char *name,
-				   enum role r)
+static const struct lock_stat *row(const struct lock_stat *s, unsigned n,
+                                   const char *name, enum role r)
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (!strcmp(s[i].name, name) && s[i].role == r) {
@@ -88,7 +88,9 @@ START_TEST(test_excludes)
 
 	lk_init(&test_lk, RANK_DEVICE, "test");
 	for (unsigned i = 0; i < 4; i++) {
-		ck_assert_int_eq(role_thread_start(&t[i], ROLE_IOTHREAD, "w", worker, NULL, &e), 0);
+		ck_assert_int_eq(
+			role_thread_start(&t[i], ROLE_IOTHREAD, "w", worker, NULL, &e),
+			0);
 	}
 	for (unsigned i = 0; i < 4; i++) {
 		role_thread_join(&t[i]);
@@ -119,7 +121,8 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_wait_is_counted, test_excludes, test_full_table };
+	const TTest *const tests[] = { test_wait_is_counted, test_excludes,
+		                       test_full_table };
 
 	return unit_main(unit_suite("lock", tests, ARRAY_LEN(tests)));
 }

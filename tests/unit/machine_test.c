@@ -19,8 +19,8 @@
 
 START_TEST(test_aml_names)
 {
-	static const uint8_t want[] = { 0x08, 0x5c, 0x2e, '_', 'S', 'B', '_', 'A', '_', '_', '_',
-					0x0a, 5 };
+	static const uint8_t want[] = { 0x08, 0x5c, 0x2e, '_', 'S',  'B', '_',
+		                        'A',  '_',  '_',  '_', 0x0a, 5 };
 	struct aml a;
 
 	aml_init(&a);
@@ -47,7 +47,9 @@ END_TEST
 /* Lengths at each boundary of the PkgLength encoding. */
 START_TEST(test_aml_lengths)
 {
-	static const size_t body[] = { 0, 57, 58, 59, 60, 4087, 4088, 4089, 4090, 70000 };
+	static const size_t body[] = {
+		0, 57, 58, 59, 60, 4087, 4088, 4089, 4090, 70000
+	};
 
 	for (unsigned i = 0; i < ARRAY_LEN(body); i++) {
 		struct aml a;
@@ -101,8 +103,12 @@ static uint8_t sum(const uint8_t *p, size_t n)
 
 static void make_tables(struct acpi_tables *t, struct aml *a, bool reduced)
 {
-	struct acpi_desc d = { .n_cpus = 2, .max_cpus = 4, .lapic_base = 0xfee00000,
-			       .ioapic_base = 0xfec00000, .has_rtc = true, .dsdt = a };
+	struct acpi_desc d = { .n_cpus = 2,
+		               .max_cpus = 4,
+		               .lapic_base = 0xfee00000,
+		               .ioapic_base = 0xfec00000,
+		               .has_rtc = true,
+		               .dsdt = a };
 
 	if (reduced) {
 		d.sleep_ctl = 0xfea00100;
@@ -134,7 +140,8 @@ START_TEST(test_acpi_walk)
 	ck_assert_uint_eq(sum(t.rsdp, 36), 0);
 	xsdt = ld_le64(t.rsdp + 24) - base;
 	ck_assert_uint_lt(xsdt, t.tables.len);
-	for (uint64_t at = xsdt + 36; at < xsdt + ld_le32(t.tables.data + xsdt + 4); at += 8) {
+	for (uint64_t at = xsdt + 36; at < xsdt + ld_le32(t.tables.data + xsdt + 4);
+	     at += 8) {
 		uint64_t x = ld_le64(t.tables.data + at) - base;
 		uint32_t len = ld_le32(t.tables.data + x + 4);
 
@@ -197,8 +204,10 @@ END_TEST
 
 static void in_init(struct boot_in *in, const void *k, size_t n)
 {
-	*in = (struct boot_in){ .low_ram = 64 * MB, .cmdline = "console=ttyS0",
-				.kernel_path = "k", .rsdp = 0xf0000 };
+	*in = (struct boot_in){ .low_ram = 64 * MB,
+		                .cmdline = "console=ttyS0",
+		                .kernel_path = "k",
+		                .rsdp = 0xf0000 };
 	boot_src_mem(&in->kernel, k, n, "kernel");
 	in->map[0] = (struct boot_mem){ 0, 0x9fc00, MEM_RAM };
 	in->map[1] = (struct boot_mem){ 0x100000, 63 * MB, MEM_RAM };
@@ -358,7 +367,8 @@ START_TEST(test_boot_pvh)
 	ck_assert_uint_eq(ld_le32(c->data), 0x336ec578);
 	ck_assert_uint_eq(ld_le64(c->data + 32), 0xf0000);
 	ck_assert_uint_eq(ld_le32(c->data + 48), 2);
-	ck_assert_str_eq((char *)c->data + ld_le64(c->data + 24) - c->addr, "console=ttyS0");
+	ck_assert_str_eq((char *)c->data + ld_le64(c->data + 24) - c->addr,
+	                 "console=ttyS0");
 	c = chunk(&p, "ELF segment");
 	ck_assert_uint_eq(c->zero, 0x2000);
 	boot_plan_fini(&p);
@@ -387,15 +397,15 @@ START_TEST(test_boot_elf_errors)
 		unsigned at, size;
 		uint64_t v;
 	} bad[] = {
-		{ 18, 2, 183 },			/* AArch64 */
-		{ 54, 2, 0 },			/* entry size */
-		{ 56, 2, 0xffff },		/* count */
-		{ 32, 8, ~UINT64_C(0) - 3 },	/* table offset */
-		{ 64 + 8, 8, ~UINT64_C(0) },	/* segment offset */
+		{ 18, 2, 183 },                   /* AArch64 */
+		{ 54, 2, 0 },                     /* entry size */
+		{ 56, 2, 0xffff },                /* count */
+		{ 32, 8, ~UINT64_C(0) - 3 },      /* table offset */
+		{ 64 + 8, 8, ~UINT64_C(0) },      /* segment offset */
 		{ 64 + 24, 8, ~UINT64_C(0) - 7 }, /* address */
-		{ 64 + 32, 8, 0x10000 },	/* file size beyond file */
-		{ 64 + 40, 8, ~UINT64_C(0) },	/* memory size */
-		{ 64 + 24, 8, 0x7000 },		/* on the zero page */
+		{ 64 + 32, 8, 0x10000 },          /* file size beyond file */
+		{ 64 + 40, 8, ~UINT64_C(0) },     /* memory size */
+		{ 64 + 24, 8, 0x7000 },           /* on the zero page */
 	};
 	struct boot_in in;
 	struct boot_plan p;
@@ -447,7 +457,8 @@ START_TEST(test_boot_multiboot)
 	ck_assert_uint_eq(ld_le32(mods), 0x210000);
 	ck_assert_uint_eq(ld_le32(mods + 16), 0x211000);
 	ck_assert_str_eq((const char *)c->data + ld_le32(mods + 8) - c->addr, "a one");
-	ck_assert_str_eq((const char *)c->data + ld_le32(c->data + 16) - c->addr, "k console=ttyS0");
+	ck_assert_str_eq((const char *)c->data + ld_le32(c->data + 16) - c->addr,
+	                 "k console=ttyS0");
 	boot_plan_fini(&p);
 	/* A header that wants to lie before the file. */
 	st_le32(k + 0x110, 0x100000);
@@ -518,8 +529,11 @@ START_TEST(test_boot_load)
 	mr_init_ram(&ram, "ram", ram_block_new("ram", &cfg, &e));
 	mr_add(&root, 0, &ram, 0);
 	aspace_init(&as, "memory", &root);
-	ck_assert_int_eq(boot_add_file(&p, 16 * MB, &in.kernel, 4096, LEN + 512, 8192, "a", &e), 0);
-	ck_assert_int_eq(boot_add_file(&p, 33 * MB - 5, &in.kernel, SKIP, LEN, 0, "b", &e), 0);
+	ck_assert_int_eq(
+		boot_add_file(&p, 16 * MB, &in.kernel, 4096, LEN + 512, 8192, "a", &e),
+		0);
+	ck_assert_int_eq(
+		boot_add_file(&p, 33 * MB - 5, &in.kernel, SKIP, LEN, 0, "b", &e), 0);
 	ck_assert_int_eq(boot_add_data(&p, 0x1000, "data", 4, "c", &e), 0);
 	boot_load_ahead(&p, &as);
 	ck_assert_msg(boot_apply(&p, &as, &e) == 0, "%s", e.text);

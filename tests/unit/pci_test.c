@@ -19,7 +19,8 @@ extern const struct device_class edu_class;
 extern const struct device_class pcie_root_port_class;
 
 /* Table of this program: what -device would find. */
-const struct device_class *const device_classes[] = { &edu_class, &pcie_root_port_class, NULL };
+const struct device_class *const device_classes[] = { &edu_class, &pcie_root_port_class,
+	                                              NULL };
 
 struct pci_board {
 	struct harness *h;
@@ -33,8 +34,9 @@ struct pci_board {
 static void pci_board_new(struct pci_board *b, bool firmware)
 {
 	struct pci_host_cfg hc = { .bus_name = "pcie.0", .ports = true, .buses = 256 };
-	struct mch_cfg mc = { .ecam_base = firmware ? 0 : ECAM, .ram_below_1m = !firmware,
-			      .low_ram_end = HARNESS_RAM };
+	struct mch_cfg mc = { .ecam_base = firmware ? 0 : ECAM,
+		              .ram_below_1m = !firmware,
+		              .low_ram_end = HARNESS_RAM };
 	struct ich9_cfg ic = { .firmware = firmware };
 
 	b->h = harness_new(0);
@@ -64,13 +66,14 @@ static gpa_t pci_at(unsigned bus, unsigned slot, unsigned fn, unsigned reg)
 	return ECAM + (bus << 20 | slot << 15 | fn << 12 | reg);
 }
 
-static uint32_t pci_rd(struct pci_board *b, unsigned bus, unsigned slot, unsigned reg, unsigned n)
+static uint32_t pci_rd(struct pci_board *b, unsigned bus, unsigned slot, unsigned reg,
+                       unsigned n)
 {
 	return (uint32_t)harness_read(b->h, pci_at(bus, slot, 0, reg), n);
 }
 
-static void pci_wr(struct pci_board *b, unsigned bus, unsigned slot, unsigned reg, uint32_t v,
-		   unsigned n)
+static void pci_wr(struct pci_board *b, unsigned bus, unsigned slot, unsigned reg,
+                   uint32_t v, unsigned n)
 {
 	harness_write(b->h, pci_at(bus, slot, 0, reg), v, n);
 }
@@ -203,7 +206,8 @@ START_TEST(pci_edu)
 	harness_step(1000);
 	ck_assert_uint_eq(harness_read(b.h, bar + 8, 4), 3628800);
 	ck_assert_int_eq(b.h->level[23], 1);
-	ck_assert_uint_eq(pci_rd(&b, 0, 3, PCI_STATUS, 2) & PCI_STATUS_INTX, PCI_STATUS_INTX);
+	ck_assert_uint_eq(pci_rd(&b, 0, 3, PCI_STATUS, 2) & PCI_STATUS_INTX,
+	                  PCI_STATUS_INTX);
 	pci_wr(&b, 0, 3, PCI_COMMAND, 0x406, 2);
 	ck_assert_int_eq(b.h->level[23], 0);
 	pci_wr(&b, 0, 3, PCI_COMMAND, 6, 2);
@@ -326,11 +330,18 @@ static int xdev_realize(struct device *dev, struct err *e)
 }
 
 static const struct pci_class_ops xdev_pci_ops = {
-	.vendor = 0x1af4, .device = 1, .class_code = 0xff0000, .express = true,
+	.vendor = 0x1af4,
+	.device = 1,
+	.class_code = 0xff0000,
+	.express = true,
 };
 static const struct device_class xdev_class = {
-	.name = "xdev", .bus = "pci", .instance_size = sizeof(struct xdev),
-	.bus_props = pci_bus_props, .realize = xdev_realize, .ops = &xdev_pci_ops,
+	.name = "xdev",
+	.bus = "pci",
+	.instance_size = sizeof(struct xdev),
+	.bus_props = pci_bus_props,
+	.realize = xdev_realize,
+	.ops = &xdev_pci_ops,
 };
 
 START_TEST(pci_msix)
@@ -362,7 +373,9 @@ START_TEST(pci_msix)
 	pci_msix_notify(&x->pci, 130);
 	pci_msix_notify(&x->pci, 5000);
 	ck_assert_uint_eq(b.h->n_msi, 0);
-	ck_assert_uint_eq(harness_read(b.h, bar + (pci_rd(&b, 0, 1, cap + 8, 4) & ~7u) + 16, 4), 2);
+	ck_assert_uint_eq(
+		harness_read(b.h, bar + (pci_rd(&b, 0, 1, cap + 8, 4) & ~7u) + 16, 4),
+		2);
 	x->masks = 0;
 	harness_write(b.h, bar + 129 * 16 + 12, 0, 4);
 	ck_assert_uint_eq(b.h->n_msi, 1);
@@ -392,8 +405,9 @@ START_TEST(pci_root_port)
 	const uint64_t bar = 0xc0000000;
 
 	pci_board_new(&b, false);
-	ck_assert_msg(pci_add(&b, "pcie-root-port,id=rp1,addr=5,chassis=1,slot=7") != NULL, "%s",
-		      err.text);
+	ck_assert_msg(pci_add(&b, "pcie-root-port,id=rp1,addr=5,chassis=1,slot=7") !=
+	                      NULL,
+	              "%s", err.text);
 	ck_assert_msg(pci_add(&b, "edu,bus=rp1") != NULL, "%s", err.text);
 	ck_assert_ptr_null(pci_add(&b, "edu,bus=rp1,addr=1"));
 	ck_assert_ptr_null(pci_add(&b, "edu,bus=rp1"));
@@ -442,7 +456,8 @@ START_TEST(pci_torture)
 			for (int k = 0; d && k < 3000; k++) {
 				unsigned size = 1u << harness_random() % 3;
 
-				pci_config_write(d, harness_random() & 0x1fff, harness_random(), size);
+				pci_config_write(d, harness_random() & 0x1fff,
+				                 harness_random(), size);
 				pci_config_read(d, harness_random() & 0x1fff, size);
 			}
 		}
@@ -476,16 +491,18 @@ START_TEST(pci_state)
 	harness_write(b.h, bar + 0x60, 1, 4);
 	for (d = device_next(NULL); d; d = device_next(d)) {
 		if (d->cls->state) {
-			ck_assert_msg(state_save(&s, d->path, d->cls->state, d, &err) == 0, "%s",
-				      err.text);
+			ck_assert_msg(state_save(&s, d->path, d->cls->state, d, &err) ==
+			                      0,
+			              "%s", err.text);
 		}
 	}
 	device_reset_all(b.h->vm);
 	ck_assert_uint_eq(harness_read(b.h, bar + 4, 4), 0xffffffff);
 	for (d = device_next(NULL); d; d = device_next(d)) {
 		if (d->cls->state) {
-			ck_assert_msg(state_load(&s, d->path, d->cls->state, d, &err) == 0, "%s",
-				      err.text);
+			ck_assert_msg(state_load(&s, d->path, d->cls->state, d, &err) ==
+			                      0,
+			              "%s", err.text);
 		}
 		if (d->cls->post_load) {
 			ck_assert_int_eq(d->cls->post_load(d, &err), 0);
@@ -502,8 +519,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		pci_config_cycles, pci_pam, pci_lpc, pci_edu, pci_msi, pci_msix, pci_root_port,
-		pci_torture, pci_state,
+		pci_config_cycles, pci_pam,       pci_lpc,     pci_edu,   pci_msi,
+		pci_msix,          pci_root_port, pci_torture, pci_state,
 	};
 
 	return unit_main(unit_suite("pci", tests, ARRAY_LEN(tests)));

@@ -54,7 +54,8 @@ static uint32_t piix_rd(struct piix_board *b, unsigned slot, unsigned fn, unsign
 	return harness_inl(b->h, 0xcfc);
 }
 
-static void piix_wrb(struct piix_board *b, unsigned slot, unsigned fn, unsigned reg, uint8_t v)
+static void piix_wrb(struct piix_board *b, unsigned slot, unsigned fn, unsigned reg,
+                     uint8_t v)
 {
 	piix_at(b, slot, fn, reg);
 	harness_outb(b->h, 0xcfc + (reg & 3), v);
@@ -146,7 +147,8 @@ START_TEST(piix_pm)
 
 	piix_board_new(&b, true);
 	ck_assert_uint_eq(harness_inw(b.h, 0x604), 0xffff);
-	ck_assert_uint_eq(piix_rd(&b, 1, 3, 0x58) & 1u << 25, 1u << 25); /* no SMI needed */
+	ck_assert_uint_eq(piix_rd(&b, 1, 3, 0x58) & 1u << 25,
+	                  1u << 25); /* no SMI needed */
 	piix_at(&b, 1, 3, 0x40);
 	harness_outl(b.h, 0xcfc, 0x1fff);
 	ck_assert_uint_eq(harness_inl(b.h, 0xcfc), 0x1fc1);
@@ -204,8 +206,8 @@ START_TEST(piix_state)
 	device_reset_all(b.h->vm);
 	piix_wrb(&b, 0, 0, 0x59, 0);
 	for (d = device_next(NULL); d; d = device_next(d)) {
-		ck_assert_msg(state_load(&buf, d->path, d->cls->state, d, &err) == 0, "%s",
-			      err.text);
+		ck_assert_msg(state_load(&buf, d->path, d->cls->state, d, &err) == 0,
+		              "%s", err.text);
 		ck_assert_int_eq(d->cls->post_load ? d->cls->post_load(d, &err) : 0, 0);
 	}
 	ck_assert_uint_eq(piix_rd(&b, 1, 0, 0x60), 0x80800580);

@@ -76,7 +76,8 @@ START_TEST(plat_uart_irq)
 
 	plat_serial(h, NULL);
 	harness_outb(h, 0x3fa, 1);
-	harness_outb(h, 0x3f9, 2); /* THRE on: interrupts at once, each time it is set */
+	harness_outb(h, 0x3f9,
+	             2); /* THRE on: interrupts at once, each time it is set */
 	ck_assert_int_eq(h->level[4], 1);
 	ck_assert_uint_eq(harness_inb(h, 0x3fa), 0xc2);
 	ck_assert_int_eq(h->level[4], 0);
@@ -340,7 +341,9 @@ START_TEST(plat_lapic_ipi)
 	ck_assert_uint_ne(harness_requests(h, 1) & X86_REQ_INIT, 0);
 	harness_cpu_write(h, 0, APIC(0x300), 0x4699);
 	ck_assert_uint_ne(harness_requests(h, 1) & X86_REQ_SIPI, 0);
-	ck_assert_uint_eq(harness_cpu(h, 1)->apic_ops->sipi_vector(harness_cpu(h, 1)->apic), 0x99);
+	ck_assert_uint_eq(
+		harness_cpu(h, 1)->apic_ops->sipi_vector(harness_cpu(h, 1)->apic),
+		0x99);
 	harness_cpu_write(h, 0, APIC(0x300), 0x4400);
 	ck_assert_uint_ne(harness_requests(h, 1) & X86_REQ_NMI, 0);
 	ck_assert_uint_eq(harness_requests(h, 2) & X86_REQ_NMI, 0);
@@ -349,15 +352,17 @@ END_TEST
 
 static int plat_wrmsr(struct harness *h, unsigned i, uint32_t msr, uint64_t v)
 {
-	return harness_cpu(h, i)->apic_ops->x2apic_write(harness_cpu(h, i)->apic, msr, v);
+	return harness_cpu(h, i)->apic_ops->x2apic_write(harness_cpu(h, i)->apic, msr,
+	                                                 v);
 }
 
 static uint64_t plat_rdmsr(struct harness *h, unsigned i, uint32_t msr)
 {
 	uint64_t v = 0;
 
-	ck_assert_int_eq(harness_cpu(h, i)->apic_ops->x2apic_read(harness_cpu(h, i)->apic, msr, &v),
-			 0);
+	ck_assert_int_eq(harness_cpu(h, i)->apic_ops->x2apic_read(
+				 harness_cpu(h, i)->apic, msr, &v),
+	                 0);
 	return v;
 }
 
@@ -370,8 +375,9 @@ START_TEST(plat_lapic_x2)
 		struct x86_cpu *c = harness_cpu(h, i);
 
 		ck_assert_uint_eq(c->apic_ops->get_base(c->apic),
-				  IRQCHIP_LAPIC_BASE | 0x800 | (i ? 0 : 0x100));
-		ck_assert_int_lt(plat_wrmsr(h, i, 0x80f, 0x1ff), 0); /* not yet x2APIC */
+		                  IRQCHIP_LAPIC_BASE | 0x800 | (i ? 0 : 0x100));
+		ck_assert_int_lt(plat_wrmsr(h, i, 0x80f, 0x1ff),
+		                 0); /* not yet x2APIC */
 		ck_assert_int_eq(c->apic_ops->set_base(c->apic, 0xfee00c00), 0);
 		ck_assert_int_lt(c->apic_ops->set_base(c->apic, 0xfee00800), 0);
 		ck_assert_int_eq(plat_wrmsr(h, i, 0x80f, 0x1ff), 0);
@@ -394,8 +400,9 @@ START_TEST(plat_lapic_x2)
 	ck_assert_int_lt(plat_wrmsr(h, 0, 0x80e, 0), 0);
 	ck_assert_int_lt(plat_wrmsr(h, 0, 0x802, 0), 0);
 	ck_assert_int_lt(plat_wrmsr(h, 0, 0x808, UINT64_C(1) << 32), 0);
-	ck_assert_int_lt(harness_cpu(h, 0)->apic_ops->x2apic_read(harness_cpu(h, 0)->apic, 0x80e, &v),
-			 0);
+	ck_assert_int_lt(harness_cpu(h, 0)->apic_ops->x2apic_read(
+				 harness_cpu(h, 0)->apic, 0x80e, &v),
+	                 0);
 	ck_assert_int_eq(plat_wrmsr(h, 0, 0x830, UINT64_C(0xffffffff) << 32 | 0x47), 0);
 	ck_assert_int_eq(plat_vector(h, 9), 0x47);
 }
@@ -429,23 +436,28 @@ START_TEST(plat_lapic_timer)
 	}
 	/* Deadline; moved later, moved earlier, past, disarmed. */
 	harness_cpu_write(h, 0, APIC(0x320), 0x400e2);
-	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 1000000), 0);
-	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 3000000), 0);
+	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 1000000),
+	                 0);
+	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 3000000),
+	                 0);
 	harness_step(2000000);
 	ck_assert_int_eq(plat_vector(h, 0), -1);
 	harness_step(1100000);
 	ck_assert_int_eq(plat_vector(h, 0), 0xe2);
 	harness_cpu_write(h, 0, APIC(0xb0), 0);
 	ck_assert_uint_eq(plat_rdmsr(h, 0, 0x6e0), 0);
-	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 9000000), 0);
-	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 1000000), 0);
+	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 9000000),
+	                 0);
+	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 1000000),
+	                 0);
 	harness_step(1100000);
 	ck_assert_int_eq(plat_vector(h, 0), 0xe2);
 	harness_cpu_write(h, 0, APIC(0xb0), 0);
 	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, 1), 0);
 	ck_assert_int_eq(plat_vector(h, 0), 0xe2);
 	harness_cpu_write(h, 0, APIC(0xb0), 0);
-	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 1000000), 0);
+	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, x86_tsc(harness_cpu(h, 0)) + 1000000),
+	                 0);
 	ck_assert_int_eq(plat_wrmsr(h, 0, 0x6e0, 0), 0);
 	harness_step(50000000);
 	ck_assert_int_eq(plat_vector(h, 0), -1);
@@ -518,7 +530,9 @@ START_TEST(plat_rtc)
 {
 	struct harness *h = harness_new(0);
 	/* 2024-02-28 23:59:58 UTC */
-	struct rtc_cfg cfg = { .irq = h->line[8], .base_s = 1709164798, .vm_clock = true };
+	struct rtc_cfg cfg = { .irq = h->line[8],
+		               .base_s = 1709164798,
+		               .vm_clock = true };
 	struct rtc *r = rtc_create(h->vm, &cfg, &err);
 
 	ck_assert_ptr_nonnull(r);
@@ -613,8 +627,9 @@ END_TEST
 START_TEST(plat_ged)
 {
 	struct harness *h = harness_new(0);
-	struct acpi_ged_cfg cfg = { .evt_base = 0xfea00000, .reg_base = 0xfea01000,
-				    .irq = h->line[5] };
+	struct acpi_ged_cfg cfg = { .evt_base = 0xfea00000,
+		                    .reg_base = 0xfea01000,
+		                    .irq = h->line[5] };
 
 	ck_assert_ptr_nonnull(acpi_ged_create(h->vm, &cfg, &err));
 	vm_request_powerdown(h->vm);
@@ -629,7 +644,8 @@ END_TEST
 
 /* ---- fw_cfg ---- */
 
-static void plat_fw_dma(struct harness *h, uint32_t control, uint32_t len, uint64_t addr)
+static void plat_fw_dma(struct harness *h, uint32_t control, uint32_t len,
+                        uint64_t addr)
 {
 	uint8_t b[16];
 
@@ -659,7 +675,9 @@ START_TEST(plat_fwcfg)
 	ck_assert_ptr_nonnull(f);
 	ck_assert_int_eq(fwcfg_add_file(f, "zz", "last", 4, &err), 0);
 	ck_assert_int_eq(fwcfg_add_file(f, "etc/a", "first", 5, &err), 0);
-	ck_assert_int_eq(fwcfg_add_file_rw(f, "rw", "\0\0\0\0", 4, plat_fw_written, NULL, &err), 0);
+	ck_assert_int_eq(
+		fwcfg_add_file_rw(f, "rw", "\0\0\0\0", 4, plat_fw_written, NULL, &err),
+		0);
 	ck_assert_int_lt(fwcfg_add_file(f, "", "x", 1, &err), 0);
 	ck_assert_int_eq(fwcfg_add_u16(f, FWCFG_NB_CPUS, 3, &err), 0);
 	harness_outw(h, 0x510, FWCFG_SIGNATURE);
@@ -742,7 +760,9 @@ END_TEST
 START_TEST(plat_i8042)
 {
 	struct harness *h = harness_new(0);
-	struct i8042_cfg cfg = { .kbd = h->line[1], .aux = h->line[12], .a20 = h->line[30] };
+	struct i8042_cfg cfg = { .kbd = h->line[1],
+		                 .aux = h->line[12],
+		                 .a20 = h->line[30] };
 	struct i8042 *k = i8042_create(h->vm, &cfg, &err);
 	static const uint8_t enter[] = { 0x5a, 0xf0, 0x5a };
 
@@ -785,7 +805,8 @@ START_TEST(plat_i8042)
 	harness_outb(h, 0x64, 0xfe);
 	ck_assert_uint_ne(atomic_load(&h->vm->req), 0);
 	for (int i = 0; i < 4000; i++) {
-		harness_outb(h, harness_random() & 1 ? 0x60 : 0x64, (uint8_t)harness_random());
+		harness_outb(h, harness_random() & 1 ? 0x60 : 0x64,
+		             (uint8_t)harness_random());
 		i8042_key(k, enter, 3);
 		i8042_mouse(k, (int)harness_random() % 1000, 5, 1, harness_random());
 		harness_inb(h, 0x60);
@@ -832,11 +853,15 @@ static void plat_torture_apic(struct vcpu *c, void *arg)
 	for (int i = 0; i < 20000; i++) {
 		uint64_t v = harness_random() | (uint64_t)harness_random() << 32;
 
-		aspace_write(&c->vm->mem, IRQCHIP_LAPIC_BASE + (harness_random() & 0x3f0),
-			     (uint32_t)v, 4);
-		aspace_read(&c->vm->mem, IRQCHIP_LAPIC_BASE + (harness_random() & 0x3f0), 4);
-		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x800 + harness_random() % 0x48, v);
-		(void)cpu->apic_ops->x2apic_read(cpu->apic, 0x800 + harness_random() % 0x48, &v);
+		aspace_write(&c->vm->mem,
+		             IRQCHIP_LAPIC_BASE + (harness_random() & 0x3f0),
+		             (uint32_t)v, 4);
+		aspace_read(&c->vm->mem,
+		            IRQCHIP_LAPIC_BASE + (harness_random() & 0x3f0), 4);
+		(void)cpu->apic_ops->x2apic_write(cpu->apic,
+		                                  0x800 + harness_random() % 0x48, v);
+		(void)cpu->apic_ops->x2apic_read(cpu->apic,
+		                                 0x800 + harness_random() % 0x48, &v);
 		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x6e0, v);
 		if (i % 100 == 0) {
 			(void)cpu->apic_ops->set_base(cpu->apic, v & 0xfff);
@@ -867,8 +892,10 @@ static void plat_stress_cpu(struct vcpu *c, void *arg)
 
 	(void)arg;
 	for (int i = 0; i < 20000; i++) {
-		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x830, (uint64_t)to << 32 | 0x40);
-		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x6e0, x86_tsc(cpu) + 1000);
+		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x830,
+		                                  (uint64_t)to << 32 | 0x40);
+		(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x6e0,
+		                                  x86_tsc(cpu) + 1000);
 		if (cpu->apic_ops->get_vector(cpu->apic) >= 0) {
 			(void)cpu->apic_ops->x2apic_write(cpu->apic, 0x80b, 0);
 		}
@@ -918,7 +945,9 @@ END_TEST
 START_TEST(plat_state)
 {
 	struct harness *h = harness_new(2);
-	struct rtc_cfg rc = { .irq = h->chip->gsi[8], .base_s = 1709164798, .vm_clock = true };
+	struct rtc_cfg rc = { .irq = h->chip->gsi[8],
+		              .base_s = 1709164798,
+		              .vm_clock = true };
 	struct acpi_pm_cfg ac = { .sci = h->chip->gsi[9] };
 	struct acpi_ged_cfg gc = { 0xfea00000, 0xfea01000, h->chip->gsi[5] };
 	struct i8042_cfg kc = { .kbd = h->chip->gsi[1], .aux = h->chip->gsi[12] };
@@ -927,21 +956,25 @@ START_TEST(plat_state)
 	struct state_buf s[2] = { { 0 } };
 	unsigned n = 0;
 
-	ck_assert(pit_create(h->vm, &h->chip->gsi[0], &err) && rtc_create(h->vm, &rc, &err) &&
-		  acpi_pm_create(h->vm, &ac, &err) && acpi_ged_create(h->vm, &gc, &err) &&
-		  i8042_create(h->vm, &kc, &err) && hpet_create(h->vm, &hc, &err) &&
-		  fwcfg_create(h->vm, &err) && serial_isa_create(b, 0, NULL, &err));
+	ck_assert(pit_create(h->vm, &h->chip->gsi[0], &err) &&
+	          rtc_create(h->vm, &rc, &err) && acpi_pm_create(h->vm, &ac, &err) &&
+	          acpi_ged_create(h->vm, &gc, &err) && i8042_create(h->vm, &kc, &err) &&
+	          hpet_create(h->vm, &hc, &err) && fwcfg_create(h->vm, &err) &&
+	          serial_isa_create(b, 0, NULL, &err));
 	harness_torture(h, true, 0x20, 0x80, 4000);
 	harness_torture(h, false, IRQCHIP_IOAPIC_BASE, 0x80, 1000);
 	for (int pass = 0; pass < 2; pass++) {
 		for (struct device *d = device_next(NULL); d; d = device_next(d)) {
-			ck_assert_msg(state_save(&s[pass], d->path, d->cls->state, d, &err) == 0,
-				      "%s", err.text);
+			ck_assert_msg(state_save(&s[pass], d->path, d->cls->state, d,
+			                         &err) == 0,
+			              "%s", err.text);
 			n++;
 		}
-		for (struct device *d = device_next(NULL); !pass && d; d = device_next(d)) {
-			ck_assert_msg(state_load(&s[0], d->path, d->cls->state, d, &err) == 0,
-				      "%s", err.text);
+		for (struct device *d = device_next(NULL); !pass && d;
+		     d = device_next(d)) {
+			ck_assert_msg(
+				state_load(&s[0], d->path, d->cls->state, d, &err) == 0,
+				"%s", err.text);
 		}
 	}
 	ck_assert_uint_eq(n, 2 * 12);
@@ -960,10 +993,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		plat_uart_probe, plat_uart_irq, plat_uart_output, plat_pic, plat_ioapic,
-		plat_lapic_priority, plat_lapic_ipi, plat_lapic_x2, plat_lapic_timer, plat_pit,
-		plat_rtc, plat_acpi, plat_ged, plat_fwcfg, plat_hpet, plat_i8042, plat_torture,
-		plat_torture_lapic, plat_stress, plat_state,
+		plat_uart_probe, plat_uart_irq, plat_uart_output,
+		plat_pic,        plat_ioapic,   plat_lapic_priority,
+		plat_lapic_ipi,  plat_lapic_x2, plat_lapic_timer,
+		plat_pit,        plat_rtc,      plat_acpi,
+		plat_ged,        plat_fwcfg,    plat_hpet,
+		plat_i8042,      plat_torture,  plat_torture_lapic,
+		plat_stress,     plat_state,
 	};
 
 	return unit_main(unit_suite("plat", tests, ARRAY_LEN(tests)));

@@ -82,11 +82,18 @@ START_TEST(test_validation)
 	ck_assert_str_eq(t, "Invalid parameter type for 'fdname', expected: string");
 	ck_assert_int_lt(check_call("stop", "{\"x\":1}", t, sizeof(t)), 0);
 	ck_assert_str_eq(t, "Parameter 'x' is unexpected");
-	ck_assert_int_lt(check_call("set-action", "{\"reboot\":\"no\"}", t, sizeof(t)), 0);
+	ck_assert_int_lt(check_call("set-action", "{\"reboot\":\"no\"}", t, sizeof(t)),
+	                 0);
 	ck_assert_str_eq(t, "Parameter 'reboot' does not accept value 'no'");
-	ck_assert_int_eq(check_call("qmp_capabilities", "{\"enable\":[\"oob\"]}", t, sizeof(t)), 0);
-	ck_assert_int_lt(check_call("qmp_capabilities", "{\"enable\":[\"x\"]}", t, sizeof(t)), 0);
-	ck_assert_int_eq(check_call("device_add", "{\"driver\":\"d\",\"more\":1}", t, sizeof(t)), 0);
+	ck_assert_int_eq(
+		check_call("qmp_capabilities", "{\"enable\":[\"oob\"]}", t, sizeof(t)),
+		0);
+	ck_assert_int_lt(
+		check_call("qmp_capabilities", "{\"enable\":[\"x\"]}", t, sizeof(t)),
+		0);
+	ck_assert_int_eq(
+		check_call("device_add", "{\"driver\":\"d\",\"more\":1}", t, sizeof(t)),
+		0);
 }
 END_TEST
 
@@ -107,7 +114,8 @@ START_TEST(test_schema_closed)
 	}
 	for (unsigned i = 0; i < opt_count(all); i++) {
 		struct opt *o = opt_at(all, i), *m = opt_get(o, "members");
-		static const char *const refs[] = { "arg-type", "ret-type", "element-type" };
+		static const char *const refs[] = { "arg-type", "ret-type",
+			                            "element-type" };
 
 		for (int r = 0; r < 3; r++) {
 			const char *t = opt_get_str(o, refs[r], NULL);

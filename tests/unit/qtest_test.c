@@ -81,10 +81,15 @@ END_TEST
 START_TEST(qtest_nonsense)
 {
 	static const char *const lines[] = {
-		"foo\n", "inb\n", "inb x\n", "inq 3\n", "outb 3\n", "read 0 0\n", "read 0 65537\n",
-		"read 0xffffffffffffffff 2\n", "write 0 2 0x1\n", "write 0 2 0xzzzz\n", "write 0 2\n",
-		"memset 0 4\n", "clock_step x\n", "clock_step 18446744073709551615\n",
-		"clock_set -1\n", "readb 99999999999999999999\n", "readbb 0\n",
+		"foo\n",           "inb\n",
+		"inb x\n",         "inq 3\n",
+		"outb 3\n",        "read 0 0\n",
+		"read 0 65537\n",  "read 0xffffffffffffffff 2\n",
+		"write 0 2 0x1\n", "write 0 2 0xzzzz\n",
+		"write 0 2\n",     "memset 0 4\n",
+		"clock_step x\n",  "clock_step 18446744073709551615\n",
+		"clock_set -1\n",  "readb 99999999999999999999\n",
+		"readbb 0\n",
 	};
 	static char big[300000];
 

@@ -42,7 +42,8 @@ START_TEST(test_views)
 	c->mstatus = RISCV64_MSTATUS_MPP | RISCV64_MSTATUS_MIE;
 	riscv64_set_sstatus(c, ~UINT64_C(0));
 	ck_assert_uint_eq(riscv64_sstatus(c), RISCV64_SSTATUS);
-	ck_assert_uint_eq(c->mstatus, RISCV64_SSTATUS | RISCV64_MSTATUS_MPP | RISCV64_MSTATUS_MIE);
+	ck_assert_uint_eq(c->mstatus,
+	                  RISCV64_SSTATUS | RISCV64_MSTATUS_MPP | RISCV64_MSTATUS_MIE);
 	riscv64_set_sstatus(c, 0);
 	ck_assert_uint_eq(c->mstatus, RISCV64_MSTATUS_MPP | RISCV64_MSTATUS_MIE);
 	c->mideleg = RISCV64_IP_S;
@@ -74,7 +75,8 @@ START_TEST(test_walk_sv39)
 	tables_clear();
 	ck_assert_int_eq(walk(c, 0x1234567890, &x), 0); /* bare */
 	ck_assert_uint_eq(x.pa, 0x1234567890);
-	c->satp = UINT64_C(8) << 60 | UINT64_C(3) << 44 | 1; /* an ASID, table at 1000h */
+	c->satp =
+		UINT64_C(8) << 60 | UINT64_C(3) << 44 | 1; /* an ASID, table at 1000h */
 	tables_set(0x1000 + 1 * 8, pte(0x2000, V));
 	tables_set(0x2000 + 2 * 8, pte(0x3000, V));
 	tables_set(0x3000 + 3 * 8, pte(UINT64_C(0xabcdef012000), V | R | W | 0xc0));
@@ -130,7 +132,8 @@ START_TEST(test_walk_napot)
 	ck_assert_int_eq(walk(c, 0x9abc, &x), 0);
 	ck_assert_uint_eq(x.pa, 0x80049abc);
 	ck_assert_uint_eq(x.shift, 16);
-	tables_set(0x3000 + 9 * 8, pte(0x80044000, V | R) | UINT64_C(1) << 63); /* reserved */
+	tables_set(0x3000 + 9 * 8,
+	           pte(0x80044000, V | R) | UINT64_C(1) << 63); /* reserved */
 	ck_assert_int_eq(walk(c, 0x9abc, &x), -EFAULT);
 	free(c);
 }
@@ -150,7 +153,8 @@ START_TEST(test_walk_sv48_sv57)
 	ck_assert_int_eq(walk(c, UINT64_C(1) << 47, &x), -EFAULT);
 	c->satp = UINT64_C(10) << 60 | 1;
 	tables_set(0x1000 + 511 * 8, pte(0x1000, V));
-	ck_assert_int_eq(walk(c, UINT64_C(0xffff000000000000) + (UINT64_C(3) << 39) + 5, &x), 0);
+	ck_assert_int_eq(
+		walk(c, UINT64_C(0xffff000000000000) + (UINT64_C(3) << 39) + 5, &x), 0);
 	ck_assert_uint_eq(x.pa, UINT64_C(0x8000000005));
 	c->satp = UINT64_C(11) << 60 | 1; /* reserved mode */
 	ck_assert_int_eq(walk(c, 0, &x), -EFAULT);
@@ -200,8 +204,8 @@ static unsigned con_read(void *arg, void *buf, unsigned len)
 	return n;
 }
 
-static struct riscv64_sbi_result sbi(struct riscv64_cpu *c, uint64_t ext, uint64_t fn, uint64_t a,
-				     uint64_t b, uint64_t d)
+static struct riscv64_sbi_result sbi(struct riscv64_cpu *c, uint64_t ext, uint64_t fn,
+                                     uint64_t a, uint64_t b, uint64_t d)
 {
 	const uint64_t arg[6] = { a, b, d };
 
@@ -245,7 +249,8 @@ START_TEST(test_sbi)
 	ck_assert_int_eq(sbi(c, 2, 0, 0, 0, 0).a0, -1);
 	/* Addresses that are not RAM, wrap, or have a high half; unknown calls. */
 	ck_assert_int_eq(sbi(c, dbcn, 0, 5, 0x1000, 0).a0, SBI_ERR_INVALID_PARAM);
-	ck_assert_int_eq(sbi(c, dbcn, 0, 50, ~UINT64_C(0) - 5, 0).a0, SBI_ERR_INVALID_PARAM);
+	ck_assert_int_eq(sbi(c, dbcn, 0, 50, ~UINT64_C(0) - 5, 0).a0,
+	                 SBI_ERR_INVALID_PARAM);
 	ck_assert_int_eq(sbi(c, dbcn, 0, 5, 0x80000100, 1).a0, SBI_ERR_INVALID_PARAM);
 	ck_assert_int_eq(sbi(c, dbcn, 3, 0, 0, 0).a0, SBI_ERR_NOT_SUPPORTED);
 	ck_assert_int_eq(sbi(c, 0x53525354, 0, 9, 0, 0).a0, SBI_ERR_INVALID_PARAM);
@@ -275,7 +280,7 @@ START_TEST(test_kvm_regs)
 	const struct one_reg *r;
 
 	tables_check_regs(rv_regs, rv_n_regs, ONE_REG_RISCV, sizeof(struct riscv64_cpu),
-			  sizeof(struct rv_view));
+	                  sizeof(struct rv_view));
 	/* pc, sstatus; a vector register of 256 bits: KVM names the size. */
 	r = one_reg_find(rv_regs, rv_n_regs, UINT64_C(0x8030000002000000));
 	ck_assert_ptr_nonnull(r);
@@ -328,9 +333,10 @@ START_TEST(test_aia_list)
 		ck_assert(r[i].group == AIA_GRP_IMSIC || r[i].attr < 0x4000);
 		ck_assert(r[i].group != AIA_GRP_IMSIC || (r[i].attr & 0xfff) <= 0xff);
 		for (unsigned k = 0; k < i; k++) {
-			ck_assert_msg(r[i].group != r[k].group || r[i].attr != r[k].attr,
-				      "register %u:%llx twice", r[i].group,
-				      (unsigned long long)r[i].attr);
+			ck_assert_msg(r[i].group != r[k].group ||
+			                      r[i].attr != r[k].attr,
+			              "register %u:%llx twice", r[i].group,
+			              (unsigned long long)r[i].attr);
 		}
 	}
 	free(r);
@@ -340,8 +346,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_fields, test_views, test_walk_sv39, test_walk_napot, test_walk_sv48_sv57,
-		test_walk_hostile, test_sbi, test_kvm_regs, test_kvm_view, test_aia_list,
+		test_fields,         test_views,        test_walk_sv39, test_walk_napot,
+		test_walk_sv48_sv57, test_walk_hostile, test_sbi,       test_kvm_regs,
+		test_kvm_view,       test_aia_list,
 	};
 
 	return unit_main(unit_suite("riscv64", tests, ARRAY_LEN(tests)));

@@ -101,8 +101,8 @@ static int probe_run(enum role r, const struct probe *p, char *buf, size_t size)
 		if (r == ROLE_CONTROL) {
 			probe_thread((void *)(uintptr_t)p);
 		}
-		if (role_thread_start(&t, r, "probe", probe_thread, (void *)(uintptr_t)p,
-				      &e) < 0) {
+		if (role_thread_start(&t, r, "probe", probe_thread,
+		                      (void *)(uintptr_t)p, &e) < 0) {
 			_exit(4);
 		}
 		pause();
@@ -127,14 +127,14 @@ START_TEST(test_role_table)
 
 		if (p->denied & BIT(r)) {
 			snprintf(want, sizeof(want), "role %s: system call %s (%ld)",
-				 role_name(r), p->name, p->nr);
-			ck_assert_msg(ret == SANDBOX_EXIT, "%s in %s: status %d (%s)", p->name,
-				      role_name(r), ret, out);
-			ck_assert_msg(strstr(out, want), "%s: no '%s' in '%s'", role_name(r),
-				      want, out);
+			         role_name(r), p->name, p->nr);
+			ck_assert_msg(ret == SANDBOX_EXIT, "%s in %s: status %d (%s)",
+			              p->name, role_name(r), ret, out);
+			ck_assert_msg(strstr(out, want), "%s: no '%s' in '%s'",
+			              role_name(r), want, out);
 		} else {
 			ck_assert_msg(ret == 0, "%s in %s: status %d (%s)", p->name,
-				      role_name(r), ret, out);
+			              role_name(r), ret, out);
 		}
 	}
 }

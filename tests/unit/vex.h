@@ -6,7 +6,8 @@
 
 #include "tcg-fallback/ir/vecops.h"
 
-static inline unsigned vex_encode(const struct vop_info *v, bool wide, uint8_t imm, uint8_t *o)
+static inline unsigned vex_encode(const struct vop_info *v, bool wide, uint8_t imm,
+                                  uint8_t *o)
 {
 	unsigned reg = 1, rm = 2, vvvv = 0, n = 0;
 	bool l = v->l == VL_1 || (v->l == VL_V && wide);

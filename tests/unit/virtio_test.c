@@ -23,8 +23,8 @@
 #include "devices/bus/virtio.h"
 #include "host/net/netdev.h"
 
-extern const struct device_class virtio_blk_pci_class, virtio_blk_mmio_class, virtio_rng_mmio_class,
-	virtio_net_mmio_class;
+extern const struct device_class virtio_blk_pci_class, virtio_blk_mmio_class,
+	virtio_rng_mmio_class, virtio_net_mmio_class;
 const struct device_class *const device_classes[] = {
 	&virtio_blk_pci_class,
 	&virtio_blk_mmio_class,
@@ -322,8 +322,9 @@ START_TEST(test_ring_hostile)
 			}
 		}
 		for (unsigned i = 0; i < 8; i++) {
-			desc(i, rnd() % 4 ? rnd() % RAM_SIZE : rnd(), (uint32_t)(rnd() % 8192),
-			     (uint16_t)(rnd() % 8), (uint16_t)(rnd() % 9));
+			desc(i, rnd() % 4 ? rnd() % RAM_SIZE : rnd(),
+			     (uint32_t)(rnd() % 8192), (uint16_t)(rnd() % 8),
+			     (uint16_t)(rnd() % 9));
 			st_le16(g(AVAIL) + 4 + 2 * i, (uint16_t)(rnd() % 9));
 		}
 		st_le16(g(AVAIL) + 2, (uint16_t)(rnd() % 10));
@@ -331,8 +332,10 @@ START_TEST(test_ring_hostile)
 			for (unsigned i = 0; i < t_chain.n_in + t_chain.n_out; i++) {
 				uint8_t *p = t_chain.iov[i].iov_base;
 
-				ck_assert(p >= t_ram->host && t_chain.iov[i].iov_len <= RAM_SIZE &&
-					  p + t_chain.iov[i].iov_len <= t_ram->host + RAM_SIZE);
+				ck_assert(p >= t_ram->host &&
+				          t_chain.iov[i].iov_len <= RAM_SIZE &&
+				          p + t_chain.iov[i].iov_len <=
+				                  t_ram->host + RAM_SIZE);
 			}
 			virtq_push(&t_q, t_chain.head, 0);
 			(void)!virtq_publish(&t_q);
@@ -469,8 +472,8 @@ static uint8_t blk_request(uint32_t type, uint64_t sector, uint32_t len, bool in
 
 START_TEST(test_blk_io)
 {
-	struct device *d =
-		blk_device(1 << 20, "virtio-blk-device,drive=disk,serial=abc,num-queues=1");
+	struct device *d = blk_device(
+		1 << 20, "virtio-blk-device,drive=disk,serial=abc,num-queues=1");
 	struct stat st;
 
 	ck_assert_uint_eq(rd(0x08), 2);
@@ -515,7 +518,8 @@ END_TEST
 /* class 3: what is configured is frozen at DRIVER_OK; reset starts anew */
 START_TEST(test_blk_frozen)
 {
-	struct device *d = blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
 
 	drv_init(0, 1, 8);
 	wr(0x30, 0);
@@ -534,7 +538,8 @@ END_TEST
 
 START_TEST(test_blk_needs_reset)
 {
-	struct device *d = blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
 
 	drv_init(0, 1, 8);
 	desc(0, DATA, 4, 0, 0); /* neither header nor status */
@@ -553,7 +558,8 @@ END_TEST
 /* Requests under way when the driver resets: none touches memory afterwards. */
 START_TEST(test_blk_reset_in_flight)
 {
-	struct device *d = blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
 
 	for (unsigned round = 0; round < 50; round++) {
 		drv_init(0, 1, 8);
@@ -578,7 +584,8 @@ END_TEST
 
 START_TEST(test_blk_legacy_driver)
 {
-	struct device *d = blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
 
 	wr(0x70, 0);
 	wr(0x70, 1);
@@ -595,7 +602,8 @@ END_TEST
 
 START_TEST(test_blk_hostile)
 {
-	struct device *d = blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
 
 	for (unsigned round = 0; round < 300; round++) {
 		drv_init(rnd(), 1, 8);
@@ -610,7 +618,7 @@ START_TEST(test_blk_hostile)
 				st_le64(g(DATA + i + 8), rnd() % 3000);
 			}
 			st_le16(g(AVAIL) + 2,
-				(uint16_t)(ld_le16(g(AVAIL) + 2) + rnd() % 8));
+			        (uint16_t)(ld_le16(g(AVAIL) + 2) + rnd() % 8));
 			wr(0x50, (uint32_t)(rnd() % 3));
 			loop_turn(t_loop, false);
 			wr((unsigned)(rnd() % 0x50) * 4, (uint32_t)rnd());
@@ -661,9 +669,10 @@ static struct opt *net_opts(void)
 START_TEST(test_net_arp)
 {
 	static const uint8_t arp[] = {
-		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 8, 6,
-		0, 1, 8, 0, 6, 4, 0, 1, 0x52, 0x54, 0, 0x12, 0x34, 0x56, 10, 0, 2, 15,
-		0, 0, 0, 0, 0, 0, 10, 0, 2, 2,
+		0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x52, 0x54, 0, 0x12, 0x34,
+		0x56, 8,    6,    0,    1,    8,    0,    6,    4, 0,    1,
+		0x52, 0x54, 0,    0x12, 0x34, 0x56, 10,   0,    2, 15,   0,
+		0,    0,    0,    0,    0,    10,   0,    2,    2,
 	};
 	struct err e = ERR_INIT;
 	struct opt *o = net_opts();
@@ -673,7 +682,8 @@ START_TEST(test_net_arp)
 
 	opt_free(o);
 	ck_assert_msg(n != NULL, "%s", e.text);
-	ck_assert_int_eq(opt_parse(&o, "virtio-net-device,netdev=net0", "driver", &e), 0);
+	ck_assert_int_eq(opt_parse(&o, "virtio-net-device,netdev=net0", "driver", &e),
+	                 0);
 	d = device_add(t_vm, o, &e);
 	ck_assert_msg(d != NULL, "%s", e.text);
 	opt_free(o);
@@ -827,7 +837,9 @@ static void pci_read_sector(void)
 
 START_TEST(test_pci)
 {
-	struct pci_host_cfg hc = { .bus_name = "pcie.0", .ecam_base = ECAM, .buses = 64 };
+	struct pci_host_cfg hc = { .bus_name = "pcie.0",
+		                   .ecam_base = ECAM,
+		                   .buses = 64 };
 	struct err e = ERR_INIT;
 	struct pci_host *h;
 	struct device *d;

@@ -250,7 +250,8 @@ START_TEST(test_hold)
 	ck_assert_str_eq(h.text, "");
 	/* A vCPU that stopped by itself stays so. */
 	m0->mode = MOCK_DEBUG;
-	for (int i = 0; i < 10000 && !(vm->vcpus[0]->stop && vm->vcpus[0]->stopped); i++) {
+	for (int i = 0; i < 10000 && !(vm->vcpus[0]->stop && vm->vcpus[0]->stopped);
+	     i++) {
 		usleep(500);
 	}
 	ran = m0->ran;
@@ -555,9 +556,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_run_stop, test_hold,   test_no_lost_wakeup, test_masked_request,
-		test_work,       test_exclusive,      test_exit,
-		test_shutdown,   test_triple_fault,   test_error_and_debug,
+		test_run_stop,       test_hold,
+		test_no_lost_wakeup, test_masked_request,
+		test_work,           test_exclusive,
+		test_exit,           test_shutdown,
+		test_triple_fault,   test_error_and_debug,
 		test_init_fails,
 	};
 

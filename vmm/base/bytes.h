@@ -15,34 +15,34 @@
 
 #include "base/compiler.h"
 
-#define BYTES_DEFINE(bits, end, conv_to, conv_from)                                      \
-	static inline uint##bits##_t ld_##end##bits(const void *p)                       \
-	{                                                                                \
-		uint##bits##_t v;                                                        \
-		memcpy(&v, p, sizeof(v));                                                \
-		return conv_from(v);                                                     \
-	}                                                                                \
-	static inline void st_##end##bits(void *p, uint##bits##_t v)                     \
-	{                                                                                \
-		v = conv_to(v);                                                          \
-		memcpy(p, &v, sizeof(v));                                                \
+#define BYTES_DEFINE(bits, end, conv_to, conv_from)                                    \
+	static inline uint##bits##_t ld_##end##bits(const void *p)                     \
+	{                                                                              \
+		uint##bits##_t v;                                                      \
+		memcpy(&v, p, sizeof(v));                                              \
+		return conv_from(v);                                                   \
+	}                                                                              \
+	static inline void st_##end##bits(void *p, uint##bits##_t v)                   \
+	{                                                                              \
+		v = conv_to(v);                                                        \
+		memcpy(p, &v, sizeof(v));                                              \
 	}
 
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define BYTES_LE(v)    (v)
-#define BYTES_BE16(v)  __builtin_bswap16(v)
-#define BYTES_BE32(v)  __builtin_bswap32(v)
-#define BYTES_BE64(v)  __builtin_bswap64(v)
-#define BYTES_LE16(v)  (v)
-#define BYTES_LE32(v)  (v)
-#define BYTES_LE64(v)  (v)
+#define BYTES_LE(v)   (v)
+#define BYTES_BE16(v) __builtin_bswap16(v)
+#define BYTES_BE32(v) __builtin_bswap32(v)
+#define BYTES_BE64(v) __builtin_bswap64(v)
+#define BYTES_LE16(v) (v)
+#define BYTES_LE32(v) (v)
+#define BYTES_LE64(v) (v)
 #else
-#define BYTES_BE16(v)  (v)
-#define BYTES_BE32(v)  (v)
-#define BYTES_BE64(v)  (v)
-#define BYTES_LE16(v)  __builtin_bswap16(v)
-#define BYTES_LE32(v)  __builtin_bswap32(v)
-#define BYTES_LE64(v)  __builtin_bswap64(v)
+#define BYTES_BE16(v) (v)
+#define BYTES_BE32(v) (v)
+#define BYTES_BE64(v) (v)
+#define BYTES_LE16(v) __builtin_bswap16(v)
+#define BYTES_LE32(v) __builtin_bswap32(v)
+#define BYTES_LE64(v) __builtin_bswap64(v)
 #endif
 
 /* ld_le16(p), st_le16(p, v), ld_be16(p), ... */

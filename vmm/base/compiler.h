@@ -11,44 +11,43 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define likely(x)	__builtin_expect(!!(x), 1)
-#define unlikely(x)	__builtin_expect(!!(x), 0)
+#define likely(x)         __builtin_expect(!!(x), 1)
+#define unlikely(x)       __builtin_expect(!!(x), 0)
 
-#define __must_check	 __attribute__((warn_unused_result))
-#define __printf(f, a)	 __attribute__((format(printf, f, a)))
-#define __noreturn	 __attribute__((noreturn))
-#define __cold		 __attribute__((cold, noinline))
-#define __aligned_to(n)	 __attribute__((aligned(n)))
-#define __unused	 __attribute__((unused))
+#define __must_check      __attribute__((warn_unused_result))
+#define __printf(f, a)    __attribute__((format(printf, f, a)))
+#define __noreturn        __attribute__((noreturn))
+#define __cold            __attribute__((cold, noinline))
+#define __aligned_to(n)   __attribute__((aligned(n)))
+#define __unused          __attribute__((unused))
 #define __cleanup_with(f) __attribute__((cleanup(f)))
 
 /* Number of elements of an array; refuses a pointer at compile time. */
-#define ARRAY_LEN(a)                                                                     \
-	(sizeof(a) / sizeof((a)[0]) +                                                    \
-	 0 * sizeof(char[1 - 2 * !!__builtin_types_compatible_p(__typeof__(a),           \
-								 __typeof__(&(a)[0]))]))
+#define ARRAY_LEN(a)                                                                   \
+	(sizeof(a) / sizeof((a)[0]) +                                                  \
+	 0 * sizeof(char[1 - 2 * !!__builtin_types_compatible_p(                       \
+					 __typeof__(a), __typeof__(&(a)[0]))]))
 
-#define container_of(ptr, type, member)                                                  \
-	((type *)((char *)(ptr) - offsetof(type, member)))
+#define container_of(ptr, type, member) ((type *)((char *)(ptr)-offsetof(type, member)))
 
-#define MIN(a, b)                                                                        \
-	({                                                                               \
-		__typeof__(a) min_a_ = (a);                                              \
-		__typeof__(b) min_b_ = (b);                                              \
-		min_a_ < min_b_ ? min_a_ : min_b_;                                       \
+#define MIN(a, b)                                                                      \
+	({                                                                             \
+		__typeof__(a) min_a_ = (a);                                            \
+		__typeof__(b) min_b_ = (b);                                            \
+		min_a_ < min_b_ ? min_a_ : min_b_;                                     \
 	})
-#define MAX(a, b)                                                                        \
-	({                                                                               \
-		__typeof__(a) max_a_ = (a);                                              \
-		__typeof__(b) max_b_ = (b);                                              \
-		max_a_ > max_b_ ? max_a_ : max_b_;                                       \
+#define MAX(a, b)                                                                      \
+	({                                                                             \
+		__typeof__(a) max_a_ = (a);                                            \
+		__typeof__(b) max_b_ = (b);                                            \
+		max_a_ > max_b_ ? max_a_ : max_b_;                                     \
 	})
 
-#define BIT(n)		  (1u << (n))
-#define BIT64(n)	  (UINT64_C(1) << (n))
-#define ALIGN_UP(x, a)	  (((x) + ((__typeof__(x))(a)-1)) & ~((__typeof__(x))(a)-1))
-#define ALIGN_DOWN(x, a)  ((x) & ~((__typeof__(x))(a)-1))
-#define IS_POWER_OF_2(x)  ((x) != 0 && ((x) & ((x)-1)) == 0)
+#define BIT(n)           (1u << (n))
+#define BIT64(n)         (UINT64_C(1) << (n))
+#define ALIGN_UP(x, a)   (((x) + ((__typeof__(x))(a)-1)) & ~((__typeof__(x))(a)-1))
+#define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
+#define IS_POWER_OF_2(x) ((x) != 0 && ((x) & ((x)-1)) == 0)
 
 /* In a loop that waits for another thread. */
 #if defined(__x86_64__)
@@ -65,20 +64,20 @@
 void compiler_auto_free(void *pp);
 void compiler_auto_close(int *fd);
 #define AUTO_FREE __cleanup_with(compiler_auto_free)
-#define AUTO_FD	  __cleanup_with(compiler_auto_close)
+#define AUTO_FD   __cleanup_with(compiler_auto_close)
 
 /* Moves a pointer or fd out of an AUTO_ variable. */
-#define TAKE_PTR(p)                                                                      \
-	({                                                                               \
-		__typeof__(p) take_ = (p);                                               \
-		(p) = NULL;                                                              \
-		take_;                                                                   \
+#define TAKE_PTR(p)                                                                    \
+	({                                                                             \
+		__typeof__(p) take_ = (p);                                             \
+		(p) = NULL;                                                            \
+		take_;                                                                 \
 	})
-#define TAKE_FD(fd)                                                                      \
-	({                                                                               \
-		int take_fd_ = (fd);                                                     \
-		(fd) = -1;                                                               \
-		take_fd_;                                                                \
+#define TAKE_FD(fd)                                                                    \
+	({                                                                             \
+		int take_fd_ = (fd);                                                   \
+		(fd) = -1;                                                             \
+		take_fd_;                                                              \
 	})
 
 /* Clang thread-safety analysis; empty under gcc. See docs/architecture.md. */
@@ -87,13 +86,13 @@ void compiler_auto_close(int *fd);
 #else
 #define TSA(x)
 #endif
-#define CAPABILITY(n)	     TSA(capability(n))
-#define REQUIRES(...)	     TSA(requires_capability(__VA_ARGS__))
-#define ACQUIRES(...)	     TSA(acquire_capability(__VA_ARGS__))
-#define RELEASES(...)	     TSA(release_capability(__VA_ARGS__))
-#define TRY_ACQUIRES(...)    TSA(try_acquire_capability(__VA_ARGS__))
-#define EXCLUDES(...)	     TSA(locks_excluded(__VA_ARGS__))
-#define NO_THREAD_SAFETY     TSA(no_thread_safety_analysis)
+#define CAPABILITY(n)     TSA(capability(n))
+#define REQUIRES(...)     TSA(requires_capability(__VA_ARGS__))
+#define ACQUIRES(...)     TSA(acquire_capability(__VA_ARGS__))
+#define RELEASES(...)     TSA(release_capability(__VA_ARGS__))
+#define TRY_ACQUIRES(...) TSA(try_acquire_capability(__VA_ARGS__))
+#define EXCLUDES(...)     TSA(locks_excluded(__VA_ARGS__))
+#define NO_THREAD_SAFETY  TSA(no_thread_safety_analysis)
 #if defined(__cplusplus)
 #define GUARDED_BY(x) TSA(guarded_by(x))
 #else

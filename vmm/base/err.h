@@ -28,7 +28,10 @@ struct err {
 	char text[ERR_TEXT_MAX];
 };
 
-#define ERR_INIT { .cls = ERR_GENERIC, .text = "" }
+#define ERR_INIT                                                                       \
+	{                                                                              \
+		.cls = ERR_GENERIC, .text = ""                                         \
+	}
 
 /* Replaces the text; returns `ret` (a negative errno), so `return err_set(...)` works. */
 int err_set(struct err *e, int ret, const char *fmt, ...) __printf(3, 4);

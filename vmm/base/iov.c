@@ -64,7 +64,8 @@ size_t iov_read(const struct iovec *iov, unsigned n, size_t off, void *buf, size
 	return done;
 }
 
-size_t iov_write(const struct iovec *iov, unsigned n, size_t off, const void *buf, size_t len)
+size_t iov_write(const struct iovec *iov, unsigned n, size_t off, const void *buf,
+                 size_t len)
 {
 	size_t done = 0, k;
 	char *p = NULL;

@@ -13,7 +13,8 @@
 uint64_t iov_len(const struct iovec *iov, unsigned n);
 /* Copy out of / into the list; the bytes copied. */
 size_t iov_read(const struct iovec *iov, unsigned n, size_t off, void *buf, size_t len);
-size_t iov_write(const struct iovec *iov, unsigned n, size_t off, const void *buf, size_t len);
+size_t iov_write(const struct iovec *iov, unsigned n, size_t off, const void *buf,
+                 size_t len);
 /* Zeroes from byte `off` to the end. */
 void iov_zero(const struct iovec *iov, unsigned n, size_t off);
 /* The spans without their first `skip` bytes, into out[] (room for n); the count. */

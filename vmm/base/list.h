@@ -14,7 +14,10 @@ struct list {
 	struct list *next, *prev;
 };
 
-#define LIST_INIT(l) { &(l), &(l) }
+#define LIST_INIT(l)                                                                   \
+	{                                                                              \
+		&(l), &(l)                                                             \
+	}
 
 static inline void list_init(struct list *l)
 {
@@ -75,21 +78,21 @@ static inline struct list *list_at(struct list *l, unsigned i)
 
 #define list_entry(n, type, member) container_of(n, type, member)
 /* The i-th `type *`, or NULL. */
-#define list_nth(head, i, type, member)                                                  \
-	({                                                                               \
-		struct list *nth_ = list_at(head, i);                                    \
-		nth_ ? list_entry(nth_, type, member) : NULL;                            \
+#define list_nth(head, i, type, member)                                                \
+	({                                                                             \
+		struct list *nth_ = list_at(head, i);                                  \
+		nth_ ? list_entry(nth_, type, member) : NULL;                          \
 	})
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 /* `type *` pos walks the list; `_safe` allows removing pos itself. */
-#define list_for_each(pos, head, member)                                                 \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member);                   \
-	     &pos->member != (head);                                                     \
+#define list_for_each(pos, head, member)                                               \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member);                 \
+	     &pos->member != (head);                                                   \
 	     pos = list_entry(pos->member.next, __typeof__(*pos), member))
-#define list_for_each_safe(pos, tmp, head, member)                                       \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member),                   \
-	    tmp = list_entry(pos->member.next, __typeof__(*pos), member);                \
-	     &pos->member != (head);                                                     \
+#define list_for_each_safe(pos, tmp, head, member)                                     \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member),                 \
+	    tmp = list_entry(pos->member.next, __typeof__(*pos), member);              \
+	     &pos->member != (head);                                                   \
 	     pos = tmp, tmp = list_entry(tmp->member.next, __typeof__(*tmp), member))
 
 #endif

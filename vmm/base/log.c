@@ -84,9 +84,11 @@ static void log_line(const char *kind, const char *fmt, va_list ap)
 	lost = atomic_exchange(&log_dropped, 0);
 	if (unlikely(lost)) {
 		char note[64];
-		int k = snprintf(note, sizeof(note), "%s: %u lines were lost\n", log_program, lost);
+		int k = snprintf(note, sizeof(note), "%s: %u lines were lost\n",
+		                 log_program, lost);
 
-		log_write(STDERR_FILENO, note, MIN((size_t)MAX(k, 0), sizeof(note) - 1));
+		log_write(STDERR_FILENO, note,
+		          MIN((size_t)MAX(k, 0), sizeof(note) - 1));
 	}
 	if (head < 0 || (size_t)head >= sizeof(buf) - 2) {
 		head = 0;

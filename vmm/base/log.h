@@ -33,10 +33,10 @@ struct log_limit {
 };
 void log_guest_at(struct log_limit *l, const char *fmt, ...) __printf(2, 3);
 /* One line about a guest's mistake: at most 5 a second for each call site. */
-#define log_guest(...)                                                                   \
-	do {                                                                             \
-		static struct log_limit log_limit_;                                      \
-		log_guest_at(&log_limit_, __VA_ARGS__);                                  \
+#define log_guest(...)                                                                 \
+	do {                                                                           \
+		static struct log_limit log_limit_;                                    \
+		log_guest_at(&log_limit_, __VA_ARGS__);                                \
 	} while (0)
 
 /* -d categories. ORDER: log_cat_names[] in log.c. */
@@ -58,12 +58,12 @@ extern unsigned log_mask; /* BIT(enum log_cat); written before threads start */
 int log_parse_mask(const char *list, struct err *e) __must_check;
 int log_set_file(const char *path, struct err *e) __must_check;
 void log_cat_printf(const char *fmt, ...) __printf(1, 2);
-#define log_on(cat) unlikely(log_mask & BIT(cat))
-#define log_d(cat, ...)                                                                  \
-	do {                                                                             \
-		if (log_on(cat)) {                                                       \
-			log_cat_printf(__VA_ARGS__);                                     \
-		}                                                                        \
+#define log_on(cat) unlikely(log_mask &BIT(cat))
+#define log_d(cat, ...)                                                                \
+	do {                                                                           \
+		if (log_on(cat)) {                                                     \
+			log_cat_printf(__VA_ARGS__);                                   \
+		}                                                                      \
 	} while (0)
 
 /*
@@ -79,14 +79,14 @@ extern bool trace_any;
 bool trace_enabled_slow(struct trace_point *tp);
 void trace_emit(const struct trace_point *tp, const char *fmt, ...) __printf(2, 3);
 int trace_add_pattern(const char *pattern, struct err *e) __must_check;
-#define trace(tp_name, ...)                                                              \
-	do {                                                                             \
-		if (unlikely(trace_any)) {                                               \
-			static struct trace_point tp_ = { tp_name, 0 };                  \
-			if (trace_enabled_slow(&tp_)) {                                  \
-				trace_emit(&tp_, __VA_ARGS__);                           \
-			}                                                                \
-		}                                                                        \
+#define trace(tp_name, ...)                                                            \
+	do {                                                                           \
+		if (unlikely(trace_any)) {                                             \
+			static struct trace_point tp_ = { tp_name, 0 };                \
+			if (trace_enabled_slow(&tp_)) {                                \
+				trace_emit(&tp_, __VA_ARGS__);                         \
+			}                                                              \
+		}                                                                      \
 	} while (0)
 
 #endif

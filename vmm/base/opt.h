@@ -37,8 +37,8 @@ void opt_free(struct opt *o);
 /* QEMU's "head,key=value,key.sub=value,flag,noflag": `implied` names the key of a first
  * value without '='. ",," is a literal comma. Text beginning with '{' is JSON. A key given
  * more than once becomes a list of its values; scalar readers take the last one. */
-int opt_parse(struct opt **out, const char *text, const char *implied,
-	      struct err *e) __must_check;
+int opt_parse(struct opt **out, const char *text, const char *implied, struct err *e)
+	__must_check;
 int opt_parse_json(struct opt **out, const char *text, struct err *e) __must_check;
 /* JSON text of the tree, malloc'd. */
 char *opt_to_json(const struct opt *o);
@@ -51,28 +51,28 @@ void opt_put_int(struct opt *dict, const char *key, int64_t v);
 void opt_put_bool(struct opt *dict, const char *key, bool v);
 void opt_del(struct opt *dict, const char *key);
 void opt_append_take(struct opt *list, struct opt *v);
-unsigned opt_count(const struct opt *o);		/* members of a list or dict */
-struct opt *opt_at(const struct opt *o, unsigned i);	/* i-th member */
+unsigned opt_count(const struct opt *o);             /* members of a list or dict */
+struct opt *opt_at(const struct opt *o, unsigned i); /* i-th member */
 const char *opt_key_at(const struct opt *dict, unsigned i);
 /* NULL when absent. Marks the member as used. "a.b" walks into sub-dicts. */
 struct opt *opt_get(struct opt *dict, const char *key);
-bool opt_has(const struct opt *dict, const char *key);	/* does not mark */
+bool opt_has(const struct opt *dict, const char *key); /* does not mark */
 
 /* Readers: absent -> the default and 0; present but wrong -> -EINVAL with a sentence. */
 const char *opt_get_str(struct opt *dict, const char *key, const char *def);
 int opt_get_u64(struct opt *dict, const char *key, uint64_t def, uint64_t *out,
-		struct err *e) __must_check;
+                struct err *e) __must_check;
 int opt_get_int(struct opt *dict, const char *key, int64_t def, int64_t *out,
-		struct err *e) __must_check;
+                struct err *e) __must_check;
 /* "1G", "512M", "4k", plain bytes; `unit` (1, or 1<<20 for -m) scales a bare number. */
 int opt_get_size(struct opt *dict, const char *key, uint64_t def, uint64_t unit,
-		 uint64_t *out, struct err *e) __must_check;
+                 uint64_t *out, struct err *e) __must_check;
 /* on/off/yes/no/true/false */
-int opt_get_bool(struct opt *dict, const char *key, bool def, bool *out,
-		 struct err *e) __must_check;
+int opt_get_bool(struct opt *dict, const char *key, bool def, bool *out, struct err *e)
+	__must_check;
 /* Index into NULL-terminated `names`; the error lists them. */
 int opt_get_enum(struct opt *dict, const char *key, const char *const *names, int def,
-		 int *out, struct err *e) __must_check;
+                 int *out, struct err *e) __must_check;
 /* The scalar itself, as text ("" for null); borrowed. */
 const char *opt_str(const struct opt *o);
 int opt_scalar_u64(const struct opt *o, uint64_t *out);
@@ -82,6 +82,7 @@ int opt_scalar_bool(const struct opt *o, bool *out);
 int opt_check_unused(struct opt *dict, const char *what, struct err *e) __must_check;
 
 /* "128M" -> bytes; shared with the HMP and tools. */
-int opt_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e) __must_check;
+int opt_parse_size(const char *s, uint64_t unit, uint64_t *out, struct err *e)
+	__must_check;
 
 #endif

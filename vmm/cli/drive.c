@@ -25,14 +25,13 @@ static const struct cli_cache {
 	const char *name;
 	bool writeback, direct, no_flush;
 } cli_caches[] = {
-	{ "none", true, true, false },
-	{ "writeback", true, false, false },
-	{ "writethrough", false, false, false },
-	{ "directsync", false, true, false },
+	{ "none", true, true, false },           { "writeback", true, false, false },
+	{ "writethrough", false, false, false }, { "directsync", false, true, false },
 	{ "unsafe", true, false, true },
 };
 
-static int cli_drive_cache(struct opt *d, struct opt *file, struct opt *device, struct err *e)
+static int cli_drive_cache(struct opt *d, struct opt *file, struct opt *device,
+                           struct err *e)
 {
 	const char *c = opt_get_str(d, "cache", "writeback");
 	struct opt *o;
@@ -50,8 +49,10 @@ static int cli_drive_cache(struct opt *d, struct opt *file, struct opt *device, 
 		}
 		return 0;
 	}
-	return err_set(e, -EINVAL, "-drive: cache=%s is not one of none, writeback, writethrough, "
-		       "directsync, unsafe", c);
+	return err_set(e, -EINVAL,
+	               "-drive: cache=%s is not one of none, writeback, writethrough, "
+	               "directsync, unsafe",
+	               c);
 }
 
 static void cli_move(struct opt *from, const char *key, struct opt *to, const char *as)
@@ -72,7 +73,7 @@ static bool cli_ends_with(const char *s, const char *end)
 
 /* index= counts through the channels; bus= and unit= name one; else the first free. */
 static int cli_drive_ide(struct opt *d, const struct cli_drive_env *env, bool cdrom,
-			 struct cli_drive *out, struct err *e)
+                         struct cli_drive *out, struct err *e)
 {
 	uint64_t index = 0, bus = 0, unit = 0;
 	char name[16];
@@ -91,10 +92,12 @@ static int cli_drive_ide(struct opt *d, const struct cli_drive_env *env, bool cd
 		}
 	}
 	if (index > 3) {
-		return err_set(e, -EINVAL, "-drive: IDE has places for four drives (index 0 to 3)");
+		return err_set(e, -EINVAL,
+		               "-drive: IDE has places for four drives (index 0 to 3)");
 	}
 	if (*env->ide_used & BIT(index)) {
-		return err_set(e, -EBUSY, "-drive: IDE drive %u is there already", (unsigned)index);
+		return err_set(e, -EBUSY, "-drive: IDE drive %u is there already",
+		               (unsigned)index);
 	}
 	*env->ide_used |= BIT(index);
 	snprintf(name, sizeof(name), "ide.%u", (unsigned)index / 2);
@@ -104,8 +107,9 @@ static int cli_drive_ide(struct opt *d, const struct cli_drive_env *env, bool cd
 	return 0;
 }
 
-static int cli_drive_device(struct opt *d, const char *id, const struct cli_drive_env *env,
-			    bool cdrom, struct cli_drive *out, struct err *e)
+static int cli_drive_device(struct opt *d, const char *id,
+                            const struct cli_drive_env *env, bool cdrom,
+                            struct cli_drive *out, struct err *e)
 {
 	const char *bus = opt_get_str(d, "if", env->ide ? "ide" : "virtio");
 	int r = 0;
@@ -114,8 +118,9 @@ static int cli_drive_device(struct opt *d, const char *id, const struct cli_driv
 		return 0;
 	}
 	if (strcmp(bus, "virtio") != 0 && (strcmp(bus, "ide") != 0 || !env->ide)) {
-		return err_set(e, -ENOTSUP, "not supported: -drive if=%s (virtio and none are%s)", bus,
-			       env->ide ? ", and ide" : "; machine 'pc' has ide");
+		return err_set(e, -ENOTSUP,
+		               "not supported: -drive if=%s (virtio and none are%s)",
+		               bus, env->ide ? ", and ide" : "; machine 'pc' has ide");
 	}
 	out->device = opt_new_dict();
 	if (strcmp(bus, "ide") == 0) {
@@ -132,7 +137,7 @@ static int cli_drive_device(struct opt *d, const char *id, const struct cli_driv
 }
 
 int cli_drive(struct opt *d, unsigned n, const struct cli_drive_env *env,
-	      struct cli_drive *out, struct err *e)
+              struct cli_drive *out, struct err *e)
 {
 	const char *file = opt_get_str(d, "file", NULL), *format, *id;
 	struct opt *proto, *node;
@@ -148,7 +153,8 @@ int cli_drive(struct opt *d, unsigned n, const struct cli_drive_env *env,
 	snprintf(name, sizeof(name), "drive%u", n);
 	id = opt_get_str(d, "id", name);
 	(void)opt_get(d, "index");
-	r = opt_get_bool(d, opt_has(d, "read-only") ? "read-only" : "readonly", cdrom, &ro, e);
+	r = opt_get_bool(d, opt_has(d, "read-only") ? "read-only" : "readonly", cdrom,
+	                 &ro, e);
 	if (r < 0) {
 		return r;
 	}
@@ -157,17 +163,22 @@ int cli_drive(struct opt *d, unsigned n, const struct cli_drive_env *env,
 
 		r = opt_get_bool(d, "snapshot", false, &snap, e);
 		if (r < 0 || snap) {
-			return r < 0 ? r : err_set(e, -ENOTSUP, "not supported: -drive snapshot=on");
+			return r < 0 ? r
+			             : err_set(e, -ENOTSUP,
+			                       "not supported: -drive snapshot=on");
 		}
 	}
 	r = cli_drive_device(d, id, env, cdrom, out, e);
 	if (r < 0 || !file) {
 		return r < 0 ? r : opt_check_unused(d, "-drive", e);
 	}
-	format = opt_get_str(d, "format", cli_ends_with(file, ".qcow2") ? "qcow2" : "raw");
+	format = opt_get_str(d, "format",
+	                     cli_ends_with(file, ".qcow2") ? "qcow2" : "raw");
 	proto = opt_new_dict();
-	opt_put_str(proto, "driver", strncmp(file, "/dev/", 5) == 0 ? "host_device" : "file");
-	opt_put_str(proto, "filename", strncmp(file, "file:", 5) == 0 ? file + 5 : file);
+	opt_put_str(proto, "driver",
+	            strncmp(file, "/dev/", 5) == 0 ? "host_device" : "file");
+	opt_put_str(proto, "filename",
+	            strncmp(file, "file:", 5) == 0 ? file + 5 : file);
 	opt_put_bool(proto, "read-only", ro);
 	cli_move(d, "aio", proto, "aio");
 	cli_move(d, "discard", proto, "discard");
@@ -186,7 +197,7 @@ int cli_drive(struct opt *d, unsigned n, const struct cli_drive_env *env,
 }
 
 int cli_nic(struct opt *nic, unsigned n, const char *net_driver, struct cli_nic *out,
-	    struct err *e)
+            struct err *e)
 {
 	static const char *const of_device[] = { "mac", "addr", "bootindex" };
 	const char *type = opt_get_str(nic, "type", "user"), *model;
@@ -197,7 +208,9 @@ int cli_nic(struct opt *nic, unsigned n, const char *net_driver, struct cli_nic 
 		return 0;
 	}
 	if (strcmp(type, "nic") == 0) {
-		return err_set(e, -ENOTSUP, "not supported: -net nic (use -nic TYPE or -netdev and -device)");
+		return err_set(e, -ENOTSUP,
+		               "not supported: -net nic (use -nic TYPE or -netdev and "
+		               "-device)");
 	}
 	model = opt_get_str(nic, "model", net_driver);
 	if (strcmp(model, "virtio") == 0) {

@@ -24,15 +24,17 @@
 #include "machine/machine.h"
 
 enum cli_kind {
-	CLI_FLAG,   /* no argument: true */
-	CLI_TEXT,   /* last one wins */
-	CLI_DICT,   /* parsed; members of several are merged */
-	CLI_LIST,   /* parsed; each is one element */
-	CLI_TEXTS,  /* each is one element, as text */
-	CLI_SHORT,  /* stands for another option with this text */
+	CLI_FLAG,      /* no argument: true */
+	CLI_TEXT,      /* last one wins */
+	CLI_DICT,      /* parsed; members of several are merged */
+	CLI_LIST,      /* parsed; each is one element */
+	CLI_TEXTS,     /* each is one element, as text */
+	CLI_SHORT,     /* stands for another option with this text */
 	CLI_SHORT_ARG, /* ... whose text is `text` with the argument in %s */
-	CLI_IGNORE, CLI_IGNORE_ARG, /* accepted, without effect */
-	CLI_NO, CLI_NO_ARG,	    /* not supported */
+	CLI_IGNORE,
+	CLI_IGNORE_ARG, /* accepted, without effect */
+	CLI_NO,
+	CLI_NO_ARG, /* not supported */
 	CLI_CALL,   /* prints and ends */
 };
 
@@ -178,20 +180,26 @@ static void cli_display_help(void)
 
 static void cli_log_help(void)
 {
-	printf("Log items: in_asm ir ir_opt out_asm int mmu exec cpu guest_errors unimp\n");
+	printf("Log items: in_asm ir ir_opt out_asm int mmu exec cpu guest_errors "
+	       "unimp\n");
 }
 
 static void cli_drive_help(void)
 {
-	printf("-drive file=FILE[,if=ide|virtio|none][,format=raw|qcow2][,id=ID][,readonly=on|off]\n"
-	       "       [,cache=none|writeback|writethrough|directsync|unsafe][,aio=...][,discard=...]\n"
+	printf("-drive "
+	       "file=FILE[,if=ide|virtio|none][,format=raw|qcow2][,id=ID][,readonly=on|"
+	       "off]\n"
+	       "       "
+	       "[,cache=none|writeback|writethrough|directsync|unsafe][,aio=...][,"
+	       "discard=...]\n"
 	       "       [,serial=TEXT][,index=N][,media=disk|cdrom]\n");
 }
 
 static void cli_cpu_help(void)
 {
 	printf("Available CPU models:\n");
-	for (unsigned i = 0; x86_guest_arch.model_name && x86_guest_arch.model_name(i); i++) {
+	for (unsigned i = 0; x86_guest_arch.model_name && x86_guest_arch.model_name(i);
+	     i++) {
 		printf("  %s\n", x86_guest_arch.model_name(i));
 	}
 }
@@ -199,16 +207,20 @@ static void cli_cpu_help(void)
 void cli_help(void)
 {
 	cli_version();
-	printf("usage: lodge [options]            options as qemu-system-x86_64 takes them\n"
-	       "       lodge run IMAGE|KERNEL     the short way: see 'lodge run --help'\n\n");
+	printf("usage: lodge [options]            options as qemu-system-x86_64 takes "
+	       "them\n"
+	       "       lodge run IMAGE|KERNEL     the short way: see 'lodge run "
+	       "--help'\n\n");
 	for (unsigned i = 0; i < ARRAY_LEN(cli_options); i++) {
 		const struct cli_option *o = &cli_options[i];
 
 		if (o->help_text) {
-			printf("  -%s %s\n        %s\n", o->name, o->args, o->help_text);
+			printf("  -%s %s\n        %s\n", o->name, o->args,
+			       o->help_text);
 		}
 	}
-	printf("\nMost options take 'help' as their value. In a terminal, Ctrl-A x ends the machine,\n"
+	printf("\nMost options take 'help' as their value. In a terminal, Ctrl-A x "
+	       "ends the machine,\n"
 	       "Ctrl-A c switches between serial port and monitor.\n");
 }
 
@@ -313,8 +325,9 @@ static int cli_device_help(struct opt *o, struct err *e)
 	}
 	cls = device_class_find(driver);
 	if (!cls) {
-		return err_set(e, -EINVAL, "-device: no device is called '%s' (see -device help)",
-			       driver);
+		return err_set(e, -EINVAL,
+		               "-device: no device is called '%s' (see -device help)",
+		               driver);
 	}
 	device_help(cls);
 	return CLI_DONE;
@@ -335,7 +348,8 @@ static struct opt *cli_flatten(struct opt *o)
 		for (unsigned k = 0; k < opt_count(v); k++) {
 			char key[128];
 
-			snprintf(key, sizeof(key), "%s.%s", opt_key_at(o, i), opt_key_at(v, k));
+			snprintf(key, sizeof(key), "%s.%s", opt_key_at(o, i),
+			         opt_key_at(v, k));
 			opt_put_take(flat, key, opt_copy(opt_at(v, k)));
 		}
 	}
@@ -343,8 +357,8 @@ static struct opt *cli_flatten(struct opt *o)
 	return flat;
 }
 
-static int cli_put_parsed(struct opt *tree, const struct cli_option *o, const char *text,
-			  struct err *e)
+static int cli_put_parsed(struct opt *tree, const struct cli_option *o,
+                          const char *text, struct err *e)
 {
 	struct opt *v = NULL;
 	int r;
@@ -376,13 +390,13 @@ static int cli_put_parsed(struct opt *tree, const struct cli_option *o, const ch
 
 static int cli_refuse(const struct cli_option *o, struct err *e)
 {
-	return err_set(e, -ENOTSUP, "not supported: -%s%s%s", o->name, o->implied ? ": " : "",
-		       o->implied ? o->implied : "");
+	return err_set(e, -ENOTSUP, "not supported: -%s%s%s", o->name,
+	               o->implied ? ": " : "", o->implied ? o->implied : "");
 }
 
 /* A comma in a file name is doubled where it becomes part of key=value text. */
 static int cli_short_arg(struct opt *tree, const struct cli_option *o, const char *arg,
-			 struct err *e)
+                         struct err *e)
 {
 	char escaped[4096], text[4400];
 	size_t n = 0;
@@ -399,12 +413,10 @@ static int cli_short_arg(struct opt *tree, const struct cli_option *o, const cha
 }
 
 static int cli_apply(struct opt *tree, const struct cli_option *o, const char *text,
-		     struct err *e)
+                     struct err *e)
 {
 	switch (o->kind) {
-	case CLI_FLAG:
-		opt_put_bool(tree, o->key, true);
-		return 0;
+	case CLI_FLAG: opt_put_bool(tree, o->key, true); return 0;
 	case CLI_TEXT:
 		if (o->help && cli_is_help(text)) {
 			o->help();
@@ -420,21 +432,14 @@ static int cli_apply(struct opt *tree, const struct cli_option *o, const char *t
 		opt_append_take(cli_list(tree, o->key), opt_new_str(text));
 		return 0;
 	case CLI_DICT:
-	case CLI_LIST:
-		return cli_put_parsed(tree, o, text, e);
-	case CLI_SHORT:
-		return cli_put(tree, o->key, o->implied, e);
-	case CLI_SHORT_ARG:
-		return cli_short_arg(tree, o, text, e);
+	case CLI_LIST: return cli_put_parsed(tree, o, text, e);
+	case CLI_SHORT: return cli_put(tree, o->key, o->implied, e);
+	case CLI_SHORT_ARG: return cli_short_arg(tree, o, text, e);
 	case CLI_NO:
-	case CLI_NO_ARG:
-		return cli_refuse(o, e);
-	case CLI_CALL:
-		o->help();
-		return CLI_DONE;
+	case CLI_NO_ARG: return cli_refuse(o, e);
+	case CLI_CALL: o->help(); return CLI_DONE;
 	case CLI_IGNORE:
-	case CLI_IGNORE_ARG:
-		break;
+	case CLI_IGNORE_ARG: break;
 	}
 	return 0;
 }
@@ -442,10 +447,12 @@ static int cli_apply(struct opt *tree, const struct cli_option *o, const char *t
 static bool cli_takes_arg(const struct cli_option *o)
 {
 	switch (o->kind) {
-	case CLI_FLAG: case CLI_SHORT: case CLI_IGNORE: case CLI_NO: case CLI_CALL:
-		return false;
-	default:
-		return true;
+	case CLI_FLAG:
+	case CLI_SHORT:
+	case CLI_IGNORE:
+	case CLI_NO:
+	case CLI_CALL: return false;
+	default: return true;
 	}
 }
 
@@ -457,7 +464,8 @@ int cli_put(struct opt *tree, const char *name, const char *text, struct err *e)
 		const char *near = cli_suggest(name, cli_option_name);
 
 		return err_set(e, -EINVAL, "-%s: unknown option%s%s%s", name,
-			       near ? " (did you mean -" : "", near ? near : "", near ? "?)" : "");
+		               near ? " (did you mean -" : "", near ? near : "",
+		               near ? "?)" : "");
 	}
 	return cli_apply(tree, o, text, e);
 }
@@ -472,7 +480,8 @@ int cli_parse(int argc, char **argv, struct opt **out, struct err *e)
 		const struct cli_option *o;
 
 		if (name[0] != '-') {
-			r = cli_put(tree, "hda", name, e); /* a bare file is the first disk */
+			r = cli_put(tree, "hda", name,
+			            e); /* a bare file is the first disk */
 			continue;
 		}
 		name += 1 + (name[1] == '-');
@@ -481,7 +490,7 @@ int cli_parse(int argc, char **argv, struct opt **out, struct err *e)
 			r = cli_put(tree, name, "", e);
 		} else if (cli_takes_arg(o) && i + 1 == argc) {
 			r = err_set(e, -EINVAL, "-%s needs an argument%s%s", name,
-				    *o->args ? ": " : "", o->args);
+			            *o->args ? ": " : "", o->args);
 		} else {
 			r = cli_apply(tree, o, cli_takes_arg(o) ? argv[++i] : "", e);
 		}

@@ -16,7 +16,7 @@
 #include "host/char/chardev.h"
 
 enum {
-	QTEST_DATA_MAX = 65536,			 /* bytes of one read or write */
+	QTEST_DATA_MAX = 65536, /* bytes of one read or write */
 	QTEST_LINE_MAX = 2 * QTEST_DATA_MAX + 128,
 	QTEST_WORDS = 4,
 };
@@ -83,10 +83,11 @@ static bool qtest_scalar(struct qtest *q, char *w[QTEST_WORDS])
 	}
 	if (!qtest_number(w[1], &addr) || ((out || wr) && !qtest_number(w[2], &val))) {
 		qtest_reply(q, "FAIL %s needs numbers: an address%s", w[0],
-			    out || wr ? " and a value" : "");
+		            out || wr ? " and a value" : "");
 	} else if (in || rd) {
 		val = aspace_read(as, addr, in | rd);
-		qtest_reply(q, in ? "OK 0x%04llx" : "OK 0x%016llx", (unsigned long long)val);
+		qtest_reply(q, in ? "OK 0x%04llx" : "OK 0x%016llx",
+		            (unsigned long long)val);
 	} else {
 		aspace_write(as, addr, val, out | wr);
 		qtest_reply(q, "OK");
@@ -99,7 +100,7 @@ static int qtest_digit(char c)
 	return c >= '0' && c <= '9'   ? c - '0'
 	       : c >= 'a' && c <= 'f' ? c - 'a' + 10
 	       : c >= 'A' && c <= 'F' ? c - 'A' + 10
-				      : -1;
+	                              : -1;
 }
 
 static bool qtest_unhex(const char *s, uint8_t *out, uint64_t len)
@@ -146,7 +147,7 @@ static bool qtest_block(struct qtest *q, char *w[QTEST_WORDS])
 	if (!qtest_number(w[1], &addr) || !qtest_number(w[2], &len) || !len ||
 	    len > QTEST_DATA_MAX) {
 		qtest_reply(q, "FAIL %s needs an address and a length of 1 to %d", w[0],
-			    QTEST_DATA_MAX);
+		            QTEST_DATA_MAX);
 		return true;
 	}
 	if (rd) {
@@ -161,8 +162,8 @@ static bool qtest_block(struct qtest *q, char *w[QTEST_WORDS])
 		memset(q->data, (int)(byte & 0xff), len);
 	}
 	qtest_reply(q, dma_write(&q->vm->mem, addr, q->data, len) < 0
-			       ? "FAIL not all of it is memory"
-			       : "OK");
+	                       ? "FAIL not all of it is memory"
+	                       : "OK");
 	return true;
 }
 
@@ -257,8 +258,10 @@ static void qtest_event(void *opaque, enum chardev_event ev)
 struct qtest *qtest_new(struct vm *vm, struct chardev *c, struct err *e)
 {
 	struct qtest *q = calloc(1, sizeof(*q));
-	struct chardev_front f = { .can_read = qtest_can_read, .read = qtest_input,
-				   .event = qtest_event, .opaque = q };
+	struct chardev_front f = { .can_read = qtest_can_read,
+		                   .read = qtest_input,
+		                   .event = qtest_event,
+		                   .opaque = q };
 
 	if (!q) {
 		err_set(e, -ENOMEM, "out of memory for the test server");

@@ -22,7 +22,8 @@
 #include "cli/cli.h"
 
 struct cli_run {
-	const char *image, *memory, *cpus, *ssh, *initrd, *append, *machine, *accel, *share;
+	const char *image, *memory, *cpus, *ssh, *initrd, *append, *machine, *accel,
+		*share;
 	const char *disk[16], *forward[16], *cpu;
 	unsigned n_disk, n_forward;
 	bool no_net, dry;
@@ -39,7 +40,8 @@ static void cli_run_help(void)
 	       "  --initrd FILE       with a kernel\n"
 	       "  --append TEXT       kernel command line\n"
 	       "  --machine NAME      q35 (default) or microvm\n"
-	       "  --accel LIST        auto (default: KVM where it has hardware), kvm, tcg, kvm:tcg\n"
+	       "  --accel LIST        auto (default: KVM where it has hardware), kvm, "
+	       "tcg, kvm:tcg\n"
 	       "  --cpu MODEL         processor model (default: max)\n"
 	       "  --no-network        no network card\n"
 	       "  --show              print the long command line and stop\n"
@@ -57,14 +59,16 @@ static bool cli_is_kernel(const char *path)
 	return memcmp(h, "\177ELF", 4) == 0 || ld_le32(h + 0x202) == 0x53726448;
 }
 
-static int cli_run_option(struct cli_run *c, const char *name, const char *arg, struct err *e)
+static int cli_run_option(struct cli_run *c, const char *name, const char *arg,
+                          struct err *e)
 {
 	const struct {
 		const char *name;
 		const char **to;
-	} one[] = { { "memory", &c->memory }, { "cpus", &c->cpus },	{ "ssh", &c->ssh },
-		    { "initrd", &c->initrd }, { "append", &c->append },
-		    { "machine", &c->machine }, { "accel", &c->accel }, { "share", &c->share },
+	} one[] = { { "memory", &c->memory }, { "cpus", &c->cpus },
+		    { "ssh", &c->ssh },       { "initrd", &c->initrd },
+		    { "append", &c->append }, { "machine", &c->machine },
+		    { "accel", &c->accel },   { "share", &c->share },
 		    { "cpu", &c->cpu } };
 
 	for (unsigned i = 0; i < ARRAY_LEN(one); i++) {
@@ -81,7 +85,8 @@ static int cli_run_option(struct cli_run *c, const char *name, const char *arg, 
 		c->forward[c->n_forward++] = arg;
 		return 0;
 	}
-	return err_set(e, -EINVAL, "run: unknown option --%s (see 'lodge run --help')", name);
+	return err_set(e, -EINVAL, "run: unknown option --%s (see 'lodge run --help')",
+	               name);
 }
 
 static int cli_run_args(struct cli_run *c, int argc, char **argv, struct err *e)
@@ -93,7 +98,9 @@ static int cli_run_args(struct cli_run *c, int argc, char **argv, struct err *e)
 
 		if (a[0] != '-') {
 			if (c->image) {
-				return err_set(e, -EINVAL, "run: one image only: '%s' and '%s'", c->image, a);
+				return err_set(e, -EINVAL,
+				               "run: one image only: '%s' and '%s'",
+				               c->image, a);
 			}
 			c->image = a;
 			continue;
@@ -119,7 +126,9 @@ static int cli_run_args(struct cli_run *c, int argc, char **argv, struct err *e)
 		} else if (i + 1 == argc) {
 			/* An unknown option says that first. */
 			r = cli_run_option(c, name, "", e);
-			return r < 0 ? r : err_set(e, -EINVAL, "run: --%s needs a value", a);
+			return r < 0 ? r
+			             : err_set(e, -EINVAL, "run: --%s needs a value",
+			                       a);
 		} else {
 			r = cli_run_option(c, name, argv[++i], e);
 		}
@@ -128,7 +137,8 @@ static int cli_run_args(struct cli_run *c, int argc, char **argv, struct err *e)
 		}
 	}
 	if (!c->image) {
-		return err_set(e, -EINVAL, "run: which image or kernel? (see 'lodge run --help')");
+		return err_set(e, -EINVAL,
+		               "run: which image or kernel? (see 'lodge run --help')");
 	}
 	return 0;
 }
@@ -174,17 +184,21 @@ static int cli_run_net(const struct cli_run *c, struct cli_argv *a, struct err *
 		return 0;
 	}
 	if (c->ssh) {
-		n += snprintf(text + n, sizeof(text) - n, ",hostfwd=tcp:127.0.0.1:%s-:22", c->ssh);
+		n += snprintf(text + n, sizeof(text) - n,
+		              ",hostfwd=tcp:127.0.0.1:%s-:22", c->ssh);
 	}
 	for (unsigned i = 0; i < c->n_forward; i++) {
 		const char *colon = strchr(c->forward[i], ':');
 
 		if (!colon || n + 64 > sizeof(text)) {
-			return err_set(e, -EINVAL, "run: --forward wants HOSTPORT:GUESTPORT, not '%s'",
-				       c->forward[i]);
+			return err_set(
+				e, -EINVAL,
+				"run: --forward wants HOSTPORT:GUESTPORT, not '%s'",
+				c->forward[i]);
 		}
-		n += snprintf(text + n, sizeof(text) - n, ",hostfwd=tcp:127.0.0.1:%.*s-:%s",
-			      (int)(colon - c->forward[i]), c->forward[i], colon + 1);
+		n += snprintf(text + n, sizeof(text) - n,
+		              ",hostfwd=tcp:127.0.0.1:%.*s-:%s",
+		              (int)(colon - c->forward[i]), c->forward[i], colon + 1);
 	}
 	cli_argv_add(a, "-nic", text);
 	return 0;
@@ -201,8 +215,9 @@ static int cli_run_build(const struct cli_run *c, struct cli_argv *a, struct err
 		return err_set(e, -ENOTSUP, "not supported: --share");
 	}
 	if (!kernel && (c->initrd || c->append)) {
-		return err_set(e, -EINVAL, "run: --initrd and --append need a kernel, '%s' is none",
-			       c->image);
+		return err_set(e, -EINVAL,
+		               "run: --initrd and --append need a kernel, '%s' is none",
+		               c->image);
 	}
 	cli_argv_add(a, "lodge", NULL);
 	cli_argv_add(a, "-machine", c->machine ? c->machine : "q35");
@@ -235,7 +250,8 @@ int cli_parse_run(int argc, char **argv, struct opt **out, struct err *e)
 	r = r ? r : cli_run_build(&c, &a, e);
 	if (!r && c.dry) {
 		for (int i = 0; i < a.n; i++) {
-			printf(strchr(a.v[i], ' ') ? "%s'%s'" : "%s%s", i ? " " : "", a.v[i]);
+			printf(strchr(a.v[i], ' ') ? "%s'%s'" : "%s%s", i ? " " : "",
+			       a.v[i]);
 		}
 		printf("\n");
 		r = CLI_DONE;

@@ -25,7 +25,7 @@
 #include "base/compiler.h"
 #include "core/loop.h"
 
-#if defined(HOST_X86_64) || defined(HOST_AARCH64) ||                                        \
+#if defined(HOST_X86_64) || defined(HOST_AARCH64) ||                                   \
 	(defined(HOST_RISCV64) && defined(__riscv_float_abi_double))
 #define CO_ASM 1
 #else
@@ -280,31 +280,31 @@ __asm__(".text\n"
 
 enum { CO_FRAME = 208, CO_FRAME_ARG = 8 /* s0 */, CO_FRAME_PC = 0 /* ra */ };
 
-#define CO_REGS(op)                                                                      \
-	"	" op "d ra, 0(sp)\n"                                                     \
-	"	" op "d s0, 8(sp)\n"                                                     \
-	"	" op "d s1, 16(sp)\n"                                                    \
-	"	" op "d s2, 24(sp)\n"                                                    \
-	"	" op "d s3, 32(sp)\n"                                                    \
-	"	" op "d s4, 40(sp)\n"                                                    \
-	"	" op "d s5, 48(sp)\n"                                                    \
-	"	" op "d s6, 56(sp)\n"                                                    \
-	"	" op "d s7, 64(sp)\n"                                                    \
-	"	" op "d s8, 72(sp)\n"                                                    \
-	"	" op "d s9, 80(sp)\n"                                                    \
-	"	" op "d s10, 88(sp)\n"                                                   \
-	"	" op "d s11, 96(sp)\n"                                                   \
-	"	f" op "d fs0, 104(sp)\n"                                                 \
-	"	f" op "d fs1, 112(sp)\n"                                                 \
-	"	f" op "d fs2, 120(sp)\n"                                                 \
-	"	f" op "d fs3, 128(sp)\n"                                                 \
-	"	f" op "d fs4, 136(sp)\n"                                                 \
-	"	f" op "d fs5, 144(sp)\n"                                                 \
-	"	f" op "d fs6, 152(sp)\n"                                                 \
-	"	f" op "d fs7, 160(sp)\n"                                                 \
-	"	f" op "d fs8, 168(sp)\n"                                                 \
-	"	f" op "d fs9, 176(sp)\n"                                                 \
-	"	f" op "d fs10, 184(sp)\n"                                                \
+#define CO_REGS(op)                                                                    \
+	"	" op "d ra, 0(sp)\n"                                                   \
+	"	" op "d s0, 8(sp)\n"                                                   \
+	"	" op "d s1, 16(sp)\n"                                                  \
+	"	" op "d s2, 24(sp)\n"                                                  \
+	"	" op "d s3, 32(sp)\n"                                                  \
+	"	" op "d s4, 40(sp)\n"                                                  \
+	"	" op "d s5, 48(sp)\n"                                                  \
+	"	" op "d s6, 56(sp)\n"                                                  \
+	"	" op "d s7, 64(sp)\n"                                                  \
+	"	" op "d s8, 72(sp)\n"                                                  \
+	"	" op "d s9, 80(sp)\n"                                                  \
+	"	" op "d s10, 88(sp)\n"                                                 \
+	"	" op "d s11, 96(sp)\n"                                                 \
+	"	f" op "d fs0, 104(sp)\n"                                               \
+	"	f" op "d fs1, 112(sp)\n"                                               \
+	"	f" op "d fs2, 120(sp)\n"                                               \
+	"	f" op "d fs3, 128(sp)\n"                                               \
+	"	f" op "d fs4, 136(sp)\n"                                               \
+	"	f" op "d fs5, 144(sp)\n"                                               \
+	"	f" op "d fs6, 152(sp)\n"                                               \
+	"	f" op "d fs7, 160(sp)\n"                                               \
+	"	f" op "d fs8, 168(sp)\n"                                               \
+	"	f" op "d fs9, 176(sp)\n"                                               \
+	"	f" op "d fs10, 184(sp)\n"                                              \
 	"	f" op "d fs11, 192(sp)\n"
 
 __asm__(".text\n"
@@ -313,33 +313,30 @@ __asm__(".text\n"
         ".hidden co_switch_asm\n"
         ".type co_switch_asm, @function\n"
         "co_switch_asm:\n"
-        "	addi sp, sp, -208\n"
-        CO_REGS("s")
-        "	frrm t0\n"
-        "	sd t0, 200(sp)\n"
-        "	sd sp, 0(a0)\n"
-        "	mv sp, a1\n"
-        "	ld t1, 200(sp)\n"
-        "	beq t0, t1, 1f\n"
-        "	fsrm t1\n"
-        "1:\n"
-        CO_REGS("l")
-        "	addi sp, sp, 208\n"
-        "	ret\n"
-        ".size co_switch_asm, .-co_switch_asm\n"
-        /* First entry: s0 holds the coroutine. */
-        ".globl co_start_asm\n"
-        ".hidden co_start_asm\n"
-        ".type co_start_asm, @function\n"
-        "co_start_asm:\n"
-        "	.cfi_startproc\n"
-        "	.cfi_undefined ra\n"
-        "	mv a0, s0\n"
-        "	li s0, 0\n"
-        "	call co_main\n"
-        "	ebreak\n"
-        "	.cfi_endproc\n"
-        ".size co_start_asm, .-co_start_asm\n");
+        "	addi sp, sp, -208\n" CO_REGS(
+		"s") "	frrm t0\n"
+                     "	sd t0, 200(sp)\n"
+                     "	sd sp, 0(a0)\n"
+                     "	mv sp, a1\n"
+                     "	ld t1, 200(sp)\n"
+                     "	beq t0, t1, 1f\n"
+                     "	fsrm t1\n"
+                     "1:\n" CO_REGS("l") "	addi sp, sp, 208\n"
+                                         "	ret\n"
+                                         ".size co_switch_asm, .-co_switch_asm\n"
+                                         /* First entry: s0 holds the coroutine. */
+                                         ".globl co_start_asm\n"
+                                         ".hidden co_start_asm\n"
+                                         ".type co_start_asm, @function\n"
+                                         "co_start_asm:\n"
+                                         "	.cfi_startproc\n"
+                                         "	.cfi_undefined ra\n"
+                                         "	mv a0, s0\n"
+                                         "	li s0, 0\n"
+                                         "	call co_main\n"
+                                         "	ebreak\n"
+                                         "	.cfi_endproc\n"
+                                         ".size co_start_asm, .-co_start_asm\n");
 
 #endif
 
@@ -407,7 +404,8 @@ static void co_prepare(struct co *c)
 #elif defined(CO_ASM)
 	uint8_t *sp = (uint8_t *)c - CO_FRAME;
 
-	memset(sp, 0, CO_FRAME); /* FPCR and the rounding mode: 0 is the ABI's default */
+	memset(sp, 0,
+	       CO_FRAME); /* FPCR and the rounding mode: 0 is the ABI's default */
 	*(struct co **)(void *)(sp + CO_FRAME_ARG) = c;
 	*(void (**)(void))(void *)(sp + CO_FRAME_PC) = co_start_asm;
 	c->sp = sp;

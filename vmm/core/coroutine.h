@@ -18,7 +18,7 @@ typedef void co_fn(void *opaque);
 /* Creates and does not start. The coroutine frees itself when fn returns. */
 struct co *co_new(co_fn *fn, void *opaque);
 void co_enter(struct co *c);
-void co_yield(void);
+void co_yield (void);
 struct co *co_self(void); /* NULL outside */
 bool co_in(void);
 /* Posts co_enter to the loop. [any thread] */

@@ -33,23 +33,23 @@ struct bus;
 struct loop;
 
 enum prop_type {
-	PROP_BOOL,    /* bool */
-	PROP_U8,      /* uint8_t  */
+	PROP_BOOL, /* bool */
+	PROP_U8,   /* uint8_t  */
 	PROP_U16,
 	PROP_U32,
 	PROP_U64,
 	PROP_I32,
-	PROP_SIZE,    /* uint64_t, "1M" */
-	PROP_STR,     /* char *, owned by the device */
-	PROP_ENUM,    /* int, index into .names */
-	PROP_MAC,     /* uint8_t[6] */
-	PROP_UUID,    /* uint8_t[16] */
-	PROP_PCI_ADDR,/* int32_t devfn, -1 = any; "0x2.0x1" */
+	PROP_SIZE,        /* uint64_t, "1M" */
+	PROP_STR,         /* char *, owned by the device */
+	PROP_ENUM,        /* int, index into .names */
+	PROP_MAC,         /* uint8_t[6] */
+	PROP_UUID,        /* uint8_t[16] */
+	PROP_PCI_ADDR,    /* int32_t devfn, -1 = any; "0x2.0x1" */
 	PROP_ON_OFF_AUTO, /* int: 0 auto 1 on 2 off */
-	PROP_CHARDEV, /* char *: id of a -chardev */
-	PROP_NETDEV,  /* char *: id of a -netdev */
-	PROP_DRIVE,   /* char *: node name or drive id */
-	PROP_OBJECT,  /* char *: id of an -object */
+	PROP_CHARDEV,     /* char *: id of a -chardev */
+	PROP_NETDEV,      /* char *: id of a -netdev */
+	PROP_DRIVE,       /* char *: node name or drive id */
+	PROP_OBJECT,      /* char *: id of an -object */
 };
 
 struct prop {
@@ -63,24 +63,26 @@ struct prop {
 };
 
 /* Designated-initialiser helper: DEV_PROP("size", PROP_U32, struct foo, size, 0, "help") */
-#define DEV_PROP(n, t, s, f, d, h)                                                       \
-	{                                                                                \
-		.name = (n), .type = (t), .offset = offsetof(s, f), .def = (d), .help = (h) \
+#define DEV_PROP(n, t, s, f, d, h)                                                     \
+	{                                                                              \
+		.name = (n), .type = (t), .offset = offsetof(s, f), .def = (d),        \
+		.help = (h)                                                            \
 	}
 
 /* State that is saved, migrated and reset-checked. See vmm/state/state.h. */
 struct state_field;
 
 struct device_class {
-	const char *name;	 /* "virtio-blk-pci" */
-	const char *bus;	 /* bus type it plugs into: "pci", "isa", "virtio", "sys", ... */
+	const char *name; /* "virtio-blk-pci" */
+	const char
+		*bus; /* bus type it plugs into: "pci", "isa", "virtio", "sys", ... */
 	const char *description;
-	const char *category;	 /* help grouping: "storage", "network", "input", ... */
+	const char *category; /* help grouping: "storage", "network", "input", ... */
 	size_t instance_size;
-	const struct prop *props; /* ends with a NULL name */
-	const struct prop *bus_props; /* shared by a family (PCI functions) */
+	const struct prop *props;        /* ends with a NULL name */
+	const struct prop *bus_props;    /* shared by a family (PCI functions) */
 	const struct state_field *state; /* ends with a NULL name */
-	bool hotpluggable, internal; /* internal: boards only, not for -device */
+	bool hotpluggable, internal;     /* internal: boards only, not for -device */
 
 	int (*realize)(struct device *d, struct err *e);
 	void (*unrealize)(struct device *d);
@@ -95,13 +97,13 @@ struct device_class {
 
 struct device {
 	const struct device_class *cls;
-	char *id; /* NULL: anonymous */
+	char *id;   /* NULL: anonymous */
 	char *path; /* QOM path */
 	struct vm *vm;
 	struct bus *parent;
 	struct bus *child;
 	struct lk lk;
-	struct loop *io; /* iothread or control loop */
+	struct loop *io;  /* iothread or control loop */
 	struct list link; /* in parent's devices */
 	struct list all_link;
 	bool owns_child; /* the bus was made from cls->child_bus */
@@ -112,7 +114,7 @@ struct device {
 /* A place to plug devices into; type-specific buses embed it. */
 struct bus {
 	const char *type; /* "pci", ... */
-	char *name;	  /* "pcie.0" */
+	char *name;       /* "pcie.0" */
 	struct device *owner;
 	struct list devices;
 	struct list link; /* all buses */
@@ -121,7 +123,8 @@ struct bus {
 	void (*unplug)(struct bus *b, struct device *d);
 };
 
-extern const struct device_class *const device_classes[]; /* NULL at the end; generated */
+extern const struct device_class
+	*const device_classes[]; /* NULL at the end; generated */
 
 const struct device_class *device_class_find(const char *name);
 /* A NULL name makes "<owner id>.0" or "<type>.<n>". */
@@ -132,9 +135,10 @@ struct bus *bus_find(const char *name_or_type);
 /* Creates, configures and realizes; `opts` members driver/id/bus are consumed here. The
  * error of an unknown property lists the known ones. */
 struct device *device_add(struct vm *vm, struct opt *opts, struct err *e);
-struct device *device_new(struct vm *vm, const struct device_class *cls, const char *id);
-int device_set_prop(struct device *d, const char *name, const char *val,
-		    struct err *e) __must_check;
+struct device *device_new(struct vm *vm, const struct device_class *cls,
+                          const char *id);
+int device_set_prop(struct device *d, const char *name, const char *val, struct err *e)
+	__must_check;
 int device_set_props(struct device *d, struct opt *opts, struct err *e) __must_check;
 int device_realize(struct device *d, struct bus *b, struct err *e) __must_check;
 void device_unrealize(struct device *d);

@@ -21,12 +21,12 @@
 _Atomic bool dirty_on;
 
 static struct lk dirty_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-			      .rank = RANK_DIRTY,
-			      .name = "dirty log" };
+	                      .rank = RANK_DIRTY,
+	                      .name = "dirty log" };
 /* Under dirty_lk. */
 static struct list dirty_logs = LIST_INIT(dirty_logs);
 static struct list dirty_sources = LIST_INIT(dirty_sources);
-static uint64_t *dirty_fresh; /* on its way from the sources to the users */
+static uint64_t *dirty_fresh;           /* on its way from the sources to the users */
 static _Atomic uint64_t *dirty_pending; /* set once, before dirty_on */
 
 /* ---- marking ---- */
@@ -145,14 +145,15 @@ static int dirty_ask_sources(struct vm *vm, struct err *e)
 static void *dirty_map_new(void)
 {
 	void *p = mmap(NULL, DIRTY_MAP_SIZE, PROT_READ | PROT_WRITE,
-		       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 
 	return p == MAP_FAILED ? NULL : p;
 }
 
 static uint64_t dirty_words(void)
 {
-	uint64_t pages = (ram_off_end() + (1 << DIRTY_PAGE_BITS) - 1) >> DIRTY_PAGE_BITS;
+	uint64_t pages =
+		(ram_off_end() + (1 << DIRTY_PAGE_BITS) - 1) >> DIRTY_PAGE_BITS;
 
 	return (pages + 63) / 64;
 }
@@ -169,8 +170,9 @@ static int dirty_maps(struct err *e)
 		return err_set(e, -ENOMEM, "no memory for the dirty log");
 	}
 	if (ram_off_end() > DIRTY_MAX_RAM) {
-		return err_set(e, -ENOTSUP, "not supported: a dirty log of more than %llu GiB",
-			       (unsigned long long)(DIRTY_MAX_RAM >> 30));
+		return err_set(e, -ENOTSUP,
+		               "not supported: a dirty log of more than %llu GiB",
+		               (unsigned long long)(DIRTY_MAX_RAM >> 30));
 	}
 	return 0;
 }
@@ -190,7 +192,8 @@ int dirty_log_start(struct dirty_log *d, struct vm *vm, struct err *e)
 	first = list_empty(&dirty_logs);
 	if (r >= 0 && first) {
 		for (uint64_t i = 0, n = dirty_words(); i < n; i++) {
-			if (atomic_load_explicit(&dirty_pending[i], memory_order_relaxed)) {
+			if (atomic_load_explicit(&dirty_pending[i],
+			                         memory_order_relaxed)) {
 				atomic_store(&dirty_pending[i], 0);
 			}
 		}
@@ -264,13 +267,16 @@ int dirty_log_collect(struct vm *vm, struct err *e)
 	return r;
 }
 
-uint64_t dirty_log_take(struct dirty_log *d, uint64_t ram_off, uint64_t len, uint64_t *out)
+uint64_t dirty_log_take(struct dirty_log *d, uint64_t ram_off, uint64_t len,
+                        uint64_t *out)
 {
-	uint64_t first = ram_off >> (DIRTY_PAGE_BITS + 6), n = len >> (DIRTY_PAGE_BITS + 6);
+	uint64_t first = ram_off >> (DIRTY_PAGE_BITS + 6),
+		 n = len >> (DIRTY_PAGE_BITS + 6);
 	uint64_t sum = 0;
 
 	for (uint64_t i = 0; i < n; i++) {
-		uint64_t w = atomic_load_explicit(&d->bits[first + i], memory_order_relaxed);
+		uint64_t w =
+			atomic_load_explicit(&d->bits[first + i], memory_order_relaxed);
 
 		if (w) {
 			w = atomic_exchange(&d->bits[first + i], 0);

@@ -68,7 +68,8 @@ void dirty_log_stop(struct dirty_log *d);
 int dirty_log_collect(struct vm *vm, struct err *e) __must_check;
 /* Takes the bits of [ram_off, +len), both multiples of 64 pages, out of the log; returns how
  * many were set. `out` (bit 0 is the page at ram_off) may be NULL. */
-uint64_t dirty_log_take(struct dirty_log *d, uint64_t ram_off, uint64_t len, uint64_t *out);
+uint64_t dirty_log_take(struct dirty_log *d, uint64_t ram_off, uint64_t len,
+                        uint64_t *out);
 uint64_t dirty_log_count(const struct dirty_log *d);
 bool dirty_log_test(const struct dirty_log *d, uint64_t ram_off);
 

@@ -173,9 +173,9 @@ struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg,
 		}
 	}
 	b->host = ram_map(b->fd, b->size,
-	                  anon   ? MAP_PRIVATE | MAP_ANONYMOUS :
-	                  priv   ? MAP_PRIVATE :
-	                           MAP_SHARED);
+	                  anon   ? MAP_PRIVATE | MAP_ANONYMOUS
+	                  : priv ? MAP_PRIVATE
+	                         : MAP_SHARED);
 	if (!b->host) {
 		err_set_errno(e, -errno, "cannot map %llu bytes for memory '%s'%s",
 		              (unsigned long long)b->size, name,

@@ -38,7 +38,8 @@ struct ram_block {
 	int fd; /* memfd or file; the whole block is one mapping of it; -1: not shared */
 	uint8_t *host;
 	uint64_t size;
-	uint64_t ram_off; /* place in the global RAM offset space: index of per-page tables */
+	uint64_t
+		ram_off; /* place in the global RAM offset space: index of per-page tables */
 	struct list link;
 };
 
@@ -47,7 +48,8 @@ struct ram_config {
 	bool huge, share, prealloc;
 	const char *path; /* memory-backend-file */
 };
-struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg, struct err *e);
+struct ram_block *ram_block_new(const char *name, const struct ram_config *cfg,
+                                struct err *e);
 void ram_block_free(struct ram_block *b);
 /* First unused offset of the global RAM offset space. */
 uint64_t ram_off_end(void);
@@ -72,7 +74,8 @@ struct mr_ops {
 
 struct mr {
 	enum mr_kind kind;
-	bool enabled, readonly; /* ROM: reads hit memory, writes go to ops (or vanish) */
+	bool enabled,
+		readonly; /* ROM: reads hit memory, writes go to ops (or vanish) */
 	bool in_tree;
 	int priority;
 	gpa_t addr; /* in the parent */
@@ -95,9 +98,9 @@ void mr_init_container(struct mr *m, const char *name, uint64_t size);
 void mr_init_ram(struct mr *m, const char *name, struct ram_block *b);
 void mr_init_rom(struct mr *m, const char *name, struct ram_block *b);
 void mr_init_io(struct mr *m, const char *name, uint64_t size, const struct mr_ops *ops,
-		void *opaque, struct lk *lock);
+                void *opaque, struct lk *lock);
 void mr_init_alias(struct mr *m, const char *name, struct mr *target, uint64_t off,
-		   uint64_t size);
+                   uint64_t size);
 /* Overlap is resolved by priority (higher wins), later addition wins ties. */
 void mr_add(struct mr *parent, gpa_t addr, struct mr *child, int priority);
 void mr_del(struct mr *child);
@@ -111,9 +114,9 @@ void mr_set_size(struct mr *m, uint64_t size);
 struct flat_range {
 	gpa_t start;
 	uint64_t size;
-	struct mr *mr;	/* MR_RAM, MR_ROM or MR_IO */
-	uint64_t off;	/* in mr */
-	uint8_t *host;	/* RAM and ROM: address of `start`; NULL for IO */
+	struct mr *mr;    /* MR_RAM, MR_ROM or MR_IO */
+	uint64_t off;     /* in mr */
+	uint8_t *host;    /* RAM and ROM: address of `start`; NULL for IO */
 	uint64_t ram_off; /* RAM and ROM: global RAM offset of `start` */
 	bool readonly;
 };
@@ -128,7 +131,7 @@ struct aspace_listener {
 	struct list link;
 	/* Old and new maps; called on the updating thread with the space's lock held. */
 	void (*changed)(struct aspace_listener *l, const struct flat *was,
-			const struct flat *now);
+	                const struct flat *now);
 };
 
 struct aspace {
@@ -177,12 +180,13 @@ void aspace_write(struct aspace *as, gpa_t addr, uint64_t val, unsigned size);
 /* DMA: RAM (and ROM for reads) only, by rule (security class 1). All or nothing is not
  * promised: -EFAULT tells that some byte was not RAM; bytes before it are done. */
 int dma_read(struct aspace *as, gpa_t addr, void *buf, uint64_t len) __must_check;
-int dma_write(struct aspace *as, gpa_t addr, const void *buf, uint64_t len) __must_check;
+int dma_write(struct aspace *as, gpa_t addr, const void *buf, uint64_t len)
+	__must_check;
 /* Zero-copy: fills iov with host spans of [addr, addr+len); returns the count, or
  * -EFAULT / -E2BIG. Valid until the caller's next quiescent point unless pinned:
  * RAM blocks are never unmapped while a request holds vm_pin (hot-unplug drains). */
 int dma_map(struct aspace *as, gpa_t addr, uint64_t len, bool write, struct iovec *iov,
-	    int max) __must_check;
+            int max) __must_check;
 /* Host pages written by DMA or from outside the translator: dirty log and code
  * invalidation. dma_write does it itself; users of dma_map(write) call it when done. */
 void dma_mark_written(struct aspace *as, gpa_t addr, uint64_t len);

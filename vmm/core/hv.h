@@ -29,8 +29,8 @@ struct x86_chips;
 enum { HV_GSI_PIC = 32, HV_GSI_IOAPIC = 48 };
 
 enum vcpu_exit {
-	VCPU_EXIT_KICK,	    /* somebody called vcpu_kick; look at the requests */
-	VCPU_EXIT_HALT,	    /* HLT/WFI: sleep until vcpu_has_work */
+	VCPU_EXIT_KICK,     /* somebody called vcpu_kick; look at the requests */
+	VCPU_EXIT_HALT,     /* HLT/WFI: sleep until vcpu_has_work */
 	VCPU_EXIT_DEBUG,    /* break point, single step */
 	VCPU_EXIT_SHUTDOWN, /* triple fault */
 	VCPU_EXIT_ERROR,    /* internal error: the VM pauses for inspection */
@@ -49,7 +49,7 @@ struct hv_burst_log {
 	unsigned n_stores;
 	struct hv_burst_store {
 		const uint8_t *host; /* 8 bytes, aligned */
-		uint64_t old;	     /* before the first store */
+		uint64_t old;        /* before the first store */
 	} store[32];
 };
 
@@ -99,18 +99,21 @@ struct hv_ops {
 		/* Does a place belong to chips that the hypervisor owns now? NULL: none. */
 		bool (*owns)(struct vm *vm, enum hv_place where, uint64_t addr);
 		void (*set_gsi)(struct vm *vm, unsigned gsi, int level);
-		int (*irqfd)(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, bool add);
-		int (*ioeventfd)(struct vm *vm, int eventfd, uint64_t addr, unsigned len,
-				 bool match, uint64_t data, bool pio, bool add);
+		int (*irqfd)(struct vm *vm, int eventfd, int resamplefd, unsigned gsi,
+		             bool add);
+		int (*ioeventfd)(struct vm *vm, int eventfd, uint64_t addr,
+		                 unsigned len, bool match, uint64_t data, bool pio,
+		                 bool add);
 	} irq;
 
-	struct { /* called by core/dirty.c only; bursts and stays of hv_fallback included */
+	struct
+	{ /* called by core/dirty.c only; bursts and stays of hv_fallback included */
 		int (*dirty_start)(struct vm *vm, struct err *e);
 		int (*dirty_stop)(struct vm *vm, struct err *e);
 		/* ORs one bit a 4 KiB page of [ram_off, len) into bits and clears the source;
 		 * contract in core/dirty.h, 2 and 3. */
 		int (*dirty_collect)(struct vm *vm, uint64_t ram_off, uint64_t len,
-				     uint64_t *bits, struct err *e);
+		                     uint64_t *bits, struct err *e);
 	} mem;
 
 	struct { /* an accelerator that can run a vCPU of another one for a while */
@@ -123,12 +126,13 @@ struct hv_ops {
 		/* The instruction in p[0..n) as text, in the vCPU's mode (its struct is
 		 * current); its length or -errno. Needs no set-up. */
 		int (*disas)(struct vcpu *c, const uint8_t *p, unsigned n, char *text,
-			     unsigned size);
+		             unsigned size);
 		/* Of the last run, until the next enter. */
 		const struct hv_burst_log *(*log)(struct vcpu *c);
 	} burst;
 
-	struct { /* control thread; NULL: this accelerator is the only one a VM can have */
+	struct
+	{ /* control thread; NULL: this accelerator is the only one a VM can have */
 		/* Moves the whole running or paused VM to the accelerator of that name. */
 		int (*set)(struct vm *vm, const char *accel, struct err *e);
 		/* Who runs it, why, and counters (x-lodge-query-accel). */

@@ -9,25 +9,25 @@
 
 enum lock_rank {
 	RANK_NONE = 0,
-	RANK_VM = 10,		/* vm->lk: run state */
+	RANK_VM = 10, /* vm->lk: run state */
 	RANK_CHAR_MUX = 15,
-	RANK_DEVICE = 20,	/* one device's registers */
-	RANK_BUS = 30,		/* pci config space, i2c, ... */
-	RANK_IRQ_MUX = 38,	/* who gets lines and messages: us or the accelerator */
-	RANK_IRQCHIP_IO = 40,	/* IOAPIC, PIC: devices raise lines holding RANK_DEVICE */
-	RANK_IRQCHIP_CPU = 50,	/* local APICs */
-	RANK_QUEUE = 55,	/* host/char, host/net queues */
-	RANK_TIMER_SET = 58,	/* the list of all timer sets (VM clock on/off) */
-	RANK_TIMER = 60,	/* timer heap of a loop */
-	RANK_DIRTY = 62,		/* users and sources of the dirty log */
-	RANK_ASPACE = 65,	/* flat map publication */
-	RANK_HV_MEM = 67,	/* KVM memory slots and dirty rings */
-	RANK_JIT_CACHE = 70,	/* translation cache and block hash */
-	RANK_JIT_PAGE = 75,	/* code page table */
-	RANK_LOOP = 80,		/* posted work of a loop */
-	RANK_IO_POOL = 82,	/* helper threads of the epoll back end */
-	RANK_ROLE = 85,		/* list of threads */
-	RANK_RECLAIM = 86,	/* retired flat maps */
+	RANK_DEVICE = 20,     /* one device's registers */
+	RANK_BUS = 30,        /* pci config space, i2c, ... */
+	RANK_IRQ_MUX = 38,    /* who gets lines and messages: us or the accelerator */
+	RANK_IRQCHIP_IO = 40, /* IOAPIC, PIC: devices raise lines holding RANK_DEVICE */
+	RANK_IRQCHIP_CPU = 50, /* local APICs */
+	RANK_QUEUE = 55,       /* host/char, host/net queues */
+	RANK_TIMER_SET = 58,   /* the list of all timer sets (VM clock on/off) */
+	RANK_TIMER = 60,       /* timer heap of a loop */
+	RANK_DIRTY = 62,       /* users and sources of the dirty log */
+	RANK_ASPACE = 65,      /* flat map publication */
+	RANK_HV_MEM = 67,      /* KVM memory slots and dirty rings */
+	RANK_JIT_CACHE = 70,   /* translation cache and block hash */
+	RANK_JIT_PAGE = 75,    /* code page table */
+	RANK_LOOP = 80,        /* posted work of a loop */
+	RANK_IO_POOL = 82,     /* helper threads of the epoll back end */
+	RANK_ROLE = 85,        /* list of threads */
+	RANK_RECLAIM = 86,     /* retired flat maps */
 	RANK_LOG = 90,
 };
 

@@ -18,9 +18,9 @@ enum { LOCK_STAT_BUCKETS = 32, LOCK_STAT_NAME = 32 };
 
 struct lock_stat {
 	char name[LOCK_STAT_NAME];
-	enum role role;				/* of the waiter; ROLE_N: none */
+	enum role role; /* of the waiter; ROLE_N: none */
 	uint64_t waits, total_ns, max_ns;
-	uint64_t hist[LOCK_STAT_BUCKETS];	/* [i]: 2^i <= ns < 2^(i+1); the last: more */
+	uint64_t hist[LOCK_STAT_BUCKETS]; /* [i]: 2^i <= ns < 2^(i+1); the last: more */
 };
 
 /* Monotonic time, for the two functions below. */

@@ -30,7 +30,7 @@ static inline void lk_scope_end(struct lk **l) NO_THREAD_SAFETY
 	}
 }
 #define LOCK_CAT2_(a, b) a##b
-#define LOCK_CAT_(a, b)	 LOCK_CAT2_(a, b)
+#define LOCK_CAT_(a, b)  LOCK_CAT2_(a, b)
 static inline struct lk *lk_scope_begin(struct lk *l) NO_THREAD_SAFETY
 {
 	if (l) {
@@ -39,8 +39,8 @@ static inline struct lk *lk_scope_begin(struct lk *l) NO_THREAD_SAFETY
 	return l;
 }
 /* Holds `l` to the end of the scope; nothing when it is NULL. */
-#define LOCK_SCOPE(l)                                                                    \
-	struct lk *LOCK_CAT_(lk_scope_, __LINE__) __cleanup_with(lk_scope_end) __unused = \
-		lk_scope_begin(l)
+#define LOCK_SCOPE(l)                                                                  \
+	struct lk *LOCK_CAT_(lk_scope_, __LINE__) __cleanup_with(lk_scope_end)         \
+		__unused = lk_scope_begin(l)
 
 #endif

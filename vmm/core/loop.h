@@ -41,8 +41,8 @@ struct loop *loop_current(void);
 /* fd watches. events: POLLIN, POLLOUT, ... ; level-triggered. One watch per fd. */
 struct loop_watch;
 typedef void loop_fd_fn(void *opaque, int fd, unsigned revents);
-struct loop_watch *loop_watch_new(struct loop *l, int fd, unsigned events, loop_fd_fn *fn,
-				  void *opaque);
+struct loop_watch *loop_watch_new(struct loop *l, int fd, unsigned events,
+                                  loop_fd_fn *fn, void *opaque);
 void loop_watch_set(struct loop_watch *w, unsigned events); /* 0 pauses */
 void loop_watch_free(struct loop_watch *w);
 
@@ -76,11 +76,12 @@ struct loop_io { /* caller-provided storage of one request; untouched by the cal
 	ssize_t result;
 };
 void loop_readv(struct loop *l, struct loop_io *io, int fd, const struct iovec *iov,
-		int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque);
+                int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque);
 void loop_writev(struct loop *l, struct loop_io *io, int fd, const struct iovec *iov,
-		 int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque);
-void loop_fdatasync(struct loop *l, struct loop_io *io, int fd, loop_io_fn *cb, void *opaque);
+                 int iovcnt, uint64_t off, loop_io_fn *cb, void *opaque);
+void loop_fdatasync(struct loop *l, struct loop_io *io, int fd, loop_io_fn *cb,
+                    void *opaque);
 void loop_fallocate(struct loop *l, struct loop_io *io, int fd, int mode, uint64_t off,
-		    uint64_t len, loop_io_fn *cb, void *opaque);
+                    uint64_t len, loop_io_fn *cb, void *opaque);
 
 #endif

@@ -62,14 +62,17 @@ static int object_make_memory(struct object *o, struct err *e)
 		return r;
 	}
 	if (!c.size || c.size % 4096) {
-		return err_set(e, -EINVAL, "-object %s,id=%s: size must be a multiple of 4096",
-			       o->kind->name, o->id);
+		return err_set(e, -EINVAL,
+		               "-object %s,id=%s: size must be a multiple of 4096",
+		               o->kind->name, o->id);
 	}
 	if (file) {
 		c.path = opt_get_str(o->opts, "mem-path", NULL);
 		if (!c.path) {
-			return err_set(e, -EINVAL, "-object memory-backend-file,id=%s needs mem-path",
-				       o->id);
+			return err_set(
+				e, -EINVAL,
+				"-object memory-backend-file,id=%s needs mem-path",
+				o->id);
 		}
 	}
 	/* Accepted for management's sake; they change nothing that a guest sees. */
@@ -118,7 +121,8 @@ static int object_make_iothread(struct object *o, struct err *e)
 		return -ENOMEM;
 	}
 	snprintf(name, sizeof(name), "IO %.12s", o->id);
-	r = role_thread_start(&o->thread, ROLE_IOTHREAD, name, object_iothread_main, o, e);
+	r = role_thread_start(&o->thread, ROLE_IOTHREAD, name, object_iothread_main, o,
+	                      e);
 	if (r < 0) {
 		loop_free(o->loop);
 		o->loop = NULL;
@@ -142,8 +146,8 @@ static int object_make_rng(struct object *o, struct err *e)
 	const char *f = opt_get_str(o->opts, "filename", "/dev/urandom");
 
 	if (access(f, R_OK) < 0) {
-		return err_set_errno(e, -errno, "-object %s,id=%s: cannot read '%s'", o->kind->name,
-				     o->id, f);
+		return err_set_errno(e, -errno, "-object %s,id=%s: cannot read '%s'",
+		                     o->kind->name, o->id, f);
 	}
 	return 0;
 }
@@ -153,8 +157,10 @@ static int object_make_secret(struct object *o, struct err *e)
 	(void)opt_get(o->opts, "format");
 	(void)opt_get(o->opts, "keyid");
 	(void)opt_get(o->opts, "iv");
-	if (!opt_get_str(o->opts, "data", NULL) && !opt_get_str(o->opts, "file", NULL)) {
-		return err_set(e, -EINVAL, "-object secret,id=%s needs data= or file=", o->id);
+	if (!opt_get_str(o->opts, "data", NULL) &&
+	    !opt_get_str(o->opts, "file", NULL)) {
+		return err_set(e, -EINVAL,
+		               "-object secret,id=%s needs data= or file=", o->id);
 	}
 	return 0;
 }
@@ -167,15 +173,18 @@ static int object_make_plain(struct object *o, struct err *e)
 }
 
 static const struct object_kind object_kinds[] = {
-	{ "iothread", "a thread that serves devices (iothread=ID)", object_make_iothread,
-	  object_free_iothread },
-	{ "memory-backend-file", "RAM in a file (mem-path, size, share)", object_make_memory,
+	{ "iothread", "a thread that serves devices (iothread=ID)",
+	  object_make_iothread, object_free_iothread },
+	{ "memory-backend-file", "RAM in a file (mem-path, size, share)",
+	  object_make_memory, object_free_memory },
+	{ "memory-backend-memfd", "RAM in a memfd (size, share, hugetlb)",
+	  object_make_memory, object_free_memory },
+	{ "memory-backend-ram", "RAM (size, prealloc)", object_make_memory,
 	  object_free_memory },
-	{ "memory-backend-memfd", "RAM in a memfd (size, share, hugetlb)", object_make_memory,
-	  object_free_memory },
-	{ "memory-backend-ram", "RAM (size, prealloc)", object_make_memory, object_free_memory },
-	{ "rng-builtin", "random numbers from the host's kernel", object_make_plain, NULL },
-	{ "rng-random", "random numbers from a file (filename)", object_make_rng, NULL },
+	{ "rng-builtin", "random numbers from the host's kernel", object_make_plain,
+	  NULL },
+	{ "rng-random", "random numbers from a file (filename)", object_make_rng,
+	  NULL },
 	{ "secret", "a key or password (data or file)", object_make_secret, NULL },
 };
 
@@ -209,11 +218,14 @@ int object_add(struct opt *opts, struct err *e)
 	int r;
 
 	if (!type || !id || !*id) {
-		return err_set(e, -EINVAL, "an object needs %s", type ? "an id" : "a qom-type");
+		return err_set(e, -EINVAL, "an object needs %s",
+		               type ? "an id" : "a qom-type");
 	}
 	k = object_kind_find(type);
 	if (!k) {
-		return err_set(e, -EINVAL, "not supported: object type '%s' (see -object help)", type);
+		return err_set(e, -EINVAL,
+		               "not supported: object type '%s' (see -object help)",
+		               type);
 	}
 	if (object_find(id)) {
 		return err_set(e, -EEXIST, "an object with id '%s' exists already", id);
@@ -287,7 +299,7 @@ struct object *object_find(const char *id)
 {
 	struct object *o;
 
-	list_for_each(o, &object_list, link) {
+	list_for_each (o, &object_list, link) {
 		if (strcmp(o->id, id) == 0) {
 			return o;
 		}

@@ -51,7 +51,7 @@ const char *role_name(enum role r);
 /* Starts `fn(arg)`; the tid is valid when this returns. Signals are blocked but for
  * the vCPU kick (SIG_KICK) in ROLE_VCPU. */
 int role_thread_start(struct role_thread *t, enum role role, const char *name,
-		      void *(*fn)(void *), void *arg, struct err *e) __must_check;
+                      void *(*fn)(void *), void *arg, struct err *e) __must_check;
 void role_thread_join(struct role_thread *t);
 /* Makes the calling (main) thread ROLE_CONTROL. */
 void role_adopt_main(void);

@@ -70,10 +70,10 @@ static inline bool vm_cause_is_guest(enum vm_cause c)
 enum vm_event {
 	VM_EV_STOP,
 	VM_EV_RESUME,
-	VM_EV_RESET,	  /* arg: enum vm_cause */
-	VM_EV_SHUTDOWN,	  /* arg: enum vm_cause */
+	VM_EV_RESET,    /* arg: enum vm_cause */
+	VM_EV_SHUTDOWN, /* arg: enum vm_cause */
 	VM_EV_POWERDOWN,
-	VM_EV_RUN_STATE,  /* arg: enum run_state */
+	VM_EV_RUN_STATE, /* arg: enum run_state */
 	VM_EV_WAKEUP,
 	VM_EV_SUSPEND,
 };
@@ -91,22 +91,23 @@ struct vcpu_work;
 struct vcpu {
 	struct vm *vm;
 	unsigned index;
-	void *arch;		/* struct x86_cpu, ... : see cpu/arch.h; hv-private head-room before it */
-	void *hv;		/* accelerator's own */
-	void *tcg;		/* the translator's own: it may run beside another accelerator */
+	void *arch; /* struct x86_cpu, ... : see cpu/arch.h; hv-private head-room before it */
+	void *hv;  /* accelerator's own */
+	void *tcg; /* the translator's own: it may run beside another accelerator */
 	struct role_thread thread;
 	_Atomic uint32_t requests; /* architecture's request bits (x86: X86_REQ_*) */
 	_Atomic bool exit_request; /* leave run() soon */
-	bool halted;		/* own thread only */
-	bool exclusive_in_run;	/* own thread only */
-	_Atomic bool running;	/* inside run() */
-	_Atomic bool online;	/* its thread runs */
-	bool stop, stopped;	/* under vm->lk */
-	bool held;		/* vm_hold_vcpus(); under vm->lk */
+	bool halted;               /* own thread only */
+	bool exclusive_in_run;     /* own thread only */
+	_Atomic bool running;      /* inside run() */
+	_Atomic bool online;       /* its thread runs */
+	bool stop, stopped;        /* under vm->lk */
+	bool held;                 /* vm_hold_vcpus(); under vm->lk */
 	_Atomic bool unplug, sleeping;
-	_Atomic uint32_t wake_seq; /* futex: see vcpu.c */
+	_Atomic uint32_t wake_seq;      /* futex: see vcpu.c */
 	struct vcpu_work *_Atomic work; /* newest first */
-	_Atomic uint64_t dirty_pages; /* recorded for it while a dirty log runs (core/dirty.h) */
+	_Atomic uint64_t
+		dirty_pages; /* recorded for it while a dirty log runs (core/dirty.h) */
 	char *qom_path;
 };
 
@@ -114,13 +115,13 @@ struct vm {
 	const struct guest_arch *arch;
 	const struct hv_ops *hv;
 	void *hv_priv;
-	void *tcg;		/* the translator's own */
-	struct loop *loop;	/* control loop */
+	void *tcg;         /* the translator's own */
+	struct loop *loop; /* control loop */
 	struct aspace mem, io;
 	struct mr mem_root, io_root;
 	uint64_t ram_size;
 	struct msi_sink msi;
-	const void *irqchip;	/* aarch64, riscv64 boards: see core/cpu/irqchips.h */
+	const void *irqchip; /* aarch64, riscv64 boards: see core/cpu/irqchips.h */
 	/*
 	 * Interrupt controllers (x86; registered by devices/irqchip, NULL on other boards).
 	 * chips_move makes the accelerator's own chips take over (to_hv), or the user-space
@@ -135,27 +136,31 @@ struct vm {
 	 */
 	int (*chips_move)(struct vm *vm, bool to_hv, struct err *e);
 	void (*chips_reset)(struct vm *vm, bool done); /* vm_reset: before, and after */
-	int (*chips_ext_ack)(struct vm *vm);   /* INTA to the user-space PIC: vector or -1 */
-	void (*chips_eoi)(struct vm *vm, uint8_t vector); /* to the user-space IOAPICs */
+	int (*chips_ext_ack)(
+		struct vm *vm); /* INTA to the user-space PIC: vector or -1 */
+	void (*chips_eoi)(struct vm *vm,
+	                  uint8_t vector); /* to the user-space IOAPICs */
 	/* An eventfd that moves a line [control], with resamplefd (or -1) told of its EOI. */
-	int (*chips_line_fd)(struct vm *vm, int fd, int resamplefd, unsigned gsi, bool add);
+	int (*chips_line_fd)(struct vm *vm, int fd, int resamplefd, unsigned gsi,
+	                     bool add);
 	const struct hv_chips *hv_chips; /* the accelerator's own; NULL: none */
-	_Atomic bool chips_in_hv;	 /* they own the state now */
-	void *chips;		  /* devices/irqchip's own */
+	_Atomic bool chips_in_hv;        /* they own the state now */
+	void *chips;                     /* devices/irqchip's own */
 	struct vcpu **vcpus;
 	unsigned n_vcpus, max_vcpus;
 	struct {
-		uint16_t cores, threads; /* cores a socket, threads a core; 0 counts as 1 */
-	} smp;			/* set by the machine before vm_add_vcpu() */
+		uint16_t cores,
+			threads; /* cores a socket, threads a core; 0 counts as 1 */
+	} smp;                   /* set by the machine before vm_add_vcpu() */
 	struct lk lk;
 	pthread_cond_t stopped_cond;
-	enum run_state state;	/* control thread */
+	enum run_state state; /* control thread */
 	struct list listeners;
-	_Atomic uint32_t req;	/* pending vm_request_* bits */
+	_Atomic uint32_t req; /* pending vm_request_* bits */
 	_Atomic int req_cause, req_reset_cause;
-	_Atomic bool exclusive;	/* a thread is in vm_exclusive() */
+	_Atomic bool exclusive; /* a thread is in vm_exclusive() */
 	struct list reset_hooks;
-	bool ready;		/* everything of the command line is built: device_add hot-plugs */
+	bool ready; /* everything of the command line is built: device_add hot-plugs */
 	bool no_shutdown, no_reboot;
 	_Atomic bool wants_quit;
 	int exit_code;
@@ -200,7 +205,7 @@ void vm_del_reset(struct vm *vm, void (*fn)(void *), void *opaque);
 
 /* vCPU requests [any thread, any lock held: nothing is taken]. run() must look at exit_request
  * and requests after it was entered: what is set earlier causes no kick. */
-void vcpu_request(struct vcpu *c, uint32_t bits);	/* sets bits and kicks */
+void vcpu_request(struct vcpu *c, uint32_t bits); /* sets bits and kicks */
 void vcpu_clear_request(struct vcpu *c, uint32_t bits);
 void vcpu_kick(struct vcpu *c);
 void vcpu_run_on(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque);

@@ -17,14 +17,14 @@
 #include "base/compiler.h"
 #include "machine/aml.h"
 
-#define ACPI_OEM_ID	  "LODGE "
+#define ACPI_OEM_ID       "LODGE "
 #define ACPI_OEM_TABLE_ID "LODGEVM "
-#define ACPI_CREATOR	  "LDGE"
+#define ACPI_CREATOR      "LDGE"
 
 enum {
 	ACPI_HEADER_LEN = 36,
 	ACPI_SUM_OFF = 9, /* checksum in a table header */
-	FADT_LEN = 276,	  /* revision 6 */
+	FADT_LEN = 276,   /* revision 6 */
 };
 
 /* ---- frame ---- */
@@ -63,8 +63,8 @@ static void acpi_end(struct acpi_tables *t, uint32_t at)
 	blob_set(&t->tables, at + 4, s->len, 4);
 }
 
-static void acpi_pointer(struct acpi_tables *t, bool in_rsdp, uint32_t at, unsigned size,
-			 uint32_t target)
+static void acpi_pointer(struct acpi_tables *t, bool in_rsdp, uint32_t at,
+                         unsigned size, uint32_t target)
 {
 	if (t->n_ptr == ACPI_PTRS_MAX) {
 		t->tables.bad = true;
@@ -97,7 +97,7 @@ static uint32_t acpi_facs(struct acpi_tables *t)
 
 /* Generic address structure (5.2.3.2). */
 static void acpi_gas(struct acpi_tables *t, uint32_t at, bool mmio, unsigned bits,
-		     unsigned access, uint64_t addr)
+                     unsigned access, uint64_t addr)
 {
 	blob_set(&t->tables, at, mmio ? 0 : 1, 1);
 	blob_set(&t->tables, at + 1, bits, 1);
@@ -105,14 +105,15 @@ static void acpi_gas(struct acpi_tables *t, uint32_t at, bool mmio, unsigned bit
 	blob_set(&t->tables, at + 4, addr, 8);
 }
 
-static void acpi_fadt_fixed(struct acpi_tables *t, uint32_t at, const struct acpi_desc *d)
+static void acpi_fadt_fixed(struct acpi_tables *t, uint32_t at,
+                            const struct acpi_desc *d)
 {
 	struct blob *b = &t->tables;
 
 	blob_set(b, at + 46, d->sci, 2);
-	blob_set(b, at + 56, d->pm_io, 4);	/* PM1a event */
-	blob_set(b, at + 64, d->pm_io + 4, 4);	/* PM1a control */
-	blob_set(b, at + 76, d->pm_io + 8, 4);	/* PM timer */
+	blob_set(b, at + 56, d->pm_io, 4);     /* PM1a event */
+	blob_set(b, at + 64, d->pm_io + 4, 4); /* PM1a control */
+	blob_set(b, at + 76, d->pm_io + 8, 4); /* PM timer */
 	blob_set(b, at + 80, d->gpe0_io, 4);
 	blob_set(b, at + 88, 4, 1);
 	blob_set(b, at + 89, 2, 1);
@@ -125,8 +126,8 @@ static void acpi_fadt_fixed(struct acpi_tables *t, uint32_t at, const struct acp
 }
 
 /* 5.2.9 */
-static uint32_t acpi_fadt(struct acpi_tables *t, const struct acpi_desc *d, uint32_t facs,
-			  uint32_t dsdt)
+static uint32_t acpi_fadt(struct acpi_tables *t, const struct acpi_desc *d,
+                          uint32_t facs, uint32_t dsdt)
 {
 	uint32_t at = acpi_begin(t, "FACP", 6);
 	struct blob *b = &t->tables;
@@ -138,15 +139,16 @@ static uint32_t acpi_fadt(struct acpi_tables *t, const struct acpi_desc *d, uint
 	acpi_pointer(t, false, at + 36, 4, facs);
 	acpi_pointer(t, false, at + 40, 4, dsdt);
 	acpi_pointer(t, false, at + 140, 8, dsdt);
-	blob_set(b, at + 96, 0xfff, 2);	 /* no C2 */
-	blob_set(b, at + 98, 0xfff, 2);	 /* no C3 */
-	blob_set(b, at + 131, 3, 1);	 /* minor revision: 6.3 */
+	blob_set(b, at + 96, 0xfff, 2); /* no C2 */
+	blob_set(b, at + 98, 0xfff, 2); /* no C3 */
+	blob_set(b, at + 131, 3, 1);    /* minor revision: 6.3 */
 	if (d->pm_io) {
 		acpi_fadt_fixed(t, at, d);
 		flags |= BIT(5); /* no fixed sleep button */
-		boot |= BIT(0); /* ISA bus devices are there */
+		boot |= BIT(0);  /* ISA bus devices are there */
 	} else {
-		flags |= BIT(20) | BIT(4) | BIT(5); /* hardware-reduced, button is a device */
+		flags |= BIT(20) | BIT(4) |
+		         BIT(5); /* hardware-reduced, button is a device */
 		acpi_gas(t, at + 244, true, 8, 1, d->sleep_ctl);
 		acpi_gas(t, at + 256, true, 8, 1, d->sleep_sts);
 	}
@@ -245,7 +247,7 @@ static uint32_t acpi_dsdt(struct acpi_tables *t, const struct acpi_desc *d)
 }
 
 static uint32_t acpi_root(struct acpi_tables *t, const char *sig, unsigned width,
-			  const uint32_t *list, unsigned n)
+                          const uint32_t *list, unsigned n)
 {
 	uint32_t at = acpi_begin(t, sig, 1);
 
@@ -272,7 +274,8 @@ static void acpi_do_sums(struct acpi_tables *t)
 		struct acpi_sum *s = &t->sum[i];
 
 		t->tables.data[s->at] = 0;
-		t->tables.data[s->at] = acpi_checksum(t->tables.data + s->start, s->len);
+		t->tables.data[s->at] =
+			acpi_checksum(t->tables.data + s->start, s->len);
 	}
 	t->rsdp[8] = t->rsdp[32] = 0;
 	t->rsdp[8] = acpi_checksum(t->rsdp, 20);
@@ -338,7 +341,13 @@ void acpi_relocate(struct acpi_tables *t, uint64_t base)
  * The firmware's script: 128-byte entries. ALLOCATE a file (zone 1 high, 2 the F
  * segment), ADD_POINTER of one file into another, ADD_CHECKSUM over a range.
  */
-enum { LINK_ALLOCATE = 1, LINK_POINTER = 2, LINK_CHECKSUM = 3, LINK_ENTRY = 128, LINK_NAME = 56 };
+enum {
+	LINK_ALLOCATE = 1,
+	LINK_POINTER = 2,
+	LINK_CHECKSUM = 3,
+	LINK_ENTRY = 128,
+	LINK_NAME = 56
+};
 #define LINK_TABLES "etc/acpi/tables"
 #define LINK_RSDP   "etc/acpi/rsdp"
 
@@ -351,7 +360,8 @@ static void acpi_link_name(struct blob *s, const char *name)
 	}
 }
 
-static void acpi_link_allocate(struct blob *s, const char *name, uint32_t align, uint8_t zone)
+static void acpi_link_allocate(struct blob *s, const char *name, uint32_t align,
+                               uint8_t zone)
 {
 	size_t at = s->len;
 
@@ -363,7 +373,7 @@ static void acpi_link_allocate(struct blob *s, const char *name, uint32_t align,
 }
 
 static void acpi_link_checksum(struct blob *s, const char *name, uint32_t where,
-			       uint32_t start, uint32_t len)
+                               uint32_t start, uint32_t len)
 {
 	size_t at = s->len;
 
@@ -393,7 +403,7 @@ void acpi_linker(const struct acpi_tables *t, struct blob *s)
 	 * stay right because it adds to the byte it finds. */
 	for (unsigned i = 0; i < t->n_sum; i++) {
 		acpi_link_checksum(s, LINK_TABLES, t->sum[i].at, t->sum[i].start,
-				   t->sum[i].len);
+		                   t->sum[i].len);
 	}
 	acpi_link_checksum(s, LINK_RSDP, 8, 0, 20);
 	acpi_link_checksum(s, LINK_RSDP, 32, 0, ACPI_RSDP_LEN);

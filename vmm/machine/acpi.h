@@ -22,7 +22,8 @@ enum { ACPI_RSDP_LEN = 36, ACPI_PTRS_MAX = 32, ACPI_SUMS_MAX = 16 };
 
 struct acpi_override { /* an ISA line that is not what its number says */
 	uint8_t isa, gsi;
-	uint16_t flags; /* MPS INTI: polarity 1 high 3 low, trigger (1 edge 3 level) << 2 */
+	uint16_t
+		flags; /* MPS INTI: polarity 1 high 3 low, trigger (1 edge 3 level) << 2 */
 };
 
 struct acpi_desc {
@@ -50,8 +51,8 @@ struct acpi_desc {
 };
 
 struct acpi_ptr {
-	uint32_t at;	  /* in tables, or in the RSDP when in_rsdp */
-	uint32_t target;  /* in tables */
+	uint32_t at;     /* in tables, or in the RSDP when in_rsdp */
+	uint32_t target; /* in tables */
 	uint8_t size;
 	bool in_rsdp;
 };
@@ -68,7 +69,8 @@ struct acpi_tables {
 	unsigned n_ptr, n_sum;
 };
 
-int acpi_build(struct acpi_tables *t, const struct acpi_desc *d) __attribute__((warn_unused_result));
+int acpi_build(struct acpi_tables *t, const struct acpi_desc *d)
+	__attribute__((warn_unused_result));
 void acpi_fini(struct acpi_tables *t);
 /* Makes every pointer and checksum right for tables at `base` (below 4 GiB). */
 void acpi_relocate(struct acpi_tables *t, uint64_t base);

@@ -140,11 +140,8 @@ void aml_end(struct aml *a)
 		blob_u8(&a->out, 0);
 		aml_insert_buffer_size(a, at);
 		break;
-	case AML_KIND_BUFFER:
-		aml_insert_buffer_size(a, at);
-		break;
-	default:
-		break;
+	case AML_KIND_BUFFER: aml_insert_buffer_size(a, at); break;
+	default: break;
 	}
 	aml_insert_pkg_length(a, at);
 }
@@ -198,7 +195,7 @@ void aml_name_eisaid(struct aml *a, const char *name, const char *id)
 }
 
 void aml_op_region(struct aml *a, const char *name, enum aml_space s, uint64_t off,
-		   uint64_t len)
+                   uint64_t len)
 {
 	aml_op(a, 0x5b80);
 	aml_name_bare(a, name);
@@ -281,7 +278,8 @@ void aml_eisaid(struct aml *a, const char *id)
 	}
 	v = (uint32_t)(id[0] - 0x40) << 26 | (uint32_t)(id[1] - 0x40) << 21 |
 	    (uint32_t)(id[2] - 0x40) << 16;
-	v |= aml_hex(id[3]) << 12 | aml_hex(id[4]) << 8 | aml_hex(id[5]) << 4 | aml_hex(id[6]);
+	v |= aml_hex(id[3]) << 12 | aml_hex(id[4]) << 8 | aml_hex(id[5]) << 4 |
+	     aml_hex(id[6]);
 	blob_u8(&a->out, 0x0c);
 	blob_u32(&a->out, __builtin_bswap32(v));
 }
@@ -307,7 +305,8 @@ void aml_raw(struct aml *a, const void *p, size_t n)
 /* The first three groups are little-endian (19.6.142). */
 void aml_uuid(struct aml *a, const char *text)
 {
-	static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15 };
+	static const uint8_t order[16] = { 3, 2, 1,  0,  5,  4,  7,  6,
+		                           8, 9, 10, 11, 12, 13, 14, 15 };
 	uint8_t raw[16] = { 0 };
 	unsigned n = 0;
 
@@ -461,7 +460,7 @@ void aml_res_memory32(struct aml *a, uint32_t base, uint32_t len)
 
 /* Word address space: type 0 memory, 1 I/O, 2 bus numbers; fixed at both ends. */
 static void aml_res_word(struct aml *a, uint8_t type, uint8_t flags, uint16_t first,
-			 uint16_t last)
+                         uint16_t last)
 {
 	blob_u8(&a->out, 0x88);
 	blob_u16(&a->out, 13);

@@ -27,8 +27,8 @@ enum { AML_DEPTH_MAX = 24 };
 struct aml {
 	struct blob out;
 	struct {
-		size_t at;	/* where the length goes */
-		uint8_t kind;	/* enum aml_kind in aml.c */
+		size_t at;    /* where the length goes */
+		uint8_t kind; /* enum aml_kind in aml.c */
 	} open[AML_DEPTH_MAX];
 	unsigned depth;
 };
@@ -47,7 +47,7 @@ void aml_name_str(struct aml *a, const char *name, const char *s);
 void aml_name_eisaid(struct aml *a, const char *name, const char *id); /* "PNP0A08" */
 enum aml_space { AML_SYSTEM_MEMORY, AML_SYSTEM_IO, AML_PCI_CONFIG };
 void aml_op_region(struct aml *a, const char *name, enum aml_space s, uint64_t off,
-		   uint64_t len);
+                   uint64_t len);
 /* Opens a field list; `access` is 1 byte, 2 word, 3 dword. Close with aml_end. */
 void aml_field(struct aml *a, const char *region, unsigned access);
 void aml_field_bits(struct aml *a, const char *name, unsigned bits); /* NULL: skip */
@@ -63,7 +63,7 @@ void aml_package(struct aml *a, unsigned n);
 void aml_buffer(struct aml *a);
 void aml_raw(struct aml *a, const void *p, size_t n);
 void aml_uuid(struct aml *a, const char *text); /* a whole 16-byte buffer object */
-void aml_ref(struct aml *a, const char *name);	/* a name used as an operand */
+void aml_ref(struct aml *a, const char *name);  /* a name used as an operand */
 
 /* ---- statements and expressions (operands follow) ---- */
 void aml_arg(struct aml *a, unsigned n);
@@ -72,14 +72,14 @@ void aml_return(struct aml *a);
 void aml_if(struct aml *a); /* predicate, then statements, then aml_end */
 void aml_else(struct aml *a);
 void aml_while(struct aml *a);
-void aml_store(struct aml *a);	/* value, target */
-void aml_equal(struct aml *a);	/* a, b */
+void aml_store(struct aml *a); /* value, target */
+void aml_equal(struct aml *a); /* a, b */
 void aml_less(struct aml *a);
-void aml_and(struct aml *a);	/* a, b, target (aml_no_target) */
+void aml_and(struct aml *a); /* a, b, target (aml_no_target) */
 void aml_or(struct aml *a);
 void aml_add(struct aml *a);
 void aml_no_target(struct aml *a);
-void aml_notify(struct aml *a); /* object, value */
+void aml_notify(struct aml *a);                     /* object, value */
 void aml_acquire(struct aml *a, const char *mutex); /* waits for ever */
 void aml_release(struct aml *a, const char *mutex);
 /* source buffer operand, index operand, then the new name */

@@ -48,7 +48,7 @@ static void boot_elf_phdr(bool is64, const uint8_t *q, struct boot_phdr *h)
 
 /* Walks name/type/descriptor triples for Xen's PHYS32_ENTRY. */
 static int boot_elf_notes(const struct boot_src *s, const struct boot_phdr *h,
-			  struct boot_elf *x, struct err *e)
+                          struct boot_elf *x, struct err *e)
 {
 	AUTO_FREE uint8_t *n = NULL;
 	uint64_t at = 0;
@@ -83,7 +83,7 @@ static int boot_elf_notes(const struct boot_src *s, const struct boot_phdr *h,
 }
 
 static int boot_elf_segment(struct boot_plan *p, const struct boot_phdr *h,
-			    uint64_t entry, struct boot_elf *x, struct err *e)
+                            uint64_t entry, struct boot_elf *x, struct err *e)
 {
 	uint64_t end;
 	int r;
@@ -92,10 +92,11 @@ static int boot_elf_segment(struct boot_plan *p, const struct boot_phdr *h,
 		return 0;
 	}
 	if (h->filesz > h->memsz || !u64_add(h->paddr, h->memsz, &end)) {
-		return err_set(e, -EINVAL, "ELF kernel: a segment has impossible sizes");
+		return err_set(e, -EINVAL,
+		               "ELF kernel: a segment has impossible sizes");
 	}
-	r = boot_add_file(p, h->paddr, &p->in->kernel, h->off, h->filesz, h->memsz - h->filesz,
-			  "ELF segment", e);
+	r = boot_add_file(p, h->paddr, &p->in->kernel, h->off, h->filesz,
+	                  h->memsz - h->filesz, "ELF segment", e);
 	if (r < 0) {
 		return r;
 	}
@@ -120,16 +121,19 @@ int boot_elf_load(struct boot_plan *p, struct boot_elf *x, struct err *e)
 	}
 	x->is64 = h[EI_CLASS] == ELFCLASS64;
 	x->machine = ld_le16(h + 18);
-	if (h[EI_DATA] != ELFDATA2LSB || (x->machine != EM_386 && x->machine != EM_X86_64)) {
-		return err_set(e, -ENOEXEC, "ELF kernel is for another processor (machine %u)",
-			       x->machine);
+	if (h[EI_DATA] != ELFDATA2LSB ||
+	    (x->machine != EM_386 && x->machine != EM_X86_64)) {
+		return err_set(e, -ENOEXEC,
+		               "ELF kernel is for another processor (machine %u)",
+		               x->machine);
 	}
 	entry = x->is64 ? ld_le64(h + 24) : ld_le32(h + 24);
 	phoff = x->is64 ? ld_le64(h + 32) : ld_le32(h + 28);
 	size = ld_le16(h + (x->is64 ? 54 : 42));
 	n = ld_le16(h + (x->is64 ? 56 : 44));
 	if (size != (x->is64 ? 56u : 32u) || !n || n > ELF_PHDR_MAX) {
-		return err_set(e, -EINVAL, "ELF kernel has an impossible program header table");
+		return err_set(e, -EINVAL,
+		               "ELF kernel has an impossible program header table");
 	}
 	r = boot_src_read(s, phoff, ph, (uint64_t)n * size, e);
 	x->entry = entry;

@@ -23,7 +23,9 @@
 enum {
 	LX_E820_COUNT = 0x1e8,
 	LX_RSDP = 0x070,
-	LX_EXT_IMAGE = 0x0c0, LX_EXT_SIZE = 0x0c4, LX_EXT_CMDLINE = 0x0c8,
+	LX_EXT_IMAGE = 0x0c0,
+	LX_EXT_SIZE = 0x0c4,
+	LX_EXT_CMDLINE = 0x0c8,
 	LX_SETUP_SECTS = 0x1f1,
 	LX_SYSSIZE = 0x1f4,
 	LX_VID_MODE = 0x1fa,
@@ -33,7 +35,8 @@ enum {
 	LX_VERSION = 0x206,
 	LX_LOADER_TYPE = 0x210,
 	LX_LOADFLAGS = 0x211,
-	LX_RAMDISK = 0x218, LX_RAMDISK_SIZE = 0x21c,
+	LX_RAMDISK = 0x218,
+	LX_RAMDISK_SIZE = 0x21c,
 	LX_HEAP_END = 0x224,
 	LX_CMDLINE = 0x228,
 	LX_INITRD_MAX = 0x22c,
@@ -64,7 +67,8 @@ static void boot_put_e820(const struct boot_in *in, uint8_t *zp)
 	zp[LX_E820_COUNT] = n;
 }
 
-static int boot_add_initrd(struct boot_plan *p, uint8_t *zp, uint64_t max, struct err *e)
+static int boot_add_initrd(struct boot_plan *p, uint8_t *zp, uint64_t max,
+                           struct err *e)
 {
 	struct boot_module *m = &p->in->mod[0];
 	gpa_t at;
@@ -75,8 +79,10 @@ static int boot_add_initrd(struct boot_plan *p, uint8_t *zp, uint64_t max, struc
 	}
 	if (p->in->n_mod > 1) {
 		return err_set(e, -EINVAL,
-			       "-initrd names %u files, but a Linux kernel takes one (a comma in a "
-			       "file name is written ',,')", p->in->n_mod);
+		               "-initrd names %u files, but a Linux kernel takes one "
+		               "(a comma in a "
+		               "file name is written ',,')",
+		               p->in->n_mod);
 	}
 	r = boot_place_high(p, m->src.size, max, &at, "initrd", e);
 	if (r < 0) {
@@ -88,7 +94,7 @@ static int boot_add_initrd(struct boot_plan *p, uint8_t *zp, uint64_t max, struc
 }
 
 int boot_add_zero_page(struct boot_plan *p, const uint8_t *hdr, unsigned hdr_len,
-		       uint64_t initrd_max, uint32_t cmdline_max, struct err *e)
+                       uint64_t initrd_max, uint32_t cmdline_max, struct err *e)
 {
 	uint8_t zp[4096] = { 0 };
 	const char *cmd = p->in->cmdline ? p->in->cmdline : "";
@@ -96,15 +102,17 @@ int boot_add_zero_page(struct boot_plan *p, const uint8_t *hdr, unsigned hdr_len
 	int r;
 
 	if (hdr) {
-		memcpy(zp + LX_SETUP_SECTS, hdr, MIN(hdr_len, (unsigned)(LX_HEADER_MAX - LX_SETUP_SECTS)));
+		memcpy(zp + LX_SETUP_SECTS, hdr,
+		       MIN(hdr_len, (unsigned)(LX_HEADER_MAX - LX_SETUP_SECTS)));
 	} else {
 		st_le32(zp + LX_MAGIC, 0x53726448);
 		st_le16(zp + LX_BOOT_FLAG, 0xaa55);
 	}
 	if (n > cmdline_max || n >= BOOT_INFO_MAX) {
-		return err_set(e, -E2BIG,
-			       "-append is %zu characters long, this kernel takes %u at most", n,
-			       cmdline_max);
+		return err_set(
+			e, -E2BIG,
+			"-append is %zu characters long, this kernel takes %u at most",
+			n, cmdline_max);
 	}
 	zp[LX_LOADER_TYPE] = 0xff; /* no number assigned */
 	zp[LX_LOADFLAGS] &= ~0x80; /* no heap */
@@ -124,8 +132,8 @@ int boot_add_zero_page(struct boot_plan *p, const uint8_t *hdr, unsigned hdr_len
 }
 
 /* Where the protected-mode part goes: its own wish, when memory allows. */
-static int boot_place_kernel(struct boot_plan *p, const uint8_t *h, uint64_t size, gpa_t *at,
-			     uint64_t *room, struct err *e)
+static int boot_place_kernel(struct boot_plan *p, const uint8_t *h, uint64_t size,
+                             gpa_t *at, uint64_t *room, struct err *e)
 {
 	unsigned version = ld_le16(h + LX_VERSION);
 	uint64_t init = version >= 0x20a ? ld_le32(h + LX_INIT_SIZE) : size * 4;
@@ -136,12 +144,15 @@ static int boot_place_kernel(struct boot_plan *p, const uint8_t *h, uint64_t siz
 	if (pref >= 0x100000 && range_fits(pref, init, p->in->low_ram)) {
 		*at = pref;
 	} else if (h[LX_RELOCATABLE] && IS_POWER_OF_2(align) &&
-		   range_fits(ALIGN_UP((uint64_t)0x100000, (uint64_t)align), init, p->in->low_ram)) {
+	           range_fits(ALIGN_UP((uint64_t)0x100000, (uint64_t)align), init,
+	                      p->in->low_ram)) {
 		*at = ALIGN_UP((uint64_t)0x100000, (uint64_t)align);
 	} else {
 		return err_set(e, -ENOSPC,
-			       "the kernel needs %llu MiB of memory at 0x%llx: give more with -m",
-			       (unsigned long long)(init >> 20), (unsigned long long)pref);
+		               "the kernel needs %llu MiB of memory at 0x%llx: give "
+		               "more with -m",
+		               (unsigned long long)(init >> 20),
+		               (unsigned long long)pref);
 	}
 	*room = init;
 	return 0;
@@ -163,31 +174,38 @@ int boot_plan_bzimage(struct boot_plan *p, struct err *e)
 		return 0;
 	}
 	if (k->size < LX_HEAD) {
-		return err_set(e, -EINVAL, "kernel is truncated: not even its setup part is whole");
+		return err_set(e, -EINVAL,
+		               "kernel is truncated: not even its setup part is whole");
 	}
 	version = ld_le16(h + LX_VERSION);
 	if (version < 0x205 || !(h[LX_LOADFLAGS] & 1)) {
 		return err_set(e, -ENOTSUP,
-			       "not supported: Linux kernel of boot protocol %u.%02u (2.05 and a "
-			       "bzImage is the oldest)", version >> 8, version & 0xff);
+		               "not supported: Linux kernel of boot protocol %u.%02u "
+		               "(2.05 and a "
+		               "bzImage is the oldest)",
+		               version >> 8, version & 0xff);
 	}
 	setup = ((h[LX_SETUP_SECTS] ? h[LX_SETUP_SECTS] : 4) + UINT64_C(1)) * 512;
 	if (setup >= k->size) {
-		return err_set(e, -EINVAL, "kernel is truncated: only its setup part is there");
+		return err_set(e, -EINVAL,
+		               "kernel is truncated: only its setup part is there");
 	}
 	/* The header counts paragraphs of 16 bytes; the last one may be cut short. */
 	if (k->size + 15 < setup + ld_le32(h + LX_SYSSIZE) * UINT64_C(16)) {
 		return err_set(e, -EINVAL,
-			       "kernel is truncated: its header says %llu bytes, the file has %llu",
-			       (unsigned long long)(setup + ld_le32(h + LX_SYSSIZE) * UINT64_C(16)),
-			       (unsigned long long)k->size);
+		               "kernel is truncated: its header says %llu bytes, the "
+		               "file has %llu",
+		               (unsigned long long)(setup + ld_le32(h + LX_SYSSIZE) *
+		                                                    UINT64_C(16)),
+		               (unsigned long long)k->size);
 	}
 	/* What lies behind the image (a signature) does no harm. */
 	size = k->size - setup;
 	hdr_end = MIN(0x202u + h[LX_JUMP], (unsigned)LX_HEADER_MAX);
 	wide = version >= 0x20c && (ld_le16(h + LX_XLOADFLAGS) & LX_XLF_64);
 	p->mode = wide ? BOOT_LONG64 : BOOT_PROT32;
-	p->format = wide ? "Linux bzImage, 64-bit entry" : "Linux bzImage, 32-bit entry";
+	p->format =
+		wide ? "Linux bzImage, 64-bit entry" : "Linux bzImage, 32-bit entry";
 	r = boot_place_kernel(p, h, size, &at, &room, e);
 	if (r >= 0) {
 		r = boot_add_file(p, at, k, setup, size, room - size, "kernel", e);
@@ -202,9 +220,10 @@ int boot_plan_bzimage(struct boot_plan *p, struct err *e)
 	}
 	/* While planning, the chunk covers all the room the kernel unpacks itself into, so that
 	 * the initrd stays out of it; the room need not be cleared. */
-	r = boot_add_zero_page(p, h, hdr_end - LX_SETUP_SECTS, initrd_max,
-			       version >= 0x206 ? ld_le32(h + LX_CMDLINE_SIZE - LX_SETUP_SECTS) : 255,
-			       e);
+	r = boot_add_zero_page(
+		p, h, hdr_end - LX_SETUP_SECTS, initrd_max,
+		version >= 0x206 ? ld_le32(h + LX_CMDLINE_SIZE - LX_SETUP_SECTS) : 255,
+		e);
 	p->chunk[0].zero = 0;
 	if (r >= 0) {
 		r = boot_add_gdt(p, e);

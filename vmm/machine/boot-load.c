@@ -34,7 +34,7 @@ static bool load_is_plain(struct aspace *as, gpa_t addr, uint64_t len)
 {
 	const struct flat_range *r = flat_find(aspace_enter(as), addr);
 	bool plain = r && r->mr->kind == MR_RAM && !r->readonly && addr >= 0x100000 &&
-		     range_fits(addr - r->start, len, r->size);
+	             range_fits(addr - r->start, len, r->size);
 
 	aspace_leave(as);
 	return plain;
@@ -60,11 +60,12 @@ static uint64_t load_slices(const struct boot_chunk *c)
 static int load_slice(struct boot_load *l, const struct boot_chunk *c, uint64_t n)
 {
 	uint64_t from = MAX((c->addr / LOAD_SLICE + n) * LOAD_SLICE, c->addr);
-	uint64_t to = MIN((c->addr / LOAD_SLICE + n + 1) * LOAD_SLICE, c->addr + c->len);
+	uint64_t to =
+		MIN((c->addr / LOAD_SLICE + n + 1) * LOAD_SLICE, c->addr + c->len);
 	const struct flat_range *r = flat_find(aspace_enter(l->as), from);
 	struct err e = ERR_INIT;
 	int ret = boot_src_read(c->src, c->src_off + (from - c->addr),
-				r->host + (from - r->start), to - from, &e);
+	                        r->host + (from - r->start), to - from, &e);
 
 	aspace_leave(l->as);
 	return ret;
@@ -97,7 +98,8 @@ static unsigned load_cpus(void)
 {
 	cpu_set_t set;
 
-	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? 1
+	                                                   : (unsigned)CPU_COUNT(&set);
 }
 
 void boot_load_ahead(struct boot_plan *p, struct aspace *as)
@@ -110,7 +112,8 @@ void boot_load_ahead(struct boot_plan *p, struct aspace *as)
 	for (unsigned i = 0; l && i < p->n_chunk; i++) {
 		const struct boot_chunk *c = &p->chunk[i];
 
-		l->mine[i] = c->src && c->len >= LOAD_MIN && load_is_plain(as, c->addr, c->len);
+		l->mine[i] = c->src && c->len >= LOAD_MIN &&
+		             load_is_plain(as, c->addr, c->len);
 		any = any || l->mine[i];
 	}
 	if (!any) {
@@ -121,7 +124,7 @@ void boot_load_ahead(struct boot_plan *p, struct aspace *as)
 	l->as = as;
 	while (l->n_thread < want &&
 	       !role_thread_start(&l->thread[l->n_thread], ROLE_IOTHREAD, "boot-load",
-				  load_thread, l, &e)) {
+	                          load_thread, l, &e)) {
 		l->n_thread++;
 	}
 	p->ahead = l;
@@ -151,10 +154,12 @@ static int load_file(const struct boot_chunk *c, struct aspace *as, struct err *
 		uint64_t off = c->src_off + done;
 
 		if (k < 0) {
-			return err_set_errno(e, k, "cannot write %s into guest memory", c->what);
+			return err_set_errno(e, k, "cannot write %s into guest memory",
+			                     c->what);
 		}
 		for (int i = 0; i < k; i++) {
-			r = boot_src_read(c->src, off, iov[i].iov_base, iov[i].iov_len, e);
+			r = boot_src_read(c->src, off, iov[i].iov_base, iov[i].iov_len,
+			                  e);
 			if (r < 0) {
 				return r;
 			}
@@ -176,7 +181,8 @@ static int load_zero(const struct boot_chunk *c, struct aspace *as, struct err *
 		int r = dma_write(as, c->addr + c->len + done, zero, n);
 
 		if (r < 0) {
-			return err_set_errno(e, r, "cannot clear guest memory for %s", c->what);
+			return err_set_errno(e, r, "cannot clear guest memory for %s",
+			                     c->what);
 		}
 		done += n;
 	}
@@ -184,8 +190,8 @@ static int load_zero(const struct boot_chunk *c, struct aspace *as, struct err *
 }
 
 /* `fresh`: memory is as it was made. `there`: the file's bytes have been read. */
-static int load_chunk(const struct boot_chunk *c, struct aspace *as, bool fresh, bool there,
-		      struct err *e)
+static int load_chunk(const struct boot_chunk *c, struct aspace *as, bool fresh,
+                      bool there, struct err *e)
 {
 	int r = 0;
 
@@ -195,9 +201,10 @@ static int load_chunk(const struct boot_chunk *c, struct aspace *as, bool fresh,
 		r = load_file(c, as, e);
 	} else if (dma_write(as, c->addr, c->data, c->len) < 0) {
 		r = err_set(e, -EFAULT, "cannot write %s at 0x%llx", c->what,
-			    (unsigned long long)c->addr);
+		            (unsigned long long)c->addr);
 	}
-	if (r >= 0 && c->zero && !(fresh && load_is_plain(as, c->addr + c->len, c->zero))) {
+	if (r >= 0 && c->zero &&
+	    !(fresh && load_is_plain(as, c->addr + c->len, c->zero))) {
 		r = load_zero(c, as, e);
 	}
 	return r;

@@ -44,9 +44,12 @@ static bool boot_mb_find(const struct boot_src *s, struct boot_mb *m, struct err
 	for (uint32_t i = 0; i + 12 <= n; i += 4) {
 		const uint8_t *h = buf + i;
 
-		if (ld_le32(h) == MB_MAGIC && ld_le32(h) + ld_le32(h + 4) + ld_le32(h + 8) == 0) {
-			*m = (struct boot_mb){ ld_le32(h + 4), i, ld_le32(h + 12), ld_le32(h + 16),
-					       ld_le32(h + 20), ld_le32(h + 24), ld_le32(h + 28) };
+		if (ld_le32(h) == MB_MAGIC &&
+		    ld_le32(h) + ld_le32(h + 4) + ld_le32(h + 8) == 0) {
+			*m = (struct boot_mb){ ld_le32(h + 4),  i,
+				               ld_le32(h + 12), ld_le32(h + 16),
+				               ld_le32(h + 20), ld_le32(h + 24),
+				               ld_le32(h + 28) };
 			return true;
 		}
 	}
@@ -55,22 +58,26 @@ static bool boot_mb_find(const struct boot_src *s, struct boot_mb *m, struct err
 
 /* The header itself says what goes where. */
 static int boot_mb_load_raw(struct boot_plan *p, const struct boot_mb *m, uint64_t *end,
-			    struct err *e)
+                            struct err *e)
 {
 	struct boot_src *s = &p->in->kernel;
 	uint64_t off, len, bss = 0;
 
 	if (m->header < m->load || m->header - m->load > m->at) {
-		return err_set(e, -EINVAL, "multiboot header: load address is impossible");
+		return err_set(e, -EINVAL,
+		               "multiboot header: load address is impossible");
 	}
 	off = m->at - (m->header - m->load);
 	if (m->load_end && m->load_end < m->load) {
-		return err_set(e, -EINVAL, "multiboot header: load end lies before its start");
+		return err_set(e, -EINVAL,
+		               "multiboot header: load end lies before its start");
 	}
 	len = m->load_end ? m->load_end - m->load : s->size - off;
 	if (m->bss_end) {
 		if (m->bss_end < m->load + len) {
-			return err_set(e, -EINVAL, "multiboot header: bss end lies inside the image");
+			return err_set(
+				e, -EINVAL,
+				"multiboot header: bss end lies inside the image");
 		}
 		bss = m->bss_end - (m->load + len);
 	}
@@ -79,7 +86,7 @@ static int boot_mb_load_raw(struct boot_plan *p, const struct boot_mb *m, uint64
 }
 
 static int boot_mb_modules(struct boot_plan *p, uint64_t end, struct blob *list,
-			   struct blob *strs, uint32_t strs_at, struct err *e)
+                           struct blob *strs, uint32_t strs_at, struct err *e)
 {
 	struct boot_in *in = p->in;
 	gpa_t at = ALIGN_UP(MAX(end, (uint64_t)0x100000), (uint64_t)4096);
@@ -101,8 +108,8 @@ static int boot_mb_modules(struct boot_plan *p, uint64_t end, struct blob *list,
 	return 0;
 }
 
-static void boot_mb_info(struct boot_plan *p, struct blob *b, uint32_t mods, uint32_t map,
-			 uint32_t strs, uint32_t name)
+static void boot_mb_info(struct boot_plan *p, struct blob *b, uint32_t mods,
+                         uint32_t map, uint32_t strs, uint32_t name)
 {
 	struct boot_in *in = p->in;
 	uint64_t upper = 0;
@@ -136,7 +143,8 @@ static int boot_mb_build(struct boot_plan *p, uint64_t end, struct err *e)
 	/* By convention the command line begins with the kernel's own name. */
 	blob_put(&strs, in->kernel_path, strlen(in->kernel_path));
 	blob_u8(&strs, ' ');
-	blob_put(&strs, in->cmdline ? in->cmdline : "", strlen(in->cmdline ? in->cmdline : "") + 1);
+	blob_put(&strs, in->cmdline ? in->cmdline : "",
+	         strlen(in->cmdline ? in->cmdline : "") + 1);
 	name = at + strs.len;
 	blob_put(&strs, PACKAGE_NAME, sizeof(PACKAGE_NAME));
 	boot_mb_info(p, &b, mods, map, at, name);
@@ -149,11 +157,13 @@ static int boot_mb_build(struct boot_plan *p, uint64_t end, struct err *e)
 		blob_u32(&b, in->map[i].type);
 	}
 	blob_put(&b, strs.data, strs.len);
-	if (r >= 0 && (!blob_ok(&b) || !blob_ok(&strs) || !blob_ok(&list) || b.len > BOOT_INFO_MAX)) {
+	if (r >= 0 && (!blob_ok(&b) || !blob_ok(&strs) || !blob_ok(&list) ||
+	               b.len > BOOT_INFO_MAX)) {
 		r = err_set(e, -E2BIG, "multiboot: command lines are too long");
 	}
 	if (r >= 0) {
-		r = boot_add_data(p, BOOT_INFO, b.data, b.len, "multiboot information", e);
+		r = boot_add_data(p, BOOT_INFO, b.data, b.len, "multiboot information",
+		                  e);
 	}
 	blob_fini(&b);
 	blob_fini(&list);
@@ -172,7 +182,8 @@ int boot_plan_multiboot(struct boot_plan *p, struct err *e)
 	}
 	if (m.flags & 0xffff & ~(MB_ALIGN_MODULES | MB_WANT_MEMORY | MB_WANT_VIDEO)) {
 		return err_set(e, -ENOTSUP,
-			       "not supported: multiboot kernel requires features 0x%x", m.flags);
+		               "not supported: multiboot kernel requires features 0x%x",
+		               m.flags);
 	}
 	p->mode = BOOT_PROT32;
 	p->format = "multiboot";
@@ -184,7 +195,9 @@ int boot_plan_multiboot(struct boot_plan *p, struct err *e)
 
 		r = boot_elf_load(p, &x, e);
 		if (r == 0) {
-			return err_set(e, -ENOEXEC, "multiboot kernel is neither ELF nor says where it goes");
+			return err_set(e, -ENOEXEC,
+			               "multiboot kernel is neither ELF nor says where "
+			               "it goes");
 		}
 		p->rip = x.entry;
 		end = x.end;

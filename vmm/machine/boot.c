@@ -52,14 +52,15 @@ void boot_src_close(struct boot_src *s)
 }
 
 int boot_src_read(const struct boot_src *s, uint64_t off, void *buf, uint64_t n,
-		  struct err *e)
+                  struct err *e)
 {
 	uint8_t *to = buf;
 
 	if (!range_fits(off, n, s->size)) {
-		return err_set(e, -EINVAL, "%s is truncated: %llu bytes at %llu wanted, %llu there",
-			       s->what, (unsigned long long)n, (unsigned long long)off,
-			       (unsigned long long)s->size);
+		return err_set(e, -EINVAL,
+		               "%s is truncated: %llu bytes at %llu wanted, %llu there",
+		               s->what, (unsigned long long)n, (unsigned long long)off,
+		               (unsigned long long)s->size);
 	}
 	if (s->mem) {
 		memcpy(to, s->mem + off, n);
@@ -75,7 +76,8 @@ int boot_src_read(const struct boot_src *s, uint64_t off, void *buf, uint64_t n,
 			return err_set_errno(e, -errno, "cannot read %s", s->what);
 		}
 		if (r == 0) {
-			return err_set(e, -EINVAL, "%s became shorter while it was read", s->what);
+			return err_set(e, -EINVAL,
+			               "%s became shorter while it was read", s->what);
 		}
 		to += r;
 		off += r;
@@ -115,7 +117,7 @@ int boot_in_add_modules(struct boot_in *in, const char *text, struct err *e)
 
 		if (in->n_mod == BOOT_MODULES_MAX) {
 			return err_set(e, -E2BIG, "-initrd names more than %d files",
-				       BOOT_MODULES_MAX);
+			               BOOT_MODULES_MAX);
 		}
 		text = boot_module_text(text, buf, sizeof(buf));
 		m->args = strdup(buf);
@@ -152,24 +154,25 @@ static bool boot_in_ram(const struct boot_in *in, gpa_t addr, uint64_t len)
 {
 	return range_fits(addr, len, in->low_ram) ||
 	       (addr >= (UINT64_C(4) << 30) &&
-		range_fits(addr - (UINT64_C(4) << 30), len, in->high_ram));
+	        range_fits(addr - (UINT64_C(4) << 30), len, in->high_ram));
 }
 
-static int boot_check(const struct boot_plan *p, gpa_t addr, uint64_t len, const char *what,
-		      struct err *e)
+static int boot_check(const struct boot_plan *p, gpa_t addr, uint64_t len,
+                      const char *what, struct err *e)
 {
 	if (!boot_in_ram(p->in, addr, len)) {
 		return err_set(e, -ENOSPC,
-			       "%s (%llu bytes at 0x%llx) does not fit in guest memory: give more with -m",
-			       what, (unsigned long long)len, (unsigned long long)addr);
+		               "%s (%llu bytes at 0x%llx) does not fit in guest "
+		               "memory: give more with -m",
+		               what, (unsigned long long)len, (unsigned long long)addr);
 	}
 	for (unsigned i = 0; i < p->n_chunk; i++) {
 		const struct boot_chunk *c = &p->chunk[i];
 
 		if (ranges_overlap(addr, len, c->addr, c->len + c->zero)) {
-			return err_set(e, -EINVAL, "%s at 0x%llx overlaps %s at 0x%llx", what,
-				       (unsigned long long)addr, c->what,
-				       (unsigned long long)c->addr);
+			return err_set(e, -EINVAL, "%s at 0x%llx overlaps %s at 0x%llx",
+			               what, (unsigned long long)addr, c->what,
+			               (unsigned long long)c->addr);
 		}
 	}
 	if (p->n_chunk == BOOT_CHUNKS_MAX) {
@@ -179,7 +182,7 @@ static int boot_check(const struct boot_plan *p, gpa_t addr, uint64_t len, const
 }
 
 int boot_add_data(struct boot_plan *p, gpa_t addr, const void *data, uint64_t len,
-		  const char *what, struct err *e)
+                  const char *what, struct err *e)
 {
 	struct boot_chunk *c = &p->chunk[p->n_chunk];
 	int r = boot_check(p, addr, len, what, e);
@@ -198,13 +201,14 @@ int boot_add_data(struct boot_plan *p, gpa_t addr, const void *data, uint64_t le
 }
 
 int boot_add_file(struct boot_plan *p, gpa_t addr, struct boot_src *s, uint64_t off,
-		  uint64_t len, uint64_t zero, const char *what, struct err *e)
+                  uint64_t len, uint64_t zero, const char *what, struct err *e)
 {
 	uint64_t total;
 	int r;
 
 	if (!range_fits(off, len, s->size)) {
-		return err_set(e, -EINVAL, "%s: %s lies beyond the end of the file", s->what, what);
+		return err_set(e, -EINVAL, "%s: %s lies beyond the end of the file",
+		               s->what, what);
 	}
 	if (!u64_add(len, zero, &total)) {
 		return err_set(e, -EINVAL, "%s: %s is too large", s->what, what);
@@ -214,7 +218,12 @@ int boot_add_file(struct boot_plan *p, gpa_t addr, struct boot_src *s, uint64_t 
 		return r;
 	}
 	p->chunk[p->n_chunk++] = (struct boot_chunk){
-		.addr = addr, .len = len, .zero = zero, .src = s, .src_off = off, .what = what,
+		.addr = addr,
+		.len = len,
+		.zero = zero,
+		.src = s,
+		.src_off = off,
+		.what = what,
 	};
 	return 0;
 }
@@ -227,8 +236,8 @@ int boot_add_gdt(struct boot_plan *p, struct err *e)
 {
 	uint8_t gdt[5 * 8] = { 0 };
 
-	st_le64(gdt + 16, p->mode == BOOT_LONG64 ? UINT64_C(0x00af9b000000ffff) :
-						   UINT64_C(0x00cf9b000000ffff));
+	st_le64(gdt + 16, p->mode == BOOT_LONG64 ? UINT64_C(0x00af9b000000ffff)
+	                                         : UINT64_C(0x00cf9b000000ffff));
 	st_le64(gdt + 24, UINT64_C(0x00cf93000000ffff));
 	st_le64(gdt + 32, UINT64_C(0x00008b0000000067));
 	p->gdt = BOOT_GDT;
@@ -255,7 +264,7 @@ int boot_add_page_tables(struct boot_plan *p, struct err *e)
 }
 
 int boot_place_high(struct boot_plan *p, uint64_t len, uint64_t below, gpa_t *out,
-		    const char *what, struct err *e)
+                    const char *what, struct err *e)
 {
 	uint64_t floor = 0x100000, top = MIN(below, p->in->low_ram);
 
@@ -267,11 +276,11 @@ int boot_place_high(struct boot_plan *p, uint64_t len, uint64_t below, gpa_t *ou
 			floor = end;
 		}
 	}
-	if (floor > top || len > top - floor ||
-	    ALIGN_DOWN(top - len, 4096) < floor) {
+	if (floor > top || len > top - floor || ALIGN_DOWN(top - len, 4096) < floor) {
 		return err_set(e, -ENOSPC,
-			       "%s (%llu bytes) does not fit in guest memory: give more with -m",
-			       what, (unsigned long long)len);
+		               "%s (%llu bytes) does not fit in guest memory: give "
+		               "more with -m",
+		               what, (unsigned long long)len);
 	}
 	*out = ALIGN_DOWN(top - len, 4096);
 	return 0;
@@ -287,14 +296,15 @@ static int boot_plan_sector(struct boot_plan *p, struct err *e)
 	if (p->in->kernel.size < 512 || p->in->kernel.size > 0x80000) {
 		return 0;
 	}
-	if (boot_src_read(&p->in->kernel, 510, sig, 2, e) < 0 || ld_le16(sig) != 0xaa55) {
+	if (boot_src_read(&p->in->kernel, 510, sig, 2, e) < 0 ||
+	    ld_le16(sig) != 0xaa55) {
 		return 0;
 	}
 	p->mode = BOOT_REAL16;
 	p->format = "boot sector, real mode";
 	p->rip = 0x7c00;
-	if (boot_add_file(p, 0x7c00, &p->in->kernel, 0, p->in->kernel.size, 0, "boot sector",
-			  e) < 0) {
+	if (boot_add_file(p, 0x7c00, &p->in->kernel, 0, p->in->kernel.size, 0,
+	                  "boot sector", e) < 0) {
 		return -EINVAL;
 	}
 	return 1;
@@ -303,7 +313,10 @@ static int boot_plan_sector(struct boot_plan *p, struct err *e)
 int boot_plan_x86(struct boot_plan *p, struct boot_in *in, struct err *e)
 {
 	static int (*const plan[])(struct boot_plan *, struct err *) = {
-		boot_plan_multiboot, boot_plan_bzimage, boot_plan_elf, boot_plan_sector,
+		boot_plan_multiboot,
+		boot_plan_bzimage,
+		boot_plan_elf,
+		boot_plan_sector,
 	};
 
 	*p = (struct boot_plan){ .in = in };
@@ -319,8 +332,9 @@ int boot_plan_x86(struct boot_plan *p, struct boot_in *in, struct err *e)
 		}
 	}
 	return err_set(e, -ENOEXEC,
-		       "kernel '%s' is in no format known here (bzImage, ELF, multiboot, boot sector)",
-		       in->kernel_path ? in->kernel_path : "");
+	               "kernel '%s' is in no format known here (bzImage, ELF, "
+	               "multiboot, boot sector)",
+	               in->kernel_path ? in->kernel_path : "");
 }
 
 void boot_plan_fini(struct boot_plan *p)
@@ -336,12 +350,15 @@ void boot_plan_fini(struct boot_plan *p)
 static void boot_set_segments(const struct boot_plan *p, struct x86_cpu *c)
 {
 	bool wide = p->mode == BOOT_LONG64;
-	struct x86_seg data = { .limit = 0xffffffff, .sel = 0x18,
-				.attr = 0x93 | X86_SEG_DB | X86_SEG_G };
+	struct x86_seg data = { .limit = 0xffffffff,
+		                .sel = 0x18,
+		                .attr = 0x93 | X86_SEG_DB | X86_SEG_G };
 	static const int all[] = { X86_ES, X86_SS, X86_DS, X86_FS, X86_GS };
 
-	c->seg[X86_CS] = (struct x86_seg){ .limit = 0xffffffff, .sel = 0x10,
-		.attr = 0x9b | X86_SEG_G | (wide ? X86_SEG_L : X86_SEG_DB) };
+	c->seg[X86_CS] = (struct x86_seg){ .limit = 0xffffffff,
+		                           .sel = 0x10,
+		                           .attr = 0x9b | X86_SEG_G |
+		                                   (wide ? X86_SEG_L : X86_SEG_DB) };
 	for (unsigned i = 0; i < ARRAY_LEN(all); i++) {
 		c->seg[all[i]] = data;
 	}
@@ -360,7 +377,8 @@ void boot_set_cpu(const struct boot_plan *p, struct x86_cpu *c)
 	c->reg[X86_RBX] = p->rbx;
 	c->reg[X86_RSI] = p->rsi;
 	c->reg[X86_RBP] = c->reg[X86_RDI] = 0;
-	c->reg[X86_RSP] = BOOT_PARAMS; /* Linux makes its own; others get something valid */
+	c->reg[X86_RSP] =
+		BOOT_PARAMS; /* Linux makes its own; others get something valid */
 	if (p->mode == BOOT_REAL16) {
 		for (int i = X86_ES; i <= X86_GS; i++) {
 			c->seg[i].sel = 0;

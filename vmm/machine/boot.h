@@ -31,18 +31,18 @@ struct x86_cpu;
 
 /* A file, or memory in tests. */
 struct boot_src {
-	int fd;		/* -1: mem */
+	int fd; /* -1: mem */
 	const uint8_t *mem;
 	uint64_t size;
 	const char *what; /* "kernel /boot/vmlinuz", for errors */
 };
-int boot_src_open(struct boot_src *s, const char *path, const char *what,
-		  struct err *e) __must_check;
+int boot_src_open(struct boot_src *s, const char *path, const char *what, struct err *e)
+	__must_check;
 void boot_src_mem(struct boot_src *s, const void *p, uint64_t n, const char *what);
 void boot_src_close(struct boot_src *s);
 /* All of [off, off+n) or an error with a sentence. */
 int boot_src_read(const struct boot_src *s, uint64_t off, void *buf, uint64_t n,
-		  struct err *e) __must_check;
+                  struct err *e) __must_check;
 
 /* Memory map entries, numbered as in the E820 interface and ACPI 15.3. */
 enum boot_mem_type { MEM_RAM = 1, MEM_RESERVED = 2, MEM_ACPI = 3, MEM_NVS = 4 };
@@ -65,25 +65,26 @@ struct boot_in {
 	struct boot_module mod[BOOT_MODULES_MAX]; /* Linux: the first is the initrd */
 	unsigned n_mod;
 	const char *cmdline;
-	uint64_t low_ram;  /* end of RAM below 4 GiB that may be used (tables cut off) */
+	uint64_t low_ram; /* end of RAM below 4 GiB that may be used (tables cut off) */
 	uint64_t high_ram; /* bytes from 4 GiB on */
-	gpa_t rsdp;	   /* 0: none */
+	gpa_t rsdp;        /* 0: none */
 	struct boot_mem map[BOOT_MEM_MAX];
 	unsigned n_map;
 };
 /* "-initrd" text: "file" or, for multiboot, "file args,file args" (",," is a comma). */
-int boot_in_add_modules(struct boot_in *in, const char *text, struct err *e) __must_check;
+int boot_in_add_modules(struct boot_in *in, const char *text, struct err *e)
+	__must_check;
 void boot_in_fini(struct boot_in *in);
 
 enum boot_mode { BOOT_REAL16, BOOT_PROT32, BOOT_LONG64 };
 
 struct boot_chunk {
 	gpa_t addr;
-	uint64_t len;	 /* bytes from src or data */
-	uint64_t zero;	 /* zero bytes after them */
+	uint64_t len;         /* bytes from src or data */
+	uint64_t zero;        /* zero bytes after them */
 	struct boot_src *src; /* NULL: data */
 	uint64_t src_off;
-	uint8_t *data;	 /* owned */
+	uint8_t *data; /* owned */
 	const char *what;
 };
 
@@ -95,7 +96,7 @@ struct boot_plan {
 	struct boot_chunk chunk[BOOT_CHUNKS_MAX];
 	unsigned n_chunk;
 	struct boot_in *in;
-	bool applied;	/* memory has been used since */
+	bool applied;            /* memory has been used since */
 	struct boot_load *ahead; /* reading, since boot_load_ahead() */
 };
 
@@ -114,25 +115,27 @@ void boot_set_cpu(const struct boot_plan *p, struct x86_cpu *c);
 enum {
 	/* Low memory as the loaders use it; nothing a kernel image may lie on. */
 	BOOT_GDT = 0x500,
-	BOOT_PARAMS = 0x7000, /* zero page, or the PVH / multiboot info */
+	BOOT_PARAMS = 0x7000,   /* zero page, or the PVH / multiboot info */
 	BOOT_PGTABLES = 0x9000, /* six pages: identity map of 4 GiB */
-	BOOT_INFO = 0x10000, /* command line and lists */
+	BOOT_INFO = 0x10000,    /* command line and lists */
 	BOOT_INFO_MAX = 0x60000,
 	BOOT_LOW_END = 0x9fc00,
 };
 /* Adds a chunk, checking that it is in RAM and overlaps no other. */
 int boot_add_data(struct boot_plan *p, gpa_t addr, const void *data, uint64_t len,
-		  const char *what, struct err *e) __must_check;
+                  const char *what, struct err *e) __must_check;
 int boot_add_file(struct boot_plan *p, gpa_t addr, struct boot_src *s, uint64_t off,
-		  uint64_t len, uint64_t zero, const char *what, struct err *e) __must_check;
+                  uint64_t len, uint64_t zero, const char *what, struct err *e)
+	__must_check;
 int boot_add_gdt(struct boot_plan *p, struct err *e) __must_check;
 int boot_add_page_tables(struct boot_plan *p, struct err *e) __must_check;
 /* Highest page-aligned place for `len` bytes below `below` and above all chunks at 1 MiB+. */
 int boot_place_high(struct boot_plan *p, uint64_t len, uint64_t below, gpa_t *out,
-		    const char *what, struct err *e) __must_check;
+                    const char *what, struct err *e) __must_check;
 /* Adds a Linux zero page; `hdr` is the setup header found in a bzImage or NULL. */
 int boot_add_zero_page(struct boot_plan *p, const uint8_t *hdr, unsigned hdr_len,
-		       uint64_t initrd_max, uint32_t cmdline_max, struct err *e) __must_check;
+                       uint64_t initrd_max, uint32_t cmdline_max, struct err *e)
+	__must_check;
 /* 0: not this format; 1: planned; else an error. */
 int boot_plan_bzimage(struct boot_plan *p, struct err *e) __must_check;
 int boot_plan_elf(struct boot_plan *p, struct err *e) __must_check;

@@ -51,7 +51,8 @@ static uint64_t i440fx_low_end(const struct machine *m)
 /* The same rule as SeaBIOS has: the tables' window must hold what it places. */
 static uint64_t i440fx_mem_start(const struct machine *m)
 {
-	return m->low_size <= 0x80000000u ? 0x80000000u : MAX(m->low_size, UINT64_C(0xc0000000));
+	return m->low_size <= 0x80000000u ? 0x80000000u
+	                                  : MAX(m->low_size, UINT64_C(0xc0000000));
 }
 
 static int i440fx_build_pci(struct machine *m, struct i440fx_board *b, struct err *e)
@@ -59,7 +60,7 @@ static int i440fx_build_pci(struct machine *m, struct i440fx_board *b, struct er
 	struct pci_host_cfg hc = { .bus_name = "pci.0", .ports = true };
 	struct i440fx_cfg fc = { .ram_below_1m = pc_direct(m), .low_ram = &m->ram_mr };
 	struct piix4_pm_cfg pc = { .firmware = !pc_direct(m),
-				   .sci = b->pc.irq->gsi[PIIX4_SCI_IRQ] };
+		                   .sci = b->pc.irq->gsi[PIIX4_SCI_IRQ] };
 
 	b->host = pci_host_create(m->vm, &hc, e);
 	b->bridge = b->host ? i440fx_create(b->host, &fc, e) : NULL;

@@ -17,8 +17,8 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "core/cpu/arch.h"
-#include "core/vm.h"
 #include "core/object.h"
+#include "core/vm.h"
 
 static const struct machine_class *const machine_classes[] = {
 	&machine_q35,
@@ -74,12 +74,14 @@ void machine_help(void)
 {
 	printf("Supported machines are:\n");
 	for (unsigned i = 0; i < ARRAY_LEN(machine_classes); i++) {
-		printf("%-20s %s%s\n", machine_classes[i]->name, machine_classes[i]->description,
+		printf("%-20s %s%s\n", machine_classes[i]->name,
+		       machine_classes[i]->description,
 		       machine_classes[i]->is_default ? " (default)" : "");
 	}
 }
 
-int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *c, struct err *e)
+int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *c,
+                    struct err *e)
 {
 	uint64_t product;
 	unsigned d = MAX(c->dies, 1u), t = MAX(c->threads, 1u);
@@ -90,7 +92,9 @@ int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *c, stru
 	if (!c->max_cpus) {
 		unsigned given = MAX(c->sockets, 1u) * d * MAX(c->cores, 1u) * t;
 
-		c->max_cpus = c->cpus ? (c->sockets && c->cores ? MAX(given, c->cpus) : c->cpus) : given;
+		c->max_cpus = c->cpus ? (c->sockets && c->cores ? MAX(given, c->cpus)
+		                                                : c->cpus)
+		                      : given;
 	}
 	if (!c->cpus) {
 		c->cpus = c->max_cpus;
@@ -108,15 +112,17 @@ int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *c, stru
 	product = (uint64_t)c->sockets * c->dies * c->cores * c->threads;
 	if (product != c->max_cpus) {
 		return err_set(e, -EINVAL,
-			       "-smp: sockets (%u) x dies (%u) x cores (%u) x threads (%u) is not maxcpus (%u)",
-			       c->sockets, c->dies, c->cores, c->threads, c->max_cpus);
+		               "-smp: sockets (%u) x dies (%u) x cores (%u) x threads "
+		               "(%u) is not maxcpus (%u)",
+		               c->sockets, c->dies, c->cores, c->threads, c->max_cpus);
 	}
 	if (c->cpus > c->max_cpus) {
-		return err_set(e, -EINVAL, "-smp: %u CPUs, but maxcpus is %u", c->cpus, c->max_cpus);
+		return err_set(e, -EINVAL, "-smp: %u CPUs, but maxcpus is %u", c->cpus,
+		               c->max_cpus);
 	}
 	if (c->max_cpus > cls->max_cpus && !cls->no_cpus) {
-		return err_set(e, -EINVAL, "machine '%s' takes %u CPUs at most, not %u", cls->name,
-			       cls->max_cpus, c->max_cpus);
+		return err_set(e, -EINVAL, "machine '%s' takes %u CPUs at most, not %u",
+		               cls->name, cls->max_cpus, c->max_cpus);
 	}
 	return 0;
 }
@@ -129,13 +135,17 @@ static int machine_new_ram(struct machine *m, struct err *e)
 	if (id) {
 		m->ram = object_memory(id);
 		if (!m->ram) {
-			return err_set(e, -ENOENT, "memory-backend: no -object memory-backend-* has id '%s'",
-				       id);
+			return err_set(e, -ENOENT,
+			               "memory-backend: no -object memory-backend-* "
+			               "has id '%s'",
+			               id);
 		}
 		if (m->ram->size != m->cfg.ram_size) {
-			return err_set(e, -EINVAL, "memory backend '%s' has %llu bytes, -m says %llu", id,
-				       (unsigned long long)m->ram->size,
-				       (unsigned long long)m->cfg.ram_size);
+			return err_set(
+				e, -EINVAL,
+				"memory backend '%s' has %llu bytes, -m says %llu", id,
+				(unsigned long long)m->ram->size,
+				(unsigned long long)m->cfg.ram_size);
 		}
 	} else {
 		m->ram = ram_block_new(m->cls->ram_id, &rc, e);
@@ -176,7 +186,7 @@ static int machine_new_cpus(struct machine *m, struct err *e)
 }
 
 struct machine *machine_new(const struct machine_class *cls, struct vm *vm,
-			    const struct machine_cfg *cfg, struct err *e)
+                            const struct machine_cfg *cfg, struct err *e)
 {
 	struct machine *m = calloc(1, sizeof(*m));
 	int r = 0;

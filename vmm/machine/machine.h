@@ -46,9 +46,9 @@ struct machine_cfg {
 struct machine_class {
 	const char *name, *description;
 	const char *const *aliases; /* NULL at the end; "pc-q35-*" matches by prefix */
-	const char *versioned;	    /* the name management asks by ("pc-q35-7.2"), or NULL */
-	const char *arch;	    /* guest_arch name */
-	const char *ram_id;	    /* default id of the RAM backend */
+	const char *versioned; /* the name management asks by ("pc-q35-7.2"), or NULL */
+	const char *arch;      /* guest_arch name */
+	const char *ram_id;    /* default id of the RAM backend */
 	const char *default_cpu;
 	const char *blk_driver, *net_driver; /* what if=virtio and -nic become */
 	bool has_ide; /* drives are IDE drives unless -drive says otherwise */
@@ -65,7 +65,8 @@ struct machine {
 	struct machine_cfg cfg;
 	struct vm *vm;
 	struct ram_block *ram;
-	struct mr ram_mr, low, high; /* the block, and where it shows below and above 4 GiB */
+	struct mr ram_mr, low,
+		high; /* the block, and where it shows below and above 4 GiB */
 	uint64_t low_size, high_size;
 	struct boot_in boot_in;
 	struct boot_plan plan;
@@ -75,7 +76,8 @@ struct machine {
 	void *board;
 };
 
-extern const struct machine_class machine_q35, machine_pc, machine_microvm, machine_none;
+extern const struct machine_class machine_q35, machine_pc, machine_microvm,
+	machine_none;
 
 const struct machine_class *machine_class_find(const char *name);
 const struct machine_class *machine_class_default(const char *arch);
@@ -84,12 +86,12 @@ void machine_help(void);
 
 /* `vm` has its accelerator set up; errors leave the machine to machine_free(). */
 struct machine *machine_new(const struct machine_class *cls, struct vm *vm,
-			    const struct machine_cfg *cfg, struct err *e);
+                            const struct machine_cfg *cfg, struct err *e);
 int machine_finish(struct machine *m, struct err *e) __must_check;
 void machine_free(struct machine *m);
 
 /* Checks -smp and fills in what it leaves open. */
 int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *cfg,
-		    struct err *e) __must_check;
+                    struct err *e) __must_check;
 
 #endif

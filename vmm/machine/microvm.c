@@ -44,7 +44,7 @@ enum {
 
 /* IOAPIC pins of the slots: first those no ISA device ever had. */
 static const uint8_t microvm_gsi[] = { 16, 17, 18, 19, 20, 21, 22, 23,
-				       5,  6,  7,  10, 11, 13, 14, 15 };
+	                               5,  6,  7,  10, 11, 13, 14, 15 };
 
 struct microvm {
 	struct pc pc;
@@ -64,9 +64,16 @@ static uint32_t microvm_slot_addr(unsigned i)
 
 static int microvm_props(struct machine *m, struct microvm *v, struct err *e)
 {
-	static const char *const ignored[] = { "usb", "option-roms", "x-option-roms", "graphics",
-		"dump-guest-core", "mem-merge", "kernel_irqchip", "kernel-irqchip", "ioapic2",
-		"smm" };
+	static const char *const ignored[] = { "usb",
+		                               "option-roms",
+		                               "x-option-roms",
+		                               "graphics",
+		                               "dump-guest-core",
+		                               "mem-merge",
+		                               "kernel_irqchip",
+		                               "kernel-irqchip",
+		                               "ioapic2",
+		                               "smm" };
 	struct opt *p = m->cfg.props;
 	bool pcie = false;
 	int r = opt_get_bool(p, "pit", true, &v->pit, e);
@@ -74,16 +81,20 @@ static int microvm_props(struct machine *m, struct microvm *v, struct err *e)
 	r = r < 0 ? r : opt_get_bool(p, "pic", true, &v->pic, e);
 	r = r < 0 ? r : opt_get_bool(p, "rtc", true, &v->rtc, e);
 	r = r < 0 ? r : opt_get_bool(p, "isa-serial", true, &v->serial, e);
-	r = r < 0 ? r : opt_get_bool(p, "auto-kernel-cmdline", true, &v->auto_cmdline, e);
+	r = r < 0 ? r
+	          : opt_get_bool(p, "auto-kernel-cmdline", true, &v->auto_cmdline, e);
 	r = r < 0 ? r : opt_get_bool(p, "pcie", false, &pcie, e);
 	if (r >= 0 && pcie) {
-		r = err_set(e, -ENOTSUP, "not supported: machine microvm with pcie=on (use -machine q35)");
+		r = err_set(e, -ENOTSUP,
+		            "not supported: machine microvm with pcie=on (use -machine "
+		            "q35)");
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(ignored); i++) {
 		(void)opt_get(p, ignored[i]);
 	}
 	if (r >= 0 && !m->cfg.kernel) {
-		r = err_set(e, -EINVAL, "machine microvm has no firmware: it needs -kernel FILE");
+		r = err_set(e, -EINVAL,
+		            "machine microvm has no firmware: it needs -kernel FILE");
 	}
 	return r;
 }
@@ -109,8 +120,9 @@ static bool microvm_slot_used(const struct microvm *v, unsigned i)
 static int microvm_build_legacy(struct machine *m, struct microvm *v, struct err *e)
 {
 	struct irq line[ISA_IRQS];
-	struct rtc_cfg rc = { .irq = v->pc.irq->gsi[8], .base_s = m->cfg.rtc_base_s,
-			      .localtime = m->cfg.rtc_localtime };
+	struct rtc_cfg rc = { .irq = v->pc.irq->gsi[8],
+		              .base_s = m->cfg.rtc_base_s,
+		              .localtime = m->cfg.rtc_localtime };
 
 	memcpy(line, v->pc.irq->gsi, sizeof(line));
 	v->isa = m->isa = isa_bus_new(m->vm, NULL, "isa.0", NULL, line);
@@ -134,7 +146,8 @@ static int microvm_build_legacy(struct machine *m, struct microvm *v, struct err
 		rtc_set_memory(rtc, m->low_size, m->high_size);
 	}
 	for (unsigned i = 0; v->serial && i < MACHINE_SERIALS; i++) {
-		if (m->cfg.serial[i] && !serial_isa_create(v->isa, i, m->cfg.serial[i], e)) {
+		if (m->cfg.serial[i] &&
+		    !serial_isa_create(v->isa, i, m->cfg.serial[i], e)) {
 			return -EINVAL;
 		}
 	}
@@ -144,7 +157,8 @@ static int microvm_build_legacy(struct machine *m, struct microvm *v, struct err
 static int microvm_build(struct machine *m, struct err *e)
 {
 	struct microvm *v = calloc(1, sizeof(*v));
-	struct acpi_ged_cfg gc = { .evt_base = MICROVM_GED_EVT, .reg_base = MICROVM_GED_REG };
+	struct acpi_ged_cfg gc = { .evt_base = MICROVM_GED_EVT,
+		                   .reg_base = MICROVM_GED_REG };
 	int r;
 
 	if (!v) {
@@ -270,8 +284,10 @@ static int microvm_cmdline(struct machine *m, struct microvm *v, struct err *e)
 	n = snprintf(v->cmdline, room, "%s", own);
 	for (unsigned i = 0; i < ARRAY_LEN(microvm_gsi); i++) {
 		if (microvm_slot_used(v, i)) {
-			n += snprintf(v->cmdline + n, room - n, " virtio_mmio.device=%u@0x%x:%u",
-				      VIRTIO_MMIO_SIZE, microvm_slot_addr(i), microvm_gsi[i]);
+			n += snprintf(v->cmdline + n, room - n,
+			              " virtio_mmio.device=%u@0x%x:%u",
+			              VIRTIO_MMIO_SIZE, microvm_slot_addr(i),
+			              microvm_gsi[i]);
 		}
 	}
 	m->cfg.append = v->cmdline;
@@ -285,12 +301,18 @@ static int microvm_finish(struct machine *m, struct err *e)
 	};
 	struct microvm *v = m->board;
 	struct acpi_desc d = {
-		.n_cpus = m->cfg.cpus, .max_cpus = m->cfg.max_cpus,
-		.lapic_base = IRQCHIP_LAPIC_BASE, .ioapic_base = IRQCHIP_IOAPIC_BASE,
-		.has_pics = v->pic, .overrides = over, .n_overrides = ARRAY_LEN(over),
+		.n_cpus = m->cfg.cpus,
+		.max_cpus = m->cfg.max_cpus,
+		.lapic_base = IRQCHIP_LAPIC_BASE,
+		.ioapic_base = IRQCHIP_IOAPIC_BASE,
+		.has_pics = v->pic,
+		.overrides = over,
+		.n_overrides = ARRAY_LEN(over),
 		.has_rtc = v->rtc,
-		.sleep_ctl = MICROVM_GED_REG, .sleep_sts = MICROVM_GED_REG + 1,
-		.reset_addr = MICROVM_GED_REG + 2, .reset_is_mmio = true,
+		.sleep_ctl = MICROVM_GED_REG,
+		.sleep_sts = MICROVM_GED_REG + 1,
+		.reset_addr = MICROVM_GED_REG + 2,
+		.reset_is_mmio = true,
 		.reset_value = ACPI_GED_RESET_VALUE,
 	};
 	static const struct boot_mem extra[] = {

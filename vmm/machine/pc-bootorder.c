@@ -21,7 +21,12 @@
 #include "devices/timer/rtc.h"
 #include "machine/pc.h"
 
-enum { BOOT_PATH_MAX = 512, BOOT_DEVICES_MAX = 64, CMOS_BOOT_1 = 0x3d, CMOS_BOOT_2 = 0x38 };
+enum {
+	BOOT_PATH_MAX = 512,
+	BOOT_DEVICES_MAX = 64,
+	CMOS_BOOT_1 = 0x3d,
+	CMOS_BOOT_2 = 0x38
+};
 
 /* ---- order by kind ---- */
 
@@ -37,8 +42,10 @@ static int pc_boot_check(const char *order, const char *what, struct err *e)
 {
 	for (const char *p = order; *p; p++) {
 		if (pc_boot_letter(*p) < 0 || strchr(p + 1, *p)) {
-			return err_set(e, -EINVAL, "-boot %s=%s: letters are a (floppy), c (disk), "
-				       "d (CD), n (network), each once", what, order);
+			return err_set(e, -EINVAL,
+			               "-boot %s=%s: letters are a (floppy), c (disk), "
+			               "d (CD), n (network), each once",
+			               what, order);
 		}
 	}
 	return 0;
@@ -82,8 +89,9 @@ static int pc_boot_pci_path(char *out, size_t room, struct pci_dev *d, const cha
 	while (n-- && at < room) {
 		unsigned fn = PCI_FUNC(chain[n]->devfn);
 
-		at += (size_t)snprintf(out + at, room - at, "/%s@%x", n ? "pci-bridge" : name,
-				       PCI_SLOT(chain[n]->devfn));
+		at += (size_t)snprintf(out + at, room - at, "/%s@%x",
+		                       n ? "pci-bridge" : name,
+		                       PCI_SLOT(chain[n]->devfn));
 		if (fn && at < room) {
 			at += (size_t)snprintf(out + at, room - at, ",%x", fn);
 		}
@@ -102,8 +110,8 @@ static int pc_boot_path(char *out, struct device *dev)
 		const char *bus = d->bus->bus.name;
 
 		r = pc_boot_pci_path(pci, sizeof(pci), d->bus->pci, "ide");
-		snprintf(out, BOOT_PATH_MAX, "%s/drive@%c/disk@%u", pci, bus[strlen(bus) - 1],
-			 d->unit);
+		snprintf(out, BOOT_PATH_MAX, "%s/drive@%c/disk@%u", pci,
+		         bus[strlen(bus) - 1], d->unit);
 		return r;
 	}
 	if (strcmp(type, "pci") == 0) {
@@ -111,7 +119,8 @@ static int pc_boot_path(char *out, struct device *dev)
 		bool disk = strcmp(dev->cls->category, "storage") == 0;
 
 		r = pc_boot_pci_path(pci, sizeof(pci), d, disk ? "scsi" : "ethernet");
-		snprintf(out, BOOT_PATH_MAX, "%s/%s", pci, disk ? "disk@0,0" : "ethernet-phy@0");
+		snprintf(out, BOOT_PATH_MAX, "%s/%s", pci,
+		         disk ? "disk@0,0" : "ethernet-phy@0");
 		return r;
 	}
 	return -ENOTSUP;
@@ -129,10 +138,12 @@ static int pc_boot_compare(const void *a, const void *b)
 	return (x->index > y->index) - (x->index < y->index);
 }
 
-static int pc_boot_collect(struct vm *vm, struct pc_boot_dev *list, unsigned *n, struct err *e)
+static int pc_boot_collect(struct vm *vm, struct pc_boot_dev *list, unsigned *n,
+                           struct err *e)
 {
 	for (struct device *d = device_next(NULL); d; d = device_next(d)) {
-		AUTO_FREE char *text = d->vm == vm ? device_get_prop(d, "bootindex") : NULL;
+		AUTO_FREE char *text =
+			d->vm == vm ? device_get_prop(d, "bootindex") : NULL;
 		long v = text ? strtol(text, NULL, 0) : -1;
 
 		if (v < 0 || v > INT_MAX || *n == BOOT_DEVICES_MAX) {
@@ -140,7 +151,9 @@ static int pc_boot_collect(struct vm *vm, struct pc_boot_dev *list, unsigned *n,
 		}
 		for (unsigned i = 0; i < *n; i++) {
 			if (list[i].index == v) {
-				return err_set(e, -EINVAL, "bootindex %ld is given to two devices", v);
+				return err_set(e, -EINVAL,
+				               "bootindex %ld is given to two devices",
+				               v);
 			}
 		}
 		list[(*n)++] = (struct pc_boot_dev){ (int)v, d };
@@ -169,7 +182,9 @@ static int pc_boot_file(struct machine *m, bool strict, struct err *e)
 	}
 	if (r >= 0 && b.len) {
 		b.data[b.len - 1] = 0; /* the last line ends in NUL instead */
-		r = blob_ok(&b) ? fwcfg_add_file(m->fwcfg, "bootorder", b.data, b.len, e) : -ENOMEM;
+		r = blob_ok(&b)
+		            ? fwcfg_add_file(m->fwcfg, "bootorder", b.data, b.len, e)
+		            : -ENOMEM;
 	}
 	blob_fini(&b);
 	return r;
@@ -177,7 +192,8 @@ static int pc_boot_file(struct machine *m, bool strict, struct err *e)
 
 int pc_boot_order(struct machine *m, struct err *e)
 {
-	static const char *const ignored[] = { "menu", "splash", "splash-time", "reboot-timeout" };
+	static const char *const ignored[] = { "menu", "splash", "splash-time",
+		                               "reboot-timeout" };
 	struct pc_legacy *l = &((struct pc *)m->board)->legacy;
 	struct opt *o = m->cfg.boot;
 	bool strict = false;

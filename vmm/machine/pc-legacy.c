@@ -26,9 +26,20 @@ enum { PC_FWCFG_PORT = 0x510, PC_IO = 0xc000, PC_PCI_MEM_END = 0xfec00000u };
 
 int pc_legacy_props(struct machine *m, struct err *e)
 {
-	static const char *const ignored[] = { "usb", "smm", "vmport", "dump-guest-core",
-		"mem-merge", "graphics", "kernel_irqchip", "kernel-irqchip", "smbus", "sata",
-		"nvdimm", "hmat", "max-ram-below-4g", "default-bus-bypass-iommu" };
+	static const char *const ignored[] = { "usb",
+		                               "smm",
+		                               "vmport",
+		                               "dump-guest-core",
+		                               "mem-merge",
+		                               "graphics",
+		                               "kernel_irqchip",
+		                               "kernel-irqchip",
+		                               "smbus",
+		                               "sata",
+		                               "nvdimm",
+		                               "hmat",
+		                               "max-ram-below-4g",
+		                               "default-bus-bypass-iommu" };
 	struct pc_legacy *l = &((struct pc *)m->board)->legacy;
 	struct opt *p = m->cfg.props;
 	int r = opt_get_bool(p, "hpet", true, &l->has_hpet, e);
@@ -36,9 +47,11 @@ int pc_legacy_props(struct machine *m, struct err *e)
 	if (r >= 0) {
 		r = opt_get_bool(p, "i8042", true, &l->has_i8042, e);
 	}
-	if (r >= 0 && (opt_get_str(p, "pflash0", NULL) || opt_get_str(p, "pflash1", NULL))) {
-		r = err_set(e, -ENOTSUP, "not supported: pflash0/pflash1 (firmware with a variable "
-			    "store): use -bios FILE or -kernel");
+	if (r >= 0 &&
+	    (opt_get_str(p, "pflash0", NULL) || opt_get_str(p, "pflash1", NULL))) {
+		r = err_set(e, -ENOTSUP,
+		            "not supported: pflash0/pflash1 (firmware with a variable "
+		            "store): use -bios FILE or -kernel");
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(ignored); i++) {
 		(void)opt_get(p, ignored[i]);
@@ -50,8 +63,9 @@ static int pc_legacy_timers(struct machine *m, struct err *e)
 {
 	struct pc *pc = m->board;
 	struct pc_legacy *l = &pc->legacy;
-	struct rtc_cfg rc = { .irq = pc->irq->gsi[8], .base_s = m->cfg.rtc_base_s,
-			      .localtime = m->cfg.rtc_localtime };
+	struct rtc_cfg rc = { .irq = pc->irq->gsi[8],
+		              .base_s = m->cfg.rtc_base_s,
+		              .localtime = m->cfg.rtc_localtime };
 	struct hpet_cfg hc = { .gsi = pc->irq->gsi };
 
 	l->pit = pit_create(m->vm, &pc->irq->gsi[0], e);
@@ -89,7 +103,8 @@ int pc_legacy_build(struct machine *m, struct err *e)
 		}
 	}
 	for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
-		if (m->cfg.serial[i] && !serial_isa_create(m->isa, i, m->cfg.serial[i], e)) {
+		if (m->cfg.serial[i] &&
+		    !serial_isa_create(m->isa, i, m->cfg.serial[i], e)) {
 			return -EINVAL;
 		}
 	}
@@ -100,8 +115,11 @@ int pc_legacy_build(struct machine *m, struct err *e)
 struct pci_windows pc_legacy_windows(const struct machine *m, uint64_t mem)
 {
 	uint64_t top = (UINT64_C(1) << 32) + m->high_size;
-	struct pci_windows w = { .io = PC_IO, .io_end = 0x10000, .mem = mem,
-				 .mem_end = PC_PCI_MEM_END, .isa_irq = pc_pirq_route };
+	struct pci_windows w = { .io = PC_IO,
+		                 .io_end = 0x10000,
+		                 .mem = mem,
+		                 .mem_end = PC_PCI_MEM_END,
+		                 .isa_irq = pc_pirq_route };
 
 	w.mem64 = ALIGN_UP(top, UINT64_C(1) << 30);
 	w.mem64_end = w.mem64 + PC_MEM64_SIZE;
@@ -121,20 +139,28 @@ void pc_legacy_elcr(struct machine *m)
 struct acpi_desc pc_legacy_acpi(const struct machine *m)
 {
 	static const struct acpi_override over[] = {
-		{ 0, 2, 0 },			 /* PIT: pin 2, edge */
-		{ 9, 9, 1 | 3 << 2 },		 /* SCI: active high, level */
+		{ 0, 2, 0 },          /* PIT: pin 2, edge */
+		{ 9, 9, 1 | 3 << 2 }, /* SCI: active high, level */
 		{ 10, 10, 1 | 3 << 2 },
 		{ 11, 11, 1 | 3 << 2 },
 	};
 	const struct pc_legacy *l = &((struct pc *)m->board)->legacy;
 
 	return (struct acpi_desc){
-		.n_cpus = m->cfg.cpus, .max_cpus = m->cfg.max_cpus,
-		.lapic_base = IRQCHIP_LAPIC_BASE, .ioapic_base = IRQCHIP_IOAPIC_BASE,
-		.has_pics = true, .overrides = over, .n_overrides = ARRAY_LEN(over),
-		.sci = 9, .has_8042 = l->has_i8042, .has_rtc = true,
-		.reset_addr = 0xcf9, .reset_value = 6,
-		.hpet_base = l->has_hpet ? HPET_BASE : 0, .hpet_id = HPET_BLOCK_ID,
+		.n_cpus = m->cfg.cpus,
+		.max_cpus = m->cfg.max_cpus,
+		.lapic_base = IRQCHIP_LAPIC_BASE,
+		.ioapic_base = IRQCHIP_IOAPIC_BASE,
+		.has_pics = true,
+		.overrides = over,
+		.n_overrides = ARRAY_LEN(over),
+		.sci = 9,
+		.has_8042 = l->has_i8042,
+		.has_rtc = true,
+		.reset_addr = 0xcf9,
+		.reset_value = 6,
+		.hpet_base = l->has_hpet ? HPET_BASE : 0,
+		.hpet_id = HPET_BLOCK_ID,
 	};
 }
 
@@ -220,8 +246,10 @@ void pc_aml_isa(struct aml *a, const struct machine *m, unsigned slot)
 		uint16_t port;
 		uint8_t irq;
 		char name[5];
-	} com[MACHINE_SERIALS] = { { 0x3f8, 4, "COM1" }, { 0x2f8, 3, "COM2" },
-				   { 0x3e8, 4, "COM3" }, { 0x2e8, 3, "COM4" } };
+	} com[MACHINE_SERIALS] = { { 0x3f8, 4, "COM1" },
+		                   { 0x2f8, 3, "COM2" },
+		                   { 0x3e8, 4, "COM3" },
+		                   { 0x2e8, 3, "COM4" } };
 	const struct pc_legacy *l = &((struct pc *)m->board)->legacy;
 
 	aml_device(a, "ISA");
@@ -235,15 +263,16 @@ void pc_aml_isa(struct aml *a, const struct machine *m, unsigned slot)
 	for (unsigned i = 0; i < MACHINE_SERIALS; i++) {
 		/* Ports may also come from -device isa-serial: look at what decodes. */
 		if (m->cfg.serial[i]) {
-			pc_aml_serial(a, com[i].name, i + 1, com[i].port, com[i].irq, false);
+			pc_aml_serial(a, com[i].name, i + 1, com[i].port, com[i].irq,
+			              false);
 		}
 	}
 	pc_aml_fwcfg(a);
 	aml_end(a);
 }
 
-void pc_aml_board(struct aml *a, const struct machine *m, uint32_t ecam, uint32_t ecam_size,
-		  uint16_t pm_io, uint8_t pm_len)
+void pc_aml_board(struct aml *a, const struct machine *m, uint32_t ecam,
+                  uint32_t ecam_size, uint16_t pm_io, uint8_t pm_len)
 {
 	const struct pc_legacy *l = &((struct pc *)m->board)->legacy;
 

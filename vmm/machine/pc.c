@@ -45,7 +45,8 @@ void pc_map_ram(struct machine *m, uint64_t low_end)
 	mr_init_alias(&m->low, "ram-below-4g", &m->ram_mr, 0, m->low_size);
 	mr_add(&m->vm->mem_root, 0, &m->low, 0);
 	if (m->high_size) {
-		mr_init_alias(&m->high, "ram-above-4g", &m->ram_mr, m->low_size, m->high_size);
+		mr_init_alias(&m->high, "ram-above-4g", &m->ram_mr, m->low_size,
+		              m->high_size);
 		mr_add(&m->vm->mem_root, PC_4G, &m->high, 0);
 	}
 }
@@ -89,8 +90,10 @@ static int pc_load_firmware(struct pc *pc, const struct boot_src *s, struct err 
 	struct ram_config rc = { .size = ALIGN_UP(s->size, (uint64_t)65536) };
 
 	if (!s->size || s->size > PC_FIRMWARE_MAX) {
-		return err_set(e, -EINVAL, "firmware: %llu bytes, but 1 byte to 16 MiB are possible",
-			       (unsigned long long)s->size);
+		return err_set(
+			e, -EINVAL,
+			"firmware: %llu bytes, but 1 byte to 16 MiB are possible",
+			(unsigned long long)s->size);
 	}
 	pc->rom = ram_block_new("pc.bios", &rc, e);
 	if (!pc->rom) {
@@ -100,7 +103,8 @@ static int pc_load_firmware(struct pc *pc, const struct boot_src *s, struct err 
 	return boot_src_read(s, 0, pc->rom->host + rc.size - s->size, s->size, e);
 }
 
-int pc_map_firmware(struct machine *m, const char *fallback, struct mr *mem, struct err *e)
+int pc_map_firmware(struct machine *m, const char *fallback, struct mr *mem,
+                    struct err *e)
 {
 	struct pc *pc = m->board;
 	const char *name = m->cfg.bios ? m->cfg.bios : fallback;
@@ -111,8 +115,10 @@ int pc_map_firmware(struct machine *m, const char *fallback, struct mr *mem, str
 
 	if (!path) {
 		return err_set(e, -ENOENT,
-			       "firmware '%s' not found in %s: give -kernel FILE to boot without "
-			       "firmware, or -bios FILE", name, FIRMWARE_DIRS);
+		               "firmware '%s' not found in %s: give -kernel FILE to "
+		               "boot without "
+		               "firmware, or -bios FILE",
+		               name, FIRMWARE_DIRS);
 	}
 	r = boot_src_open(&s, path, "firmware", e);
 	if (r < 0) {
@@ -148,8 +154,8 @@ void pc_aml_cpus(struct aml *a, unsigned n)
 	aml_end(a);
 }
 
-void pc_aml_serial(struct aml *a, const char *name, unsigned uid, unsigned port, unsigned gsi,
-		   bool as_gsi)
+void pc_aml_serial(struct aml *a, const char *name, unsigned uid, unsigned port,
+                   unsigned gsi, bool as_gsi)
 {
 	aml_device(a, name);
 	aml_name_eisaid(a, "_HID", "PNP0501");
@@ -187,13 +193,16 @@ static int pc_write_tables(struct machine *m, struct err *e)
 	int r = 0;
 
 	if (pc->has_acpi) {
-		r = dma_write(as, pc->acpi_base, pc->acpi.tables.data, pc->acpi.tables.len);
+		r = dma_write(as, pc->acpi_base, pc->acpi.tables.data,
+		              pc->acpi.tables.len);
 		r = r < 0 ? r : dma_write(as, PC_RSDP, pc->acpi.rsdp, ACPI_RSDP_LEN);
 	}
 	if (r >= 0 && pc->smbios.len) {
 		smbios_entry(anchor, PC_SMBIOS_TABLE, pc->smbios.len);
 		r = dma_write(as, PC_SMBIOS, anchor, sizeof(anchor));
-		r = r < 0 ? r : dma_write(as, PC_SMBIOS_TABLE, pc->smbios.data, pc->smbios.len);
+		r = r < 0 ? r
+		          : dma_write(as, PC_SMBIOS_TABLE, pc->smbios.data,
+		                      pc->smbios.len);
 	}
 	return r < 0 ? err_set_errno(e, r, "cannot write firmware tables") : 0;
 }
@@ -224,14 +233,16 @@ static void pc_reset(void *opaque)
 
 /* ---- direct boot ---- */
 
-static void pc_map_add(struct boot_in *in, gpa_t addr, uint64_t len, enum boot_mem_type t)
+static void pc_map_add(struct boot_in *in, gpa_t addr, uint64_t len,
+                       enum boot_mem_type t)
 {
 	if (len && in->n_map < BOOT_MEM_MAX) {
 		in->map[in->n_map++] = (struct boot_mem){ addr, len, t };
 	}
 }
 
-static void pc_memory_map(struct machine *m, const struct boot_mem *extra, unsigned n_extra)
+static void pc_memory_map(struct machine *m, const struct boot_mem *extra,
+                          unsigned n_extra)
 {
 	struct boot_in *in = &m->boot_in;
 	struct pc *pc = m->board;
@@ -248,14 +259,15 @@ static void pc_memory_map(struct machine *m, const struct boot_mem *extra, unsig
 }
 
 static int pc_plan(struct machine *m, const struct boot_mem *extra, unsigned n_extra,
-		   struct err *e)
+                   struct err *e)
 {
 	struct boot_in *in = &m->boot_in;
 	struct pc *pc = m->board;
 	int r;
 
 	if (m->low_size < (4 << 20)) {
-		return err_set(e, -EINVAL, "direct kernel boot needs 4 MiB of memory at least");
+		return err_set(e, -EINVAL,
+		               "direct kernel boot needs 4 MiB of memory at least");
 	}
 	in->kernel_path = m->cfg.kernel;
 	in->cmdline = m->cfg.append;
@@ -284,8 +296,8 @@ static int pc_plan(struct machine *m, const struct boot_mem *extra, unsigned n_e
 
 /* ---- fw_cfg ---- */
 
-static int pc_fwcfg_e820(struct machine *m, const struct boot_mem *extra, unsigned n_extra,
-			 struct err *e)
+static int pc_fwcfg_e820(struct machine *m, const struct boot_mem *extra,
+                         unsigned n_extra, struct err *e)
 {
 	struct blob b = { 0 };
 	int r;
@@ -303,7 +315,8 @@ static int pc_fwcfg_e820(struct machine *m, const struct boot_mem *extra, unsign
 		blob_u64(&b, m->high_size);
 		blob_u32(&b, MEM_RAM);
 	}
-	r = blob_ok(&b) ? fwcfg_add_file(m->fwcfg, "etc/e820", b.data, b.len, e) : -ENOMEM;
+	r = blob_ok(&b) ? fwcfg_add_file(m->fwcfg, "etc/e820", b.data, b.len, e)
+	                : -ENOMEM;
 	blob_fini(&b);
 	return r;
 }
@@ -318,20 +331,25 @@ static int pc_fwcfg_tables(struct machine *m, struct err *e)
 	if (pc->has_acpi) {
 		acpi_linker(&pc->acpi, &script);
 		r = blob_ok(&script) ? 0 : -ENOMEM;
-		r = r < 0 ? r : fwcfg_add_file(m->fwcfg, "etc/acpi/tables", pc->acpi.tables.data,
-					       pc->acpi.tables.len, e);
-		r = r < 0 ? r : fwcfg_add_file(m->fwcfg, "etc/acpi/rsdp", pc->acpi.rsdp,
-					       ACPI_RSDP_LEN, e);
-		r = r < 0 ? r : fwcfg_add_file(m->fwcfg, "etc/table-loader", script.data,
-					       script.len, e);
+		r = r < 0 ? r
+		          : fwcfg_add_file(m->fwcfg, "etc/acpi/tables",
+		                           pc->acpi.tables.data, pc->acpi.tables.len,
+		                           e);
+		r = r < 0 ? r
+		          : fwcfg_add_file(m->fwcfg, "etc/acpi/rsdp", pc->acpi.rsdp,
+		                           ACPI_RSDP_LEN, e);
+		r = r < 0 ? r
+		          : fwcfg_add_file(m->fwcfg, "etc/table-loader", script.data,
+		                           script.len, e);
 	}
 	blob_fini(&script);
 	if (r >= 0 && pc->smbios.len) {
 		smbios_entry(anchor, 0, pc->smbios.len);
-		r = fwcfg_add_file(m->fwcfg, "etc/smbios/smbios-tables", pc->smbios.data,
-				   pc->smbios.len, e);
-		r = r < 0 ? r : fwcfg_add_file(m->fwcfg, "etc/smbios/smbios-anchor", anchor,
-					       sizeof(anchor), e);
+		r = fwcfg_add_file(m->fwcfg, "etc/smbios/smbios-tables",
+		                   pc->smbios.data, pc->smbios.len, e);
+		r = r < 0 ? r
+		          : fwcfg_add_file(m->fwcfg, "etc/smbios/smbios-anchor", anchor,
+		                           sizeof(anchor), e);
 	}
 	return r;
 }
@@ -347,7 +365,8 @@ static int pc_fwcfg_user(struct machine *m, struct err *e)
 		int r;
 
 		if (!name || !str == !file) {
-			return err_set(e, -EINVAL, "-fw_cfg wants name= and one of file=, string=");
+			return err_set(e, -EINVAL,
+			               "-fw_cfg wants name= and one of file=, string=");
 		}
 		if (str) {
 			r = fwcfg_add_file(m->fwcfg, name, str, strlen(str), e);
@@ -358,8 +377,11 @@ static int pc_fwcfg_user(struct machine *m, struct err *e)
 			r = boot_src_open(&s, file, "fw_cfg file", e);
 			if (r >= 0 && s.size <= (16 << 20)) {
 				buf = malloc(s.size + 1);
-				r = buf ? boot_src_read(&s, 0, buf, s.size, e) : -ENOMEM;
-				r = r < 0 ? r : fwcfg_add_file(m->fwcfg, name, buf, s.size, e);
+				r = buf ? boot_src_read(&s, 0, buf, s.size, e)
+				        : -ENOMEM;
+				r = r < 0 ? r
+				          : fwcfg_add_file(m->fwcfg, name, buf, s.size,
+				                           e);
 				boot_src_close(&s);
 			}
 		}
@@ -383,7 +405,7 @@ static int pc_fwcfg_console(struct machine *m, struct err *e)
 }
 
 static int pc_fwcfg(struct machine *m, const struct boot_mem *extra, unsigned n_extra,
-		    struct err *e)
+                    struct err *e)
 {
 	struct fwcfg *f = m->fwcfg;
 	int r;
@@ -414,28 +436,31 @@ static int pc_dump_tables(const struct acpi_tables *t, const char *dir, struct e
 		FILE *f;
 		bool ok;
 
-		if (asprintf(&path, "%s/%.4s.aml", dir, (const char *)t->tables.data + s->start) < 0) {
+		if (asprintf(&path, "%s/%.4s.aml", dir,
+		             (const char *)t->tables.data + s->start) < 0) {
 			path = NULL;
 			return err_set(e, -ENOMEM, "out of memory");
 		}
 		f = fopen(path, "wbe");
 		ok = f && fwrite(t->tables.data + s->start, s->len, 1, f) == 1;
 		if ((f && fclose(f)) || !ok) {
-			return err_set_errno(e, -errno, "x-dump-acpi: cannot write '%s'", path);
+			return err_set_errno(e, -errno,
+			                     "x-dump-acpi: cannot write '%s'", path);
 		}
 	}
 	return 0;
 }
 
 int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *extra,
-	      unsigned n_extra, struct err *e)
+              unsigned n_extra, struct err *e)
 {
 	const char *dump = opt_get_str(m->cfg.props, "x-dump-acpi", NULL);
 	struct pc *pc = m->board;
 	int r = 0;
 
 	if (m->cfg.dtb) {
-		return err_set(e, -ENOTSUP, "not supported: -dtb on machine '%s'", m->cls->name);
+		return err_set(e, -ENOTSUP, "not supported: -dtb on machine '%s'",
+		               m->cls->name);
 	}
 	if (m->cfg.initrd && !m->cfg.kernel) {
 		return err_set(e, -EINVAL, "-initrd needs -kernel");
@@ -449,7 +474,8 @@ int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *
 		if (acpi_build(&pc->acpi, desc) < 0) {
 			return err_set(e, -ENOMEM, "out of memory for ACPI tables");
 		}
-		pc->acpi_room = ALIGN_UP((uint64_t)pc->acpi.tables.len, (uint64_t)65536);
+		pc->acpi_room =
+			ALIGN_UP((uint64_t)pc->acpi.tables.len, (uint64_t)65536);
 	}
 	r = smbios_build(&pc->smbios, m);
 	if (r < 0) {

@@ -30,7 +30,8 @@ struct pc_legacy {
 	struct hpet *hpet;
 	struct i8042 *i8042;
 	bool has_hpet, has_i8042;
-	const char *boot_order, *boot_once; /* letters of -boot; once: until the first reset */
+	const char *boot_order,
+		*boot_once; /* letters of -boot; once: until the first reset */
 };
 
 struct pc {
@@ -40,7 +41,7 @@ struct pc {
 	struct aml dsdt;
 	struct acpi_tables acpi;
 	struct blob smbios;
-	gpa_t acpi_base;  /* direct boot */
+	gpa_t acpi_base; /* direct boot */
 	uint64_t acpi_room;
 	bool has_acpi;
 	struct ram_block *rom;
@@ -54,17 +55,17 @@ void pc_map_ram(struct machine *m, uint64_t low_end);
 int pc_irqchips(struct machine *m, bool pic, struct err *e) __must_check;
 /* -bios (or `fallback`, searched for in the firmware folders): at the top of 4 GiB. */
 int pc_map_firmware(struct machine *m, const char *fallback, struct mr *mem,
-		    struct err *e) __must_check;
+                    struct err *e) __must_check;
 /* Tables for the kernel or the firmware, plan, reset hook. `desc` without its dsdt. */
 int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *extra,
-	      unsigned n_extra, struct err *e) __must_check;
+              unsigned n_extra, struct err *e) __must_check;
 void pc_fini(struct machine *m);
 bool pc_direct(const struct machine *m);
 
 /* DSDT parts */
 void pc_aml_cpus(struct aml *a, unsigned n);
 void pc_aml_serial(struct aml *a, const char *name, unsigned uid, unsigned port,
-		   unsigned gsi, bool as_gsi);
+                   unsigned gsi, bool as_gsi);
 void pc_aml_s5(struct aml *a, unsigned typ);
 
 /* SMBIOS 3.0 entry and table, see smbios.c */
@@ -75,14 +76,16 @@ void smbios_entry(uint8_t out[24], uint64_t table, uint32_t len);
 struct pci_host;
 struct pci_windows {
 	uint64_t io, io_end, mem, mem_end, mem64, mem64_end;
-	const uint8_t *isa_irq; /* of each root line, for the interrupt line registers */
+	const uint8_t
+		*isa_irq; /* of each root line, for the interrupt line registers */
 };
 void pci_setup(struct pci_host *h, const struct pci_windows *w);
 
 /* Boards pc and q35: -machine's properties, then timers, i8042, serial ports, fw_cfg. */
 int pc_legacy_props(struct machine *m, struct err *e) __must_check;
 int pc_legacy_build(struct machine *m, struct err *e) __must_check;
-extern const uint8_t pc_pirq_route[8]; /* ISA interrupts of PIRQA..H as firmware sets them */
+extern const uint8_t
+	pc_pirq_route[8]; /* ISA interrupts of PIRQA..H as firmware sets them */
 void pc_legacy_elcr(struct machine *m); /* ... and their trigger mode */
 struct pci_windows pc_legacy_windows(const struct machine *m, uint64_t mem);
 /* -boot and bootindex, for firmware: pc-bootorder.c. Devices are all there. */
@@ -93,7 +96,7 @@ void pc_aml_prt(struct aml *a, unsigned (*gsi)(unsigned slot, unsigned pin));
 void pc_aml_pci_crs(struct aml *a, const struct pci_windows *w);
 void pc_aml_isa(struct aml *a, const struct machine *m, unsigned slot);
 /* Motherboard resources and the HPET; `ecam` 0: none. */
-void pc_aml_board(struct aml *a, const struct machine *m, uint32_t ecam, uint32_t ecam_size,
-		  uint16_t pm_io, uint8_t pm_len);
+void pc_aml_board(struct aml *a, const struct machine *m, uint32_t ecam,
+                  uint32_t ecam_size, uint16_t pm_io, uint8_t pm_len);
 
 #endif

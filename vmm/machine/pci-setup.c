@@ -32,7 +32,7 @@ struct pci_setup {
 };
 
 static bool pci_setup_take(uint64_t *next, uint64_t end, uint64_t size, uint64_t align,
-			   uint64_t *at)
+                           uint64_t *at)
 {
 	uint64_t a = ALIGN_UP(*next, align);
 
@@ -44,12 +44,14 @@ static bool pci_setup_take(uint64_t *next, uint64_t end, uint64_t size, uint64_t
 	return true;
 }
 
-static void pci_setup_bar(struct pci_setup *s, struct pci_dev *d, unsigned n, uint16_t *cmd)
+static void pci_setup_bar(struct pci_setup *s, struct pci_dev *d, unsigned n,
+                          uint16_t *cmd)
 {
 	struct pci_bar *b = &d->bar[n];
 	unsigned off = 0x10 + n * 4;
 	bool io = b->flags & PCI_BAR_IO, wide = b->flags & PCI_BAR_MEM64;
-	uint64_t at = 0, align = io ? MAX(b->size, (uint64_t)4) : MAX(b->size, (uint64_t)4096);
+	uint64_t at = 0,
+		 align = io ? MAX(b->size, (uint64_t)4) : MAX(b->size, (uint64_t)4096);
 	bool ok;
 
 	if (io) {
@@ -60,8 +62,9 @@ static void pci_setup_bar(struct pci_setup *s, struct pci_dev *d, unsigned n, ui
 		ok = pci_setup_take(&s->w.mem, s->w.mem_end, b->size, align, &at);
 	}
 	if (!ok) {
-		log_warn("%s: no room for BAR %u (%llu bytes)", d->dev.path ? d->dev.path : "PCI",
-			 n, (unsigned long long)b->size);
+		log_warn("%s: no room for BAR %u (%llu bytes)",
+		         d->dev.path ? d->dev.path : "PCI", n,
+		         (unsigned long long)b->size);
 		return;
 	}
 	pci_config_write(d, off, (uint32_t)at, 4);
@@ -91,7 +94,7 @@ static void pci_setup_bus(struct pci_setup *s, unsigned bus, unsigned depth);
 
 /* Opens the bridge for its children's numbers first, then for exactly what they took. */
 static void pci_setup_bridge(struct pci_setup *s, struct pci_dev *d, unsigned bus,
-			     unsigned depth)
+                             unsigned depth)
 {
 	unsigned sec = ++s->last_bus;
 	uint64_t io, mem, t;
@@ -129,7 +132,8 @@ static void pci_setup_bridge(struct pci_setup *s, struct pci_dev *d, unsigned bu
 static void pci_setup_bus(struct pci_setup *s, unsigned bus, unsigned depth)
 {
 	if (depth >= PCI_SETUP_DEPTH) {
-		log_warn("PCI bridges are nested too deeply: bus %u is left alone", bus);
+		log_warn("PCI bridges are nested too deeply: bus %u is left alone",
+		         bus);
 		return;
 	}
 	for (unsigned fn = 0; fn < 256; fn++) {

@@ -53,10 +53,12 @@ static int q35_build_pci(struct machine *m, struct q35 *q, struct err *e)
 {
 	struct pci_host_cfg hc = { .bus_name = "pcie.0", .ports = true, .buses = 256 };
 	struct mch_cfg mc = { .ecam_base = pc_direct(m) ? Q35_ECAM : 0,
-			      .ram_below_1m = pc_direct(m), .low_ram = &m->ram_mr,
-			      .low_ram_end = m->low_size };
-	struct ich9_cfg ic = { .firmware = !pc_direct(m), .gsi = q->pc.irq->gsi,
-			       .pic = q->pc.irq->pic_line };
+		              .ram_below_1m = pc_direct(m),
+		              .low_ram = &m->ram_mr,
+		              .low_ram_end = m->low_size };
+	struct ich9_cfg ic = { .firmware = !pc_direct(m),
+		               .gsi = q->pc.irq->gsi,
+		               .pic = q->pc.irq->pic_line };
 
 	q->host = pci_host_create(m->vm, &hc, e);
 	if (!q->host) {
@@ -102,7 +104,8 @@ static int q35_build(struct machine *m, struct err *e)
 static void q35_aml_osc(struct aml *a)
 {
 	aml_method(a, "_OSC", 4, false);
-	for (unsigned i = 0; i < 3; i += 2) { /* status and control; support is of no interest */
+	for (unsigned i = 0; i < 3;
+	     i += 2) { /* status and control; support is of no interest */
 		char name[5] = { 'C', 'D', 'W', '1' + i, 0 };
 
 		aml_create_dword_field(a);

@@ -19,7 +19,7 @@
 struct smbios {
 	struct blob *b;
 	const struct machine *m;
-	size_t at;		/* current structure */
+	size_t at; /* current structure */
 	const char *str[32];
 	unsigned n_str;
 	uint16_t handle;
@@ -56,7 +56,7 @@ static void smbios_end(struct smbios *s)
 
 /* The user's value of a member of -smbios type=N, or the default. */
 static const char *smbios_user(const struct smbios *s, uint64_t type, const char *key,
-			       const char *def)
+                               const char *def)
 {
 	struct opt *l = s->m->cfg.smbios;
 
@@ -64,7 +64,8 @@ static const char *smbios_user(const struct smbios *s, uint64_t type, const char
 		struct opt *o = opt_at(l, i);
 		uint64_t t;
 
-		if (opt_get_u64(o, "type", 0, &t, NULL) == 0 && t == type && opt_has(o, key)) {
+		if (opt_get_u64(o, "type", 0, &t, NULL) == 0 && t == type &&
+		    opt_has(o, key)) {
 			def = opt_get_str(o, key, def);
 		}
 	}
@@ -77,8 +78,8 @@ static void smbios_firmware(struct smbios *s)
 	smbios_str(s, 4, smbios_user(s, 0, "vendor", "lodge"));
 	smbios_str(s, 5, smbios_user(s, 0, "version", PACKAGE_VERSION));
 	smbios_str(s, 8, smbios_user(s, 0, "date", "01/01/2024"));
-	blob_set(s->b, s->at + 10, 1 << 3, 8);	/* characteristics: none supported */
-	blob_set(s->b, s->at + 19, 0x1c, 1);	/* virtual machine, targeted content */
+	blob_set(s->b, s->at + 10, 1 << 3, 8); /* characteristics: none supported */
+	blob_set(s->b, s->at + 19, 0x1c, 1);   /* virtual machine, targeted content */
 	blob_set(s->b, s->at + 22, 0xffff, 2);
 	smbios_end(s);
 }
@@ -93,8 +94,8 @@ static void smbios_system(struct smbios *s)
 	smbios_str(s, 6, smbios_user(s, 1, "version", s->m->cls->name));
 	smbios_str(s, 7, smbios_user(s, 1, "serial", NULL));
 	for (unsigned i = 0; i < 16; i++) { /* first three groups little-endian */
-		static const uint8_t order[16] = { 3, 2, 1, 0, 5, 4, 7, 6,
-						   8, 9, 10, 11, 12, 13, 14, 15 };
+		static const uint8_t order[16] = { 3, 2, 1,  0,  5,  4,  7,  6,
+			                           8, 9, 10, 11, 12, 13, 14, 15 };
 		blob_set(s->b, s->at + 8 + i, u[order[i]], 1);
 	}
 	blob_set(s->b, s->at + 24, 6, 1); /* woken by the power switch */
@@ -112,7 +113,8 @@ static void smbios_chassis(struct smbios *s)
 	smbios_str(s, 7, smbios_user(s, 3, "serial", NULL));
 	smbios_str(s, 8, smbios_user(s, 3, "asset", NULL));
 	for (unsigned i = 9; i < 13; i++) {
-		blob_set(s->b, s->at + i, i == 12 ? 2 : 3, 1); /* states safe, security unknown */
+		blob_set(s->b, s->at + i, i == 12 ? 2 : 3,
+		         1); /* states safe, security unknown */
 	}
 	smbios_end(s);
 }
@@ -125,8 +127,8 @@ static void smbios_processor(struct smbios *s, unsigned socket)
 	(void)socket;
 	smbios_begin(s, 4, 48);
 	smbios_str(s, 4, "CPU");
-	blob_set(s->b, s->at + 5, 3, 1);    /* central processor */
-	blob_set(s->b, s->at + 6, 1, 1);    /* family: other */
+	blob_set(s->b, s->at + 5, 3, 1); /* central processor */
+	blob_set(s->b, s->at + 6, 1, 1); /* family: other */
 	smbios_str(s, 7, "lodge");
 	smbios_str(s, 16, s->m->cls->name);
 	blob_set(s->b, s->at + 24, 0x41, 1); /* populated, enabled */

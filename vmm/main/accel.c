@@ -32,9 +32,12 @@ struct accel_option {
 
 /* What vm_init() of each reads; values are checked there. */
 static const struct accel_option kvm_options[] = {
-	{ "fallback", "on (default): the translator does what KVM cannot; off: stop there" },
-	{ "kernel-irqchip", "auto (default), on, split, off: where the interrupt controllers are" },
-	{ "dirty-ring-size", "entries a vCPU of the ring that logs written pages; 0: a bitmap" },
+	{ "fallback",
+	  "on (default): the translator does what KVM cannot; off: stop there" },
+	{ "kernel-irqchip",
+	  "auto (default), on, split, off: where the interrupt controllers are" },
+	{ "dirty-ring-size",
+	  "entries a vCPU of the ring that logs written pages; 0: a bitmap" },
 	{ NULL, NULL },
 };
 static const struct accel_option tcg_options[] = {
@@ -62,7 +65,8 @@ static const struct accel {
 static const struct accel *accel_find(const char *name, size_t n)
 {
 	for (unsigned i = 0; i < ARRAY_LEN(accels); i++) {
-		if (strlen(accels[i].name) == n && memcmp(accels[i].name, name, n) == 0) {
+		if (strlen(accels[i].name) == n &&
+		    memcmp(accels[i].name, name, n) == 0) {
 			return &accels[i];
 		}
 	}
@@ -93,8 +97,9 @@ static int accel_check_names(const char *list, struct err *e)
 		n = strcspn(list, ":");
 		if (!accel_find(list, n) && !accel_is_auto(list, n)) {
 			return err_set(e, -EINVAL,
-				       "-accel: '%.*s' is not an accelerator (see -accel help)", (int)n,
-				       list);
+			               "-accel: '%.*s' is not an accelerator (see "
+			               "-accel help)",
+			               (int)n, list);
 		}
 	}
 	return 0;
@@ -116,7 +121,8 @@ static bool accel_list_has_option(const char *list, const char *key)
 	for (size_t n; *list; list += n + (list[n] == ':')) {
 		n = strcspn(list, ":");
 		for (unsigned i = 0; i < ARRAY_LEN(accels); i++) {
-			bool named = accel_is_auto(list, n) || accel_find(list, n) == &accels[i];
+			bool named = accel_is_auto(list, n) ||
+			             accel_find(list, n) == &accels[i];
 
 			if (named && accel_has_option(&accels[i], key)) {
 				return true;
@@ -135,7 +141,8 @@ static __noreturn void accel_option_help(const char *list)
 		n = strcspn(list, ":");
 		a = accel_find(list, n);
 		printf("%.*s options:\n", (int)n, list);
-		for (const struct accel_option *o = a ? a->options : no_options; o->name; o++) {
+		for (const struct accel_option *o = a ? a->options : no_options;
+		     o->name; o++) {
 			printf("  %s - %s\n", o->name, o->help);
 		}
 	}
@@ -154,8 +161,10 @@ static int accel_check_entry(struct opt *o, struct err *e)
 		const char *key = opt_key_at(o, i);
 
 		if (strcmp(key, "accel") != 0 && !accel_list_has_option(list, key)) {
-			r = err_set(e, -EINVAL, "-accel %s: unknown option '%s' (see -accel %.*s,help)",
-				    list, key, (int)strcspn(list, ":"), list);
+			r = err_set(
+				e, -EINVAL,
+				"-accel %s: unknown option '%s' (see -accel %.*s,help)",
+				list, key, (int)strcspn(list, ":"), list);
 		}
 	}
 	return r;
@@ -166,8 +175,10 @@ static int accel_check(struct opt *list, const char *from_machine, struct err *e
 	int r = from_machine ? accel_check_names(from_machine, e) : 0;
 
 	if (r >= 0 && from_machine && list) {
-		return err_set(e, -EINVAL, "-accel (or -enable-kvm) and -machine accel= exclude each "
-			       "other: give one");
+		return err_set(
+			e, -EINVAL,
+			"-accel (or -enable-kvm) and -machine accel= exclude each "
+			"other: give one");
 	}
 	for (unsigned i = 0; r >= 0 && list && i < opt_count(list); i++) {
 		r = accel_check_entry(opt_at(list, i), e);
@@ -181,8 +192,8 @@ static void accel_because(struct err *why, const char *name, const struct err *o
 {
 	size_t used = strlen(why->text);
 
-	snprintf(why->text + used, sizeof(why->text) - used, "%s%s: %s", used ? "; " : "", name,
-		 one->text);
+	snprintf(why->text + used, sizeof(why->text) - used, "%s%s: %s",
+	         used ? "; " : "", name, one->text);
 }
 
 static void accel_take(struct build *b, const struct accel *a, struct opt *opts)
@@ -197,8 +208,10 @@ static void accel_pick_auto(struct build *b, struct opt *opts)
 	const struct accel *kvm = accel_find("kvm", 3), *tcg = accel_find("tcg", 3);
 	struct err one = ERR_INIT;
 
-	if (accel_try(kvm, &one) == 0 && (!kvm->ops->is_fast || kvm->ops->is_fast(&one))) {
-		log_info("accelerator kvm: %s", one.text[0] ? one.text : "it works here");
+	if (accel_try(kvm, &one) == 0 &&
+	    (!kvm->ops->is_fast || kvm->ops->is_fast(&one))) {
+		log_info("accelerator kvm: %s",
+		         one.text[0] ? one.text : "it works here");
 		accel_take(b, kvm, opts);
 		return;
 	}
@@ -207,7 +220,8 @@ static void accel_pick_auto(struct build *b, struct opt *opts)
 }
 
 /* One "kvm:tcg"; true = picked. The reasons of those that do not work collect in `why`. */
-static bool accel_pick_list(struct build *b, const char *list, struct opt *opts, struct err *why)
+static bool accel_pick_list(struct build *b, const char *list, struct opt *opts,
+                            struct err *why)
 {
 	for (size_t n; *list; list += n + (list[n] == ':')) {
 		const struct accel *a;
@@ -221,7 +235,8 @@ static bool accel_pick_list(struct build *b, const char *list, struct opt *opts,
 		a = accel_find(list, n);
 		if (accel_try(a, &one) == 0) {
 			if (why->text[0]) {
-				log_info("using accelerator %s (%s)", a->name, why->text);
+				log_info("using accelerator %s (%s)", a->name,
+				         why->text);
 			}
 			accel_take(b, a, opts);
 			return true;
@@ -249,7 +264,8 @@ static int accel_pick_any(struct build *b, struct err *e)
 			return 0;
 		}
 	}
-	if (!list && accel_pick_list(b, from_machine ? from_machine : "tcg", NULL, &why)) {
+	if (!list &&
+	    accel_pick_list(b, from_machine ? from_machine : "tcg", NULL, &why)) {
 		return 0;
 	}
 	return err_set(e, -ENODEV, "no accelerator works: %s", why.text);
@@ -260,9 +276,10 @@ static int accel_pick_any(struct build *b, struct err *e)
 int accel_pick(struct build *b, struct err *e)
 {
 	struct opt *machine = opt_get(b->tree, "machine");
-	const char *chip = machine ? opt_get_str(machine, "kernel-irqchip",
-						 opt_get_str(machine, "kernel_irqchip", NULL)) :
-				     NULL;
+	const char *chip =
+		machine ? opt_get_str(machine, "kernel-irqchip",
+	                              opt_get_str(machine, "kernel_irqchip", NULL))
+			: NULL;
 	int r = accel_pick_any(b, e);
 
 	if (r < 0 || b->hv == &tcg_hv_ops) {

@@ -38,7 +38,8 @@
 
 typedef int build_each_fn(struct build *b, struct opt *o, struct err *e);
 
-static int build_each(struct build *b, const char *key, build_each_fn *fn, struct err *e)
+static int build_each(struct build *b, const char *key, build_each_fn *fn,
+                      struct err *e)
 {
 	struct opt *l = opt_get(b->tree, key);
 
@@ -102,11 +103,13 @@ static void build_globals(struct build *b, const char *driver, struct opt *dev)
 
 	for (unsigned i = 0; l && i < opt_count(l); i++) {
 		struct opt *g = opt_at(l, i), *own = opt_get(g, driver);
-		const char *d = opt_get_str(g, "driver", ""), *p = opt_get_str(g, "property", "");
+		const char *d = opt_get_str(g, "driver", ""),
+			   *p = opt_get_str(g, "property", "");
 
 		for (unsigned k = 0; own && k < opt_count(own); k++) {
 			if (!opt_has(dev, opt_key_at(own, k))) {
-				opt_put_take(dev, opt_key_at(own, k), opt_copy(opt_at(own, k)));
+				opt_put_take(dev, opt_key_at(own, k),
+				             opt_copy(opt_at(own, k)));
 			}
 		}
 		if (strcmp(d, driver) == 0 && *p && !opt_has(dev, p)) {
@@ -135,8 +138,8 @@ static int build_device(struct build *b, struct opt *o, struct err *e)
 		const char *near = cli_suggest(driver, build_class_name);
 
 		return err_set(e, -EINVAL, "'%s' is not a device%s%s%s", driver,
-			       near ? " (did you mean " : " (see -device help)", near ? near : "",
-			       near ? "?)" : "");
+		               near ? " (did you mean " : " (see -device help)",
+		               near ? near : "", near ? "?)" : "");
 	}
 	if (driver) {
 		build_globals(b, driver, o);
@@ -146,8 +149,8 @@ static int build_device(struct build *b, struct opt *o, struct err *e)
 
 static int build_drive(struct build *b, struct opt *o, struct err *e)
 {
-	struct cli_drive_env env = { b->machine->cls->blk_driver, b->machine->cls->has_ide,
-				     &b->ide_used };
+	struct cli_drive_env env = { b->machine->cls->blk_driver,
+		                     b->machine->cls->has_ide, &b->ide_used };
 	struct cli_drive d;
 	struct blk_node *n;
 	int r = cli_drive(o, b->n_drive++, &env, &d, e);
@@ -180,14 +183,14 @@ static int build_nic(struct build *b, struct opt *o, struct err *e)
 /* ---- serial ports and monitors ---- */
 
 static int build_monitor_on(struct build *b, struct chardev *c, enum monitor_mode mode,
-			    bool pretty, struct err *e)
+                            bool pretty, struct err *e)
 {
 	b->n_mon++;
 	return monitor_new(b->vm, c, mode, pretty, e) ? 0 : -EINVAL;
 }
 
 static struct chardev *build_short(struct build *b, const char *text, const char *id,
-				   struct err *e)
+                                   struct err *e)
 {
 	if (strncmp(text, "chardev:", 8) == 0) {
 		struct chardev *c = chardev_find(text + 8);
@@ -213,14 +216,15 @@ static int build_qtest(struct build *b, struct err *e)
 }
 
 static int build_serial(struct build *b, const char *text, struct machine_cfg *cfg,
-			struct err *e)
+                        struct err *e)
 {
 	char id[16];
 	unsigned n = b->n_serial++;
 	struct chardev *c;
 
 	if (n >= MACHINE_SERIALS) {
-		return err_set(e, -E2BIG, "-serial: %d ports are the most", MACHINE_SERIALS);
+		return err_set(e, -E2BIG, "-serial: %d ports are the most",
+		               MACHINE_SERIALS);
 	}
 	if (strcmp(text, "none") == 0) {
 		return 0;
@@ -257,20 +261,22 @@ static int build_serials(struct build *b, struct machine_cfg *cfg, struct err *e
 }
 
 /* "-serial mon:X" also carries a monitor. */
-static int build_mux_monitors(struct build *b, const struct machine_cfg *cfg, struct err *e)
+static int build_mux_monitors(struct build *b, const struct machine_cfg *cfg,
+                              struct err *e)
 {
 	int r = 0;
 
 	for (unsigned i = 0; r >= 0 && i < MACHINE_SERIALS; i++) {
 		if (cfg->serial[i] && chardev_wants_monitor(cfg->serial[i])) {
-			r = build_monitor_on(b, cfg->serial[i], MONITOR_READLINE, false, e);
+			r = build_monitor_on(b, cfg->serial[i], MONITOR_READLINE, false,
+			                     e);
 		}
 	}
 	return r;
 }
 
 static int build_mon_text(struct build *b, const char *key, enum monitor_mode mode,
-			  struct err *e)
+                          struct err *e)
 {
 	struct opt *l = opt_get(b->tree, key);
 	int r = 0;
@@ -321,35 +327,36 @@ static int build_monitors(struct build *b, const struct machine_cfg *cfg, struct
 
 /* ---- machine settings ---- */
 
-static int build_smp(struct build *b, const struct machine_class *cls, struct machine_cfg *cfg,
-		     struct err *e)
+static int build_smp(struct build *b, const struct machine_class *cls,
+                     struct machine_cfg *cfg, struct err *e)
 {
 	struct opt *o = build_dict(b, "smp");
 	const struct {
 		const char *key;
 		unsigned *to;
-	} f[] = { { "cpus", &cfg->cpus }, { "maxcpus", &cfg->max_cpus },
-		  { "sockets", &cfg->sockets }, { "dies", &cfg->dies }, { "cores", &cfg->cores },
-		  { "threads", &cfg->threads } };
+	} f[] = { { "cpus", &cfg->cpus },       { "maxcpus", &cfg->max_cpus },
+		  { "sockets", &cfg->sockets }, { "dies", &cfg->dies },
+		  { "cores", &cfg->cores },     { "threads", &cfg->threads } };
 
 	for (unsigned i = 0; i < ARRAY_LEN(f); i++) {
 		uint64_t v;
 		int r = opt_get_u64(o, f[i].key, 0, &v, e);
 
 		if (r >= 0 && (v > 4096 || (v == 0 && opt_has(o, f[i].key)))) {
-			r = err_set(e, -EINVAL, "%s=%llu is out of range: 1 to 4096", f[i].key,
-				    (unsigned long long)v);
+			r = err_set(e, -EINVAL, "%s=%llu is out of range: 1 to 4096",
+			            f[i].key, (unsigned long long)v);
 		}
 		if (r < 0) {
 			return err_prefix(e, r, "-smp");
 		}
 		*f[i].to = v;
 	}
-	return opt_check_unused(o, "-smp", e) < 0 ? -EINVAL : machine_fix_smp(cls, cfg, e);
+	return opt_check_unused(o, "-smp", e) < 0 ? -EINVAL
+	                                          : machine_fix_smp(cls, cfg, e);
 }
 
 static int build_memory(struct build *b, const struct machine_class *cls,
-			struct machine_cfg *cfg, struct err *e)
+                        struct machine_cfg *cfg, struct err *e)
 {
 	struct opt *o = build_dict(b, "memory");
 	int r = opt_get_size(o, "size", cls->default_ram, 1 << 20, &cfg->ram_size, e);
@@ -367,7 +374,8 @@ static int build_memory(struct build *b, const struct machine_class *cls,
 		return 0;
 	}
 	if (cfg->ram_size < (1 << 20) || cfg->ram_size > (UINT64_C(1) << 40)) {
-		return err_set(e, -EINVAL, "-m: between 1M and 1T of memory are possible");
+		return err_set(e, -EINVAL,
+		               "-m: between 1M and 1T of memory are possible");
 	}
 	return 0;
 }
@@ -391,8 +399,10 @@ static int build_rtc(struct build *b, struct machine_cfg *cfg, struct err *e)
 			end = strptime(base, "%Y-%m-%d", &tm);
 		}
 		if (!end || *end) {
-			return err_set(e, -EINVAL, "-rtc base: utc, localtime or YYYY-MM-DDTHH:MM:SS, not '%s'",
-				       base);
+			return err_set(e, -EINVAL,
+			               "-rtc base: utc, localtime or "
+			               "YYYY-MM-DDTHH:MM:SS, not '%s'",
+			               base);
 		}
 		cfg->rtc_base_s = timegm(&tm);
 	}
@@ -439,8 +449,9 @@ static int build_smbios_ok(struct build *b, struct opt *o, struct err *e)
 
 	(void)b;
 	if (r >= 0 && t != 0 && t != 1 && t != 3 && t != 11) {
-		r = err_set(e, -ENOTSUP, "not supported: type=%llu (0, 1, 3 and 11 are)",
-			    (unsigned long long)t);
+		r = err_set(e, -ENOTSUP,
+		            "not supported: type=%llu (0, 1, 3 and 11 are)",
+		            (unsigned long long)t);
 	}
 	return r;
 }
@@ -451,7 +462,8 @@ static int build_displays(struct build *b, struct err *e)
 	const char *v = opt_get_str(b->tree, "vga", "none");
 
 	if (strcmp(d, "none") != 0) {
-		return err_set(e, -ENOTSUP, "not supported: -display %s ('none' is)", d);
+		return err_set(e, -ENOTSUP, "not supported: -display %s ('none' is)",
+		               d);
 	}
 	if (strcmp(v, "none") != 0) {
 		return err_set(e, -ENOTSUP, "not supported: -vga %s ('none' is)", v);
@@ -459,7 +471,8 @@ static int build_displays(struct build *b, struct err *e)
 	return 0;
 }
 
-static int build_machine_class(struct build *b, const struct machine_class **out, struct err *e)
+static int build_machine_class(struct build *b, const struct machine_class **out,
+                               struct err *e)
 {
 	struct opt *o = build_dict(b, "machine");
 	const char *type = opt_get_str(o, "type", NULL);
@@ -468,17 +481,20 @@ static int build_machine_class(struct build *b, const struct machine_class **out
 	(void)opt_get(o, "usb");
 	*out = type ? machine_class_find(type) : machine_class_default(b->target);
 	if (!*out && type) {
-		return err_set(e, -EINVAL, "-machine: '%s' is not supported (see -machine help)", type);
+		return err_set(e, -EINVAL,
+		               "-machine: '%s' is not supported (see -machine help)",
+		               type);
 	}
 	if (!*out) {
-		return err_set(e, -ENOTSUP, "not supported: guest architecture '%s' (x86_64 is)",
-			       b->target);
+		return err_set(e, -ENOTSUP,
+		               "not supported: guest architecture '%s' (x86_64 is)",
+		               b->target);
 	}
 	return 0;
 }
 
 static int build_settings(struct build *b, const struct machine_class *cls,
-			  struct machine_cfg *cfg, struct err *e)
+                          struct machine_cfg *cfg, struct err *e)
 {
 	int r;
 
@@ -511,7 +527,8 @@ static int build_default_nic(struct build *b, struct err *e)
 	int r;
 
 	if (b->nodefaults || opt_get(b->tree, "nic") || opt_get(b->tree, "netdev") ||
-	    b->machine->cls->no_cpus || !device_class_find(b->machine->cls->net_driver)) {
+	    b->machine->cls->no_cpus ||
+	    !device_class_find(b->machine->cls->net_driver)) {
 		return 0;
 	}
 	o = opt_new_dict();
@@ -532,13 +549,17 @@ static int build_check_phys(struct build *b, struct err *e)
 	uint64_t end = 0;
 
 	for (unsigned i = 0; i < f->n; i++) {
-		end = f->r[i].host && !f->r[i].readonly ? f->r[i].start + f->r[i].size : end;
+		end = f->r[i].host && !f->r[i].readonly ? f->r[i].start + f->r[i].size
+		                                        : end;
 	}
 	aspace_leave(&b->vm->mem);
 	if (c && end && (end - 1) >> c->phys_bits) {
-		return err_set(e, -EINVAL, "-m: guest memory ends at 0x%llx, above the %u address "
-			       "bits of this processor: less memory, or -cpu %s,phys-bits=N where "
-			       "the host has more", (unsigned long long)end, c->phys_bits, c->model);
+		return err_set(e, -EINVAL,
+		               "-m: guest memory ends at 0x%llx, above the %u address "
+		               "bits of this processor: less memory, or -cpu "
+		               "%s,phys-bits=N where "
+		               "the host has more",
+		               (unsigned long long)end, c->phys_bits, c->model);
 	}
 	return 0;
 }
@@ -579,9 +600,10 @@ static int build_run_flags(struct build *b, struct err *e)
 	struct opt *a = build_dict(b, "action");
 
 	b->vm->no_reboot = build_flag(b, "no-reboot") ||
-			   strcmp(opt_get_str(a, "reboot", "reset"), "shutdown") == 0;
-	b->vm->no_shutdown = build_flag(b, "no-shutdown") ||
-			     strcmp(opt_get_str(a, "shutdown", "poweroff"), "pause") == 0;
+	                   strcmp(opt_get_str(a, "reboot", "reset"), "shutdown") == 0;
+	b->vm->no_shutdown =
+		build_flag(b, "no-shutdown") ||
+		strcmp(opt_get_str(a, "shutdown", "poweroff"), "pause") == 0;
 	(void)opt_get(a, "panic");
 	(void)opt_get(a, "watchdog");
 	return opt_check_unused(a, "-action", e);

@@ -15,12 +15,12 @@ struct hv_ops;
 struct machine;
 
 struct build {
-	struct opt *tree;	/* owned */
-	const char *target;	/* "x86_64" */
+	struct opt *tree;   /* owned */
+	const char *target; /* "x86_64" */
 	struct vm *vm;
 	struct machine *machine;
 	const struct hv_ops *hv;
-	struct opt *hv_opts;	/* borrowed from the tree, or NULL */
+	struct opt *hv_opts; /* borrowed from the tree, or NULL */
 	unsigned n_serial, n_drive, n_nic, n_mon;
 	unsigned ide_used; /* cli_drive_env */
 	bool nodefaults, nographic;

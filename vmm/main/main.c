@@ -55,14 +55,17 @@ static void main_signal(void *opaque, int fd, unsigned revents)
 
 	(void)revents;
 	while (read(fd, &si, sizeof(si)) == sizeof(si)) {
-		log_info("terminating on signal %u from pid %u", si.ssi_signo, si.ssi_pid);
+		log_info("terminating on signal %u from pid %u", si.ssi_signo,
+		         si.ssi_pid);
 		vm_request_shutdown(vm, CAUSE_HOST_SIGNAL);
 	}
 }
 
 static void main_block_signals(void)
 {
-	static const int fatal[] = { SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT };
+	static const int fatal[] = {
+		SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGABRT, SIGQUIT
+	};
 	struct sigaction sa = { .sa_handler = main_fatal };
 	sigset_t set;
 
@@ -177,7 +180,8 @@ static int main_write_pidfile(const char *path, struct err *e)
 
 static int main_log_options(struct opt *t, struct err *e)
 {
-	const char *items = opt_get_str(t, "d", NULL), *file = opt_get_str(t, "D", NULL);
+	const char *items = opt_get_str(t, "d", NULL),
+		   *file = opt_get_str(t, "D", NULL);
 	struct opt *trace = opt_get(t, "trace");
 	int r = file ? log_set_file(file, e) : 0;
 
@@ -204,7 +208,7 @@ static int main_parse(int argc, char **argv, struct err *e)
 static int main_sandbox(struct build *b, struct err *e)
 {
 	static const char *const finer[] = { "obsolete", "elevateprivileges", "spawn",
-					     "resourcecontrol" };
+		                             "resourcecontrol" };
 	struct opt *o = opt_get(b->tree, "sandbox");
 	bool on = true;
 	int r = 0;

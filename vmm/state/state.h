@@ -32,25 +32,25 @@ struct state_field {
 	const char *name;
 	enum state_type type;
 	size_t offset;
-	unsigned count;	 /* array length; 0 means 1 */
-	size_t stride;	 /* STATE_STRUCT */
+	unsigned count;    /* array length; 0 means 1 */
+	size_t stride;     /* STATE_STRUCT */
 	uint64_t min, max; /* both 0: any value */
 	const struct state_field *sub;
 	bool optional;
 };
 
-#define STATE_FIELD(t, s, f)                                                             \
-	{                                                                                \
-		.name = #f, .type = (t), .offset = offsetof(s, f), .count = 1             \
+#define STATE_FIELD(t, s, f)                                                           \
+	{                                                                              \
+		.name = #f, .type = (t), .offset = offsetof(s, f), .count = 1          \
 	}
-#define STATE_RANGE(t, s, f, lo, hi)                                                     \
-	{                                                                                \
-		.name = #f, .type = (t), .offset = offsetof(s, f), .count = 1, .min = (lo), \
-		.max = (hi)                                                               \
+#define STATE_RANGE(t, s, f, lo, hi)                                                   \
+	{                                                                              \
+		.name = #f, .type = (t), .offset = offsetof(s, f), .count = 1,         \
+		.min = (lo), .max = (hi)                                               \
 	}
-#define STATE_ARRAY(t, s, f, n)                                                          \
-	{                                                                                \
-		.name = #f, .type = (t), .offset = offsetof(s, f), .count = (n)           \
+#define STATE_ARRAY(t, s, f, n)                                                        \
+	{                                                                              \
+		.name = #f, .type = (t), .offset = offsetof(s, f), .count = (n)        \
 	}
 
 struct state_buf {
@@ -60,11 +60,12 @@ struct state_buf {
 };
 
 /* Appends the object as one section. */
-int state_save(struct state_buf *b, const char *section, const struct state_field *fields,
-	       const void *obj, struct err *e) __must_check;
+int state_save(struct state_buf *b, const char *section,
+               const struct state_field *fields, const void *obj, struct err *e)
+	__must_check;
 /* Reads one section into obj; checks everything first. */
-int state_load(struct state_buf *b, const char *section, const struct state_field *fields,
-	       void *obj, struct err *e) __must_check;
+int state_load(struct state_buf *b, const char *section,
+               const struct state_field *fields, void *obj, struct err *e) __must_check;
 void state_buf_fini(struct state_buf *b);
 
 #endif

@@ -33,10 +33,13 @@ static void __printf(2, 3) xd_put(struct xd_text *t, const char *fmt, ...)
 	}
 }
 
-static void xd_reg(struct xd_text *t, const struct x86_insn *i, unsigned size, unsigned r)
+static void xd_reg(struct xd_text *t, const struct x86_insn *i, unsigned size,
+                   unsigned r)
 {
-	static const char *const n16[8] = { "ax", "cx", "dx", "bx", "sp", "bp", "si", "di" };
-	static const char *const n8[8] = { "al", "cl", "dl", "bl", "spl", "bpl", "sil", "dil" };
+	static const char *const n16[8] = { "ax", "cx", "dx", "bx",
+		                            "sp", "bp", "si", "di" };
+	static const char *const n8[8] = { "al",  "cl",  "dl",  "bl",
+		                           "spl", "bpl", "sil", "dil" };
 	static const char *const h8[4] = { "ah", "ch", "dh", "bh" };
 
 	if (size == 1) {
@@ -60,8 +63,12 @@ static void xd_mem(struct xd_text *t, const struct x86_insn *i, unsigned size)
 	struct x86_insn rex = { .rex = 0x40 };
 	const char *plus = "";
 
-	xd_put(t, "%s", size == 1 ? "byte " : size == 2 ? "word " : size == 4 ? "dword " :
-			size == 8 ? "qword " : "");
+	xd_put(t, "%s",
+	       size == 1   ? "byte "
+	       : size == 2 ? "word "
+	       : size == 4 ? "dword "
+	       : size == 8 ? "qword "
+	                   : "");
 	if (i->seg_override != XR_NONE) {
 		xd_put(t, "%s:", seg[i->seg_override]);
 	}
@@ -90,7 +97,8 @@ static void xd_mem(struct xd_text *t, const struct x86_insn *i, unsigned size)
 	xd_put(t, "]");
 }
 
-static void xd_operand(struct xd_text *t, const struct x86_insn *i, unsigned n, uint64_t pc)
+static void xd_operand(struct xd_text *t, const struct x86_insn *i, unsigned n,
+                       uint64_t pc)
 {
 	unsigned op = i->d->op[n], size;
 	uint64_t key = i->asize == 8 || i->opsize == 8 ? XH_CODE64 : XH_CODE32;
@@ -104,24 +112,12 @@ static void xd_operand(struct xd_text *t, const struct x86_insn *i, unsigned n, 
 			return;
 		}
 		/* fall through */
-	case XC_RMREG:
-		xd_reg(t, i, size, i->rm);
-		break;
-	case XC_REG:
-		xd_reg(t, i, size, i->reg);
-		break;
-	case XC_SREG:
-		xd_put(t, "%cs", "ecsdfg??"[i->reg & 7]);
-		break;
-	case XC_CR:
-		xd_put(t, "cr%u", i->reg);
-		break;
-	case XC_DR:
-		xd_put(t, "dr%u", i->reg);
-		break;
-	case XC_VVVV:
-		xd_reg(t, i, size, i->vvvv);
-		break;
+	case XC_RMREG: xd_reg(t, i, size, i->rm); break;
+	case XC_REG: xd_reg(t, i, size, i->reg); break;
+	case XC_SREG: xd_put(t, "%cs", "ecsdfg??"[i->reg & 7]); break;
+	case XC_CR: xd_put(t, "cr%u", i->reg); break;
+	case XC_DR: xd_put(t, "dr%u", i->reg); break;
+	case XC_VVVV: xd_reg(t, i, size, i->vvvv); break;
 	case XC_OPREG:
 		xd_reg(t, i, size, (i->opcode & 7) | (i->rex & 1 ? 8 : 0));
 		break;
@@ -129,29 +125,19 @@ static void xd_operand(struct xd_text *t, const struct x86_insn *i, unsigned n, 
 		if (op == ONE) {
 			xd_put(t, "1");
 		} else {
-			xd_reg(t, i, size, op == CL ? X86_RCX : op == DX ? X86_RDX : X86_RAX);
+			xd_reg(t, i, size,
+			       op == CL   ? X86_RCX
+			       : op == DX ? X86_RDX
+			                  : X86_RAX);
 		}
 		break;
-	case XC_IMM:
-		xd_put(t, "0x%" PRIx64, (uint64_t)i->imm);
-		break;
-	case XC_REL:
-		xd_put(t, "0x%" PRIx64, pc + i->len + (uint64_t)i->imm);
-		break;
-	case XC_FAR:
-		xd_put(t, "0x%x:0x%" PRIx64, i->imm2, (uint64_t)i->imm);
-		break;
-	case XC_MOFFS:
-		xd_mem(t, i, size);
-		break;
-	case XC_SRC:
-		xd_put(t, "[rsi]");
-		break;
-	case XC_DST:
-		xd_put(t, "[rdi]");
-		break;
-	default:
-		break;
+	case XC_IMM: xd_put(t, "0x%" PRIx64, (uint64_t)i->imm); break;
+	case XC_REL: xd_put(t, "0x%" PRIx64, pc + i->len + (uint64_t)i->imm); break;
+	case XC_FAR: xd_put(t, "0x%x:0x%" PRIx64, i->imm2, (uint64_t)i->imm); break;
+	case XC_MOFFS: xd_mem(t, i, size); break;
+	case XC_SRC: xd_put(t, "[rsi]"); break;
+	case XC_DST: xd_put(t, "[rdi]"); break;
+	default: break;
 	}
 }
 
@@ -190,8 +176,8 @@ static void xd_simd(struct xd_text *t, const struct x86_insn *i)
 		}
 	}
 	if (!name) {
-		xd_put(t, "%s %s%s%02x pp=%u", i->d->name, i->vex ? "vex " : "", map[i->map & 3],
-		       i->opcode, i->pp);
+		xd_put(t, "%s %s%s%02x pp=%u", i->d->name, i->vex ? "vex " : "",
+		       map[i->map & 3], i->opcode, i->pp);
 		return;
 	}
 	xd_put(t, "%s%s", i->vex ? "v" : "", name);
@@ -204,7 +190,8 @@ static void xd_simd(struct xd_text *t, const struct x86_insn *i)
 /* One row of the tables has two names. */
 static const char *xd_name(const struct x86_insn *i)
 {
-	return (i->rex & 8) && !strcmp(i->d->name, "cmpxchg8b") ? "cmpxchg16b" : i->d->name;
+	return (i->rex & 8) && !strcmp(i->d->name, "cmpxchg8b") ? "cmpxchg16b"
+	                                                        : i->d->name;
 }
 
 void x86_disas(const struct x86_insn *i, uint64_t pc, char *buf, unsigned size)
@@ -219,7 +206,10 @@ void x86_disas(const struct x86_insn *i, uint64_t pc, char *buf, unsigned size)
 		xd_simd(&t, i);
 		return;
 	}
-	xd_put(&t, "%s%s%s", i->lock ? "lock " : "", i->rep ? "rep " : i->repne ? "repne " : "",
+	xd_put(&t, "%s%s%s", i->lock ? "lock " : "",
+	       i->rep     ? "rep "
+	       : i->repne ? "repne "
+	                  : "",
 	       xd_name(i));
 	for (unsigned n = 0; n < 3 && i->d->op[n]; n++) {
 		xd_put(&t, "%s", n ? ", " : " ");

@@ -16,35 +16,34 @@
 
 /* ORDER: enum xi_operand */
 const struct xi_opinfo xi_operands[O_N] = {
-	[O_NONE] = { XC_NONE, 0, 0 },
-	[Eb] = { XC_RM, 1, 0 },	       [Ew] = { XC_RM, 2, 0 },
-	[Ed] = { XC_RM, 4, 0 },	       [Eq] = { XC_RM, 8, 0 },
-	[Ev] = { XC_RM, XSZ_V, 0 },    [Ey] = { XC_RM, XSZ_Y, 0 },
-	[Ewv] = { XC_RM, XSZ_V, 0 },   [M] = { XC_MEM, 0, 0 },
-	[Mb] = { XC_MEM, 1, 0 },       [Mw] = { XC_MEM, 2, 0 },
-	[Md] = { XC_MEM, 4, 0 },       [Mq] = { XC_MEM, 8, 0 },
-	[Mo] = { XC_MEM, 16, 0 },      [Mv] = { XC_MEM, XSZ_V, 0 },
-	[My] = { XC_MEM, XSZ_Y, 0 },   [Mp] = { XC_MEM, XSZ_P, 0 },
-	[Ma] = { XC_MEM, XSZ_2V, 0 },  [Ms] = { XC_MEM, XSZ_A, 0 },
-	[Rv] = { XC_RMREG, XSZ_V, 0 }, [Ry] = { XC_RMREG, XSZ_Y, 0 },
-	[Rn] = { XC_RMREG, XSZ_N, 0 }, [Gb] = { XC_REG, 1, 0 },
-	[Gw] = { XC_REG, 2, 0 },       [Gd] = { XC_REG, 4, 0 },
-	[Gv] = { XC_REG, XSZ_V, 0 },   [Gy] = { XC_REG, XSZ_Y, 0 },
-	[Gn] = { XC_REG, XSZ_N, 0 },   [Sw] = { XC_SREG, 2, 0 },
-	[Cn] = { XC_CR, XSZ_N, 0 },    [Dn] = { XC_DR, XSZ_N, 0 },
-	[By] = { XC_VVVV, XSZ_Y, 0 },  [Zb] = { XC_OPREG, 1, 0 },
-	[Zv] = { XC_OPREG, XSZ_V, 0 }, [AL] = { XC_FIXED, 1, 0 },
-	[rAX] = { XC_FIXED, XSZ_V, 0 }, [CL] = { XC_FIXED, 1, 0 },
-	[DX] = { XC_FIXED, 2, 0 },     [ONE] = { XC_FIXED, 1, 0 },
-	[Ib] = { XC_IMM, 1, 1 },       [sIb] = { XC_IMM, XSZ_V, 1 },
-	[Iw] = { XC_IMM, 2, 2 },       [Iz] = { XC_IMM, XSZ_V, XSZ_Z },
-	[Iv] = { XC_IMM, XSZ_V, XSZ_V }, [Jb] = { XC_REL, XSZ_V, 1 },
-	[Jz] = { XC_REL, XSZ_V, XSZ_Z }, [Ap] = { XC_FAR, XSZ_P, XSZ_P },
-	[IwIb] = { XC_IMM, 2, 2 },     [Ob] = { XC_MOFFS, 1, XSZ_A },
-	[Ov] = { XC_MOFFS, XSZ_V, XSZ_A }, [Xb] = { XC_SRC, 1, 0 },
-	[Xv] = { XC_SRC, XSZ_V, 0 },   [Xz] = { XC_SRC, XSZ_Z, 0 },
-	[Yb] = { XC_DST, 1, 0 },       [Yv] = { XC_DST, XSZ_V, 0 },
-	[Yz] = { XC_DST, XSZ_Z, 0 },
+	[O_NONE] = { XC_NONE, 0, 0 },    [Eb] = { XC_RM, 1, 0 },
+	[Ew] = { XC_RM, 2, 0 },          [Ed] = { XC_RM, 4, 0 },
+	[Eq] = { XC_RM, 8, 0 },          [Ev] = { XC_RM, XSZ_V, 0 },
+	[Ey] = { XC_RM, XSZ_Y, 0 },      [Ewv] = { XC_RM, XSZ_V, 0 },
+	[M] = { XC_MEM, 0, 0 },          [Mb] = { XC_MEM, 1, 0 },
+	[Mw] = { XC_MEM, 2, 0 },         [Md] = { XC_MEM, 4, 0 },
+	[Mq] = { XC_MEM, 8, 0 },         [Mo] = { XC_MEM, 16, 0 },
+	[Mv] = { XC_MEM, XSZ_V, 0 },     [My] = { XC_MEM, XSZ_Y, 0 },
+	[Mp] = { XC_MEM, XSZ_P, 0 },     [Ma] = { XC_MEM, XSZ_2V, 0 },
+	[Ms] = { XC_MEM, XSZ_A, 0 },     [Rv] = { XC_RMREG, XSZ_V, 0 },
+	[Ry] = { XC_RMREG, XSZ_Y, 0 },   [Rn] = { XC_RMREG, XSZ_N, 0 },
+	[Gb] = { XC_REG, 1, 0 },         [Gw] = { XC_REG, 2, 0 },
+	[Gd] = { XC_REG, 4, 0 },         [Gv] = { XC_REG, XSZ_V, 0 },
+	[Gy] = { XC_REG, XSZ_Y, 0 },     [Gn] = { XC_REG, XSZ_N, 0 },
+	[Sw] = { XC_SREG, 2, 0 },        [Cn] = { XC_CR, XSZ_N, 0 },
+	[Dn] = { XC_DR, XSZ_N, 0 },      [By] = { XC_VVVV, XSZ_Y, 0 },
+	[Zb] = { XC_OPREG, 1, 0 },       [Zv] = { XC_OPREG, XSZ_V, 0 },
+	[AL] = { XC_FIXED, 1, 0 },       [rAX] = { XC_FIXED, XSZ_V, 0 },
+	[CL] = { XC_FIXED, 1, 0 },       [DX] = { XC_FIXED, 2, 0 },
+	[ONE] = { XC_FIXED, 1, 0 },      [Ib] = { XC_IMM, 1, 1 },
+	[sIb] = { XC_IMM, XSZ_V, 1 },    [Iw] = { XC_IMM, 2, 2 },
+	[Iz] = { XC_IMM, XSZ_V, XSZ_Z }, [Iv] = { XC_IMM, XSZ_V, XSZ_V },
+	[Jb] = { XC_REL, XSZ_V, 1 },     [Jz] = { XC_REL, XSZ_V, XSZ_Z },
+	[Ap] = { XC_FAR, XSZ_P, XSZ_P }, [IwIb] = { XC_IMM, 2, 2 },
+	[Ob] = { XC_MOFFS, 1, XSZ_A },   [Ov] = { XC_MOFFS, XSZ_V, XSZ_A },
+	[Xb] = { XC_SRC, 1, 0 },         [Xv] = { XC_SRC, XSZ_V, 0 },
+	[Xz] = { XC_SRC, XSZ_Z, 0 },     [Yb] = { XC_DST, 1, 0 },
+	[Yv] = { XC_DST, XSZ_V, 0 },     [Yz] = { XC_DST, XSZ_Z, 0 },
 };
 
 unsigned xi_size(const struct x86_insn *i, unsigned n, uint64_t key)
@@ -52,22 +51,14 @@ unsigned xi_size(const struct x86_insn *i, unsigned n, uint64_t key)
 	unsigned s = xi_operands[i->d->op[n]].size;
 
 	switch (s) {
-	case XSZ_V:
-		return i->opsize;
-	case XSZ_Z:
-		return i->opsize == 2 ? 2 : 4;
-	case XSZ_Y:
-		return i->rex & 8 && XH_CODE(key) == XH_CODE64 ? 8 : 4;
-	case XSZ_N:
-		return XH_CODE(key) == XH_CODE64 ? 8 : 4;
-	case XSZ_P:
-		return i->opsize + 2u;
-	case XSZ_2V:
-		return i->opsize * 2u;
-	case XSZ_A:
-		return XH_CODE(key) == XH_CODE64 ? 10 : 6;
-	default:
-		return s;
+	case XSZ_V: return i->opsize;
+	case XSZ_Z: return i->opsize == 2 ? 2 : 4;
+	case XSZ_Y: return i->rex & 8 && XH_CODE(key) == XH_CODE64 ? 8 : 4;
+	case XSZ_N: return XH_CODE(key) == XH_CODE64 ? 8 : 4;
+	case XSZ_P: return i->opsize + 2u;
+	case XSZ_2V: return i->opsize * 2u;
+	case XSZ_A: return XH_CODE(key) == XH_CODE64 ? 10 : 6;
+	default: return s;
 	}
 }
 
@@ -127,36 +118,34 @@ static uint8_t xd_prefixes(struct xd_in *in, unsigned code, struct x86_insn *o)
 			}
 			in->at--;
 			switch (b) {
-			case 0x26: case 0x2e: case 0x36: case 0x3e: case 0x64: case 0x65:
-			case 0x66: case 0x67: case 0xf0: case 0xf2: case 0xf3:
-				o->rex = 0;
-				continue;
-			default:
-				in->at++;
-				return b;
+			case 0x26:
+			case 0x2e:
+			case 0x36:
+			case 0x3e:
+			case 0x64:
+			case 0x65:
+			case 0x66:
+			case 0x67:
+			case 0xf0:
+			case 0xf2:
+			case 0xf3: o->rex = 0; continue;
+			default: in->at++; return b;
 			}
 		}
 		switch (b) {
-		case 0x26: case 0x2e: case 0x36: case 0x3e:
+		case 0x26:
+		case 0x2e:
+		case 0x36:
+		case 0x3e:
 			if (code != XH_CODE64) {
 				o->seg_override = (b >> 3) & 3;
 			}
 			break;
-		case 0x64:
-			o->seg_override = X86_FS;
-			break;
-		case 0x65:
-			o->seg_override = X86_GS;
-			break;
-		case 0x66:
-			o->p66 = true;
-			break;
-		case 0x67:
-			o->p67 = true;
-			break;
-		case 0xf0:
-			o->lock = true;
-			break;
+		case 0x64: o->seg_override = X86_FS; break;
+		case 0x65: o->seg_override = X86_GS; break;
+		case 0x66: o->p66 = true; break;
+		case 0x67: o->p67 = true; break;
+		case 0xf0: o->lock = true; break;
 		case 0xf2:
 			o->repne = true;
 			o->rep = false;
@@ -165,8 +154,7 @@ static uint8_t xd_prefixes(struct xd_in *in, unsigned code, struct x86_insn *o)
 			o->rep = true;
 			o->repne = false;
 			break;
-		default:
-			return b;
+		default: return b;
 		}
 	}
 }
@@ -200,9 +188,9 @@ static bool xd_vex(struct xd_in *in, uint8_t b, unsigned code, struct x86_insn *
 static void xd_modrm16(struct xd_in *in, struct x86_insn *o, bool *ss)
 {
 	static const uint8_t base[8] = { X86_RBX, X86_RBX, X86_RBP, X86_RBP,
-					 X86_RSI, X86_RDI, X86_RBP, X86_RBX };
+		                         X86_RSI, X86_RDI, X86_RBP, X86_RBX };
 	static const uint8_t index[8] = { X86_RSI, X86_RDI, X86_RSI, X86_RDI,
-					  XR_NONE, XR_NONE, XR_NONE, XR_NONE };
+		                          XR_NONE, XR_NONE, XR_NONE, XR_NONE };
 	unsigned rm = o->modrm & 7;
 
 	o->base = base[rm];
@@ -276,24 +264,21 @@ static void xd_modrm(struct xd_in *in, struct x86_insn *o, unsigned code)
 static const struct xi_form *xd_table(const struct x86_insn *o)
 {
 	if (o->vex) {
-		return o->map == XM_0F	 ? &xi_vex0f[o->opcode] :
-		       o->map == XM_0F38 ? &xi_vex38[o->opcode] :
-					   &xi_vex3a[o->opcode];
+		return o->map == XM_0F     ? &xi_vex0f[o->opcode]
+		       : o->map == XM_0F38 ? &xi_vex38[o->opcode]
+		                           : &xi_vex3a[o->opcode];
 	}
 	switch (o->map) {
-	case XM_1:
-		return &xi_map1[o->opcode];
-	case XM_0F:
-		return &xi_map0f[o->opcode];
-	case XM_0F38:
-		return &xi_map38[o->opcode];
-	default:
-		return &xi_map3a[o->opcode];
+	case XM_1: return &xi_map1[o->opcode];
+	case XM_0F: return &xi_map0f[o->opcode];
+	case XM_0F38: return &xi_map38[o->opcode];
+	default: return &xi_map3a[o->opcode];
 	}
 }
 
 /* Goes down the groups to the form; takes ModRM on the way. */
-static const struct xi_form *xd_form(struct xd_in *in, struct x86_insn *o, unsigned code)
+static const struct xi_form *xd_form(struct xd_in *in, struct x86_insn *o,
+                                     unsigned code)
 {
 	const struct xi_form *f = xd_table(o);
 
@@ -305,21 +290,11 @@ static const struct xi_form *xd_form(struct xd_in *in, struct x86_insn *o, unsig
 			}
 		}
 		switch (f->kind) {
-		case XK_REG:
-			f = &f->sub[o->reg & 7];
-			break;
-		case XK_PP:
-			f = &f->sub[o->pp];
-			break;
-		case XK_64:
-			f = &f->sub[code == XH_CODE64];
-			break;
-		case XK_MOD:
-			f = &f->sub[o->mod == 3];
-			break;
-		case XK_RM:
-			f = &f->sub[o->rm & 7];
-			break;
+		case XK_REG: f = &f->sub[o->reg & 7]; break;
+		case XK_PP: f = &f->sub[o->pp]; break;
+		case XK_64: f = &f->sub[code == XH_CODE64]; break;
+		case XK_MOD: f = &f->sub[o->mod == 3]; break;
+		case XK_RM: f = &f->sub[o->rm & 7]; break;
 		}
 	}
 	return f->fn ? f : NULL;
@@ -345,10 +320,10 @@ static void xd_opsize(struct x86_insn *o, unsigned code)
 	uint32_t fl = o->d->fl;
 
 	if (code == XH_CODE64) {
-		o->opsize = o->rex & 8 || fl & FL_F64 ? 8 :
-			    o->p66 && !o->vex	      ? 2 :
-			    fl & FL_D64		      ? 8 :
-							4;
+		o->opsize = o->rex & 8 || fl & FL_F64 ? 8
+		            : o->p66 && !o->vex       ? 2
+		            : fl & FL_D64             ? 8
+		                                      : 4;
 	} else {
 		o->opsize = (code == XH_CODE16) == o->p66 || o->vex ? 4 : 2;
 	}
@@ -413,8 +388,8 @@ static bool xd_legal(const struct x86_insn *o, uint64_t key)
 	}
 	if (o->vex && !(f->fl & FL_SIMD)) { /* integer VEX forms are all L = 0 */
 		bool v = xi_operands[f->op[0]].cls == XC_VVVV ||
-			 xi_operands[f->op[1]].cls == XC_VVVV ||
-			 xi_operands[f->op[2]].cls == XC_VVVV;
+		         xi_operands[f->op[1]].cls == XC_VVVV ||
+		         xi_operands[f->op[2]].cls == XC_VVVV;
 
 		if (o->vex_l || (!v && o->vvvv)) {
 			return false;
@@ -428,9 +403,9 @@ static int xd_opcode(struct xd_in *in, uint64_t key, struct x86_insn *o)
 	unsigned code = XH_CODE(key);
 	uint8_t b = xd_prefixes(in, code, o);
 
-	o->asize = code == XH_CODE64   ? (o->p67 ? 4 : 8) :
-		   (code == XH_CODE16) == o->p67 ? 4 :
-						   2;
+	o->asize = code == XH_CODE64               ? (o->p67 ? 4 : 8)
+	           : (code == XH_CODE16) == o->p67 ? 4
+	                                           : 2;
 	o->pp = o->rep ? 2 : o->repne ? 3 : o->p66 ? 1 : 0;
 	o->map = XM_1;
 	o->opcode = b;

@@ -12,6 +12,7 @@
 #include "tcg-fallback/guest/x86/x86-guest.h"
 
 /* Operand codes. ORDER: xi_operands[] in decode.c. */
+/* clang-format off */
 enum xi_operand {
 	O_NONE,
 	/* ModRM r/m: register or memory */
@@ -37,21 +38,24 @@ enum xi_operand {
 	Xb, Xv, Xz, Yb, Yv, Yz,
 	O_N
 };
+/* clang-format on */
 
 /* How to reach the form. */
+/* clang-format off */
 enum xi_kind { XK_FORM, XK_REG, XK_PP, XK_MOD, XK_RM, XK_64 }; /* XK_64: [0] legacy, [1] 64-bit */
+/* clang-format on */
 
 enum xi_flags {
-	FL_LOCK = 1 << 0,  /* LOCK is legal with a memory destination */
+	FL_LOCK = 1 << 0, /* LOCK is legal with a memory destination */
 	FL_NO64 = 1 << 1,
 	FL_O64 = 1 << 2,   /* 64-bit mode only */
 	FL_D64 = 1 << 3,   /* operand size defaults to 64 in 64-bit mode */
 	FL_F64 = 1 << 4,   /* operand size is 64 in 64-bit mode */
 	FL_PRIV = 1 << 5,  /* #GP unless CPL 0 */
-	FL_PM = 1 << 6,	   /* #UD in real and VM86 mode */
+	FL_PM = 1 << 6,    /* #UD in real and VM86 mode */
 	FL_MODRM = 1 << 7, /* has ModRM though no operand says so */
-	FL_I8 = 1 << 8,	   /* has an imm8 though no operand says so */
-	FL_T = 1 << 9,	   /* may be executed natively by the tests */
+	FL_I8 = 1 << 8,    /* has an imm8 though no operand says so */
+	FL_T = 1 << 9,     /* may be executed natively by the tests */
 	FL_JMP = 1 << 10,  /* control transfer */
 	FL_STR = 1 << 11,  /* string instruction */
 	FL_SIMD = 1 << 12,
@@ -64,7 +68,7 @@ struct xi_form {
 	const struct xi_form *sub; /* kinds other than XK_FORM */
 	uint8_t kind, arg;
 	uint8_t op[3];
-	uint16_t feat;		   /* enum x86_feat: #UD without */
+	uint16_t feat; /* enum x86_feat: #UD without */
 	uint32_t fl;
 };
 
@@ -72,8 +76,25 @@ extern const struct xi_form xi_map1[256], xi_map0f[256], xi_map38[256], xi_map3a
 extern const struct xi_form xi_vex0f[256], xi_vex38[256], xi_vex3a[256];
 
 /* Classes of operands. */
-enum xi_class { XC_NONE, XC_RM, XC_MEM, XC_RMREG, XC_REG, XC_SREG, XC_CR, XC_DR, XC_VVVV, XC_OPREG,
-		XC_FIXED, XC_IMM, XC_REL, XC_FAR, XC_MOFFS, XC_SRC, XC_DST };
+enum xi_class {
+	XC_NONE,
+	XC_RM,
+	XC_MEM,
+	XC_RMREG,
+	XC_REG,
+	XC_SREG,
+	XC_CR,
+	XC_DR,
+	XC_VVVV,
+	XC_OPREG,
+	XC_FIXED,
+	XC_IMM,
+	XC_REL,
+	XC_FAR,
+	XC_MOFFS,
+	XC_SRC,
+	XC_DST
+};
 struct xi_opinfo {
 	uint8_t cls;
 	uint8_t size; /* bytes, or XSZ_* */

@@ -22,8 +22,8 @@ enum { AHEAD_MAX = 10 };
 
 struct ahead {
 	unsigned reads, kills;
-	bool stop;	/* do not look behind this one */
-	bool follow;	/* go on at the target */
+	bool stop;   /* do not look behind this one */
+	bool follow; /* go on at the target */
 };
 
 static bool ahead_neutral(void (*fn)(struct xt *x))

@@ -75,10 +75,12 @@ static int guest_disas_mode(uint64_t key)
 /* Programs; the kernel stays where it is. */
 static bool guest_pic(uint64_t key)
 {
-	return XH_CODE(key) == XH_CODE64 && XH_CPL(key) == 3 && !(key & (XH_TF | XH_SHADOW));
+	return XH_CODE(key) == XH_CODE64 && XH_CPL(key) == 3 &&
+	       !(key & (XH_TF | XH_SHADOW));
 }
 
-static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text, unsigned size)
+static int guest_disas(void *arch, const uint8_t *p, unsigned n, char *text,
+                       unsigned size)
 {
 	struct x86_cpu *c = arch;
 	uint32_t was = c->hflags;

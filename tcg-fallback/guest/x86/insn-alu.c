@@ -17,21 +17,14 @@ static ir_val xt_alu_op(struct xt *x, unsigned alu, enum ir_type t, ir_val a, ir
 	struct ir_unit *u = x->u;
 
 	switch (alu) {
-	case XA_ADD:
-		return ir_op2(u, IR_add, t, a, b);
-	case XA_OR:
-		return ir_op2(u, IR_or, t, a, b);
-	case XA_ADC:
-		return ir_op3(u, IR_adc, t, a, b, ir_fget(u));
-	case XA_SBB:
-		return ir_op3(u, IR_sbb, t, a, b, ir_fget(u));
+	case XA_ADD: return ir_op2(u, IR_add, t, a, b);
+	case XA_OR: return ir_op2(u, IR_or, t, a, b);
+	case XA_ADC: return ir_op3(u, IR_adc, t, a, b, ir_fget(u));
+	case XA_SBB: return ir_op3(u, IR_sbb, t, a, b, ir_fget(u));
 	case XA_AND:
-	case XA_TEST:
-		return ir_op2(u, IR_and, t, a, b);
-	case XA_XOR:
-		return ir_op2(u, IR_xor, t, a, b);
-	default:
-		return ir_op2(u, IR_sub, t, a, b);
+	case XA_TEST: return ir_op2(u, IR_and, t, a, b);
+	case XA_XOR: return ir_op2(u, IR_xor, t, a, b);
+	default: return ir_op2(u, IR_sub, t, a, b);
 	}
 }
 
@@ -46,14 +39,16 @@ static struct ir_addr xt_lock_addr(struct xt *x, unsigned size)
 	struct ir_addr ad = xt_mem(x, size, true);
 
 	if (ad.index && ad.scale) {
-		ad = (struct ir_addr){ .base = xt_linear(x, size, true), .hint = ad.hint };
+		ad = (struct ir_addr){ .base = xt_linear(x, size, true),
+			               .hint = ad.hint };
 	}
 	return ad;
 }
 
 static ir_val xt_rmw(struct xt *x, unsigned size, enum ir_rmw op, ir_val v)
 {
-	return ir_rmw(x->u, xt_type(size), op, xt_lock_addr(x, size), xt_msize(size), v);
+	return ir_rmw(x->u, xt_type(size), op, xt_lock_addr(x, size), xt_msize(size),
+	              v);
 }
 
 /* Stores `nv` if memory still holds `old`; else the instruction starts again. */
@@ -68,9 +63,11 @@ static void xt_cas_or_retry(struct xt *x, unsigned size, ir_val old, ir_val nv)
 
 static void xt_alu_locked(struct xt *x, unsigned alu)
 {
-	static const uint8_t op[8] = { [XA_ADD] = IR_RMW_ADD, [XA_OR] = IR_RMW_OR,
-				       [XA_AND] = IR_RMW_AND, [XA_SUB] = IR_RMW_SUB,
-				       [XA_XOR] = IR_RMW_XOR };
+	static const uint8_t op[8] = { [XA_ADD] = IR_RMW_ADD,
+		                       [XA_OR] = IR_RMW_OR,
+		                       [XA_AND] = IR_RMW_AND,
+		                       [XA_SUB] = IR_RMW_SUB,
+		                       [XA_XOR] = IR_RMW_XOR };
 	unsigned size = xt_size(x, 0);
 	enum ir_type t = xt_type(size);
 	ir_val v = xt_rd(x, 1), old, r;
@@ -207,11 +204,13 @@ static void xt_cmpxchg_rax(struct xt *x, unsigned size, ir_val eq, ir_val old)
 	struct ir_unit *u = x->u;
 	enum ir_type t = xt_type(size);
 	ir_val rax = ir_get(u, IR_I64, XS_GPR + X86_RAX), v;
-	struct ir_ins sel = { .op = IR_selnz, .type = IR_I64, .aux2 = IR_I8, .a = eq, .b = rax };
+	struct ir_ins sel = {
+		.op = IR_selnz, .type = IR_I64, .aux2 = IR_I8, .a = eq, .b = rax
+	};
 
-	v = size == 8 ? old :
-	    size == 4 ? ir_zext(u, IR_I64, old, t) :
-			ir_dep(u, IR_I64, rax, old, 0, size * 8);
+	v = size == 8   ? old
+	    : size == 4 ? ir_zext(u, IR_I64, old, t)
+	                : ir_dep(u, IR_I64, rax, old, 0, size * 8);
 	sel.c = v;
 	ir_set(u, XS_GPR + X86_RAX, ir_emit(u, sel));
 }
@@ -243,7 +242,8 @@ void xi_cmpxchg(struct xt *x)
 	if (xt_is_mem(x, 0)) {
 		xt_wr(x, 0, ir_emit(u, sel));
 		xt_cmpxchg_rax(x, size, eq, old);
-	} else if (size == 4) { /* the upper half of the destination stays when not equal */
+	} else if (size ==
+	           4) { /* the upper half of the destination stays when not equal */
 		ir_val old64 = ir_get(u, IR_I64, XS_GPR + x->i.rm);
 
 		xt_cmpxchg_rax(x, size, eq, old);
@@ -262,8 +262,9 @@ static ir_val xt_pair(struct xt *x, unsigned hi, unsigned lo)
 {
 	struct ir_unit *u = x->u;
 
-	return ir_dep(u, IR_I64, ir_zext(u, IR_I64, ir_get(u, IR_I32, XS_GPR + lo), IR_I32),
-		      ir_get(u, IR_I64, XS_GPR + hi), 32, 32);
+	return ir_dep(u, IR_I64,
+	              ir_zext(u, IR_I64, ir_get(u, IR_I32, XS_GPR + lo), IR_I32),
+	              ir_get(u, IR_I64, XS_GPR + hi), 32, 32);
 }
 
 /* CMPXCHG8B, CMPXCHG16B: only ZF changes. */
@@ -281,12 +282,13 @@ void xi_cmpxchg8b(struct xt *x)
 		eq = xt_call(x, XHELP_cmpxchg16b, xt_linear(x, 16, true), 0, 0, 0);
 		eq = ir_trunc(u, IR_I32, eq);
 		xt_fset_mix(x, IR_FL_Z,
-			    xt_funpack(x, ir_op2(u, IR_shl, IR_I32, eq, ir_const(u, IR_I8, 6))));
+		            xt_funpack(x, ir_op2(u, IR_shl, IR_I32, eq,
+		                                 ir_const(u, IR_I8, 6))));
 		return;
 	}
 	want = xt_pair(x, X86_RDX, X86_RAX);
 	old = ir_cas(u, IR_I64, xt_mem(x, 8, true), IR_M_8, want,
-		     xt_pair(x, X86_RCX, X86_RBX));
+	             xt_pair(x, X86_RCX, X86_RBX));
 	eq = ir_setcmp(u, IR_I8, IR_EQ, IR_I64, want, old);
 	rax = ir_get(u, IR_I64, XS_GPR + X86_RAX);
 	rdx = ir_get(u, IR_I64, XS_GPR + X86_RDX);
@@ -316,6 +318,7 @@ void xi_adx(struct xt *x)
 	r = ir_op3(u, IR_adc, t, a, b, xt_funpack(x, ir_setcc(u, IR_I32, IR_O, f)));
 	c = ir_setcc(u, IR_I32, IR_LTU, ir_flags(u, r));
 	xt_wr(x, 0, r);
-	xt_fset_mix(x, IR_FL_O,
-		    xt_funpack(x, ir_op2(u, IR_shl, IR_I32, c, ir_const(u, IR_I8, 11))));
+	xt_fset_mix(
+		x, IR_FL_O,
+		xt_funpack(x, ir_op2(u, IR_shl, IR_I32, c, ir_const(u, IR_I8, 11))));
 }

@@ -10,11 +10,15 @@
 
 #include "tcg-fallback/guest/x86/insn.h"
 
-static ir_val xt_selnz(struct xt *x, enum ir_type t, enum ir_type ct, ir_val c, ir_val yes,
-		       ir_val no)
+static ir_val xt_selnz(struct xt *x, enum ir_type t, enum ir_type ct, ir_val c,
+                       ir_val yes, ir_val no)
 {
-	return ir_emit(x->u, (struct ir_ins){ .op = IR_selnz, .type = (uint8_t)t,
-					      .aux2 = (uint8_t)ct, .a = c, .b = yes, .c = no });
+	return ir_emit(x->u, (struct ir_ins){ .op = IR_selnz,
+	                                      .type = (uint8_t)t,
+	                                      .aux2 = (uint8_t)ct,
+	                                      .a = c,
+	                                      .b = yes,
+	                                      .c = no });
 }
 
 /* Flags of a logic result with C replaced by `c` (i32 0/1); O = 0. */
@@ -23,8 +27,11 @@ static void xt_fset_logic_c(struct xt *x, enum ir_type t, ir_val r, ir_val c)
 	struct ir_unit *u = x->u;
 	ir_val fl = ir_flags(u, ir_op2(u, IR_or, t, r, r));
 
-	ir_fset(u, ir_emit(u, (struct ir_ins){ .op = IR_fmix, .type = IR_FLAGS, .imm = IR_FL_C,
-					       .a = xt_funpack(x, c), .b = fl }));
+	ir_fset(u, ir_emit(u, (struct ir_ins){ .op = IR_fmix,
+	                                       .type = IR_FLAGS,
+	                                       .imm = IR_FL_C,
+	                                       .a = xt_funpack(x, c),
+	                                       .b = fl }));
 }
 
 /* Bit string in memory: moves the address by the signed bit offset; -> bit number. */
@@ -48,9 +55,9 @@ static ir_val xt_bt_addr(struct xt *x, unsigned size)
 
 static ir_val xt_bt_new(struct xt *x, unsigned k, enum ir_type t, ir_val a, ir_val mask)
 {
-	return k == 1 ? ir_op2(x->u, IR_or, t, a, mask) :
-	       k == 2 ? ir_op2(x->u, IR_andn, t, mask, a) :
-			ir_op2(x->u, IR_xor, t, a, mask);
+	return k == 1   ? ir_op2(x->u, IR_or, t, a, mask)
+	       : k == 2 ? ir_op2(x->u, IR_andn, t, mask, a)
+	                : ir_op2(x->u, IR_xor, t, a, mask);
 }
 
 /* arg: 0 BT, 1 BTS, 2 BTR, 3 BTC. Only CF changes. */
@@ -77,12 +84,12 @@ void xi_bt(struct xt *x)
 
 		if (ad.index && ad.scale) {
 			ad = (struct ir_addr){ .base = xt_linear(x, size, true),
-					       .hint = ad.hint };
+				               .hint = ad.hint };
 		}
 		/* IR andn: ~a & b with b = memory's old value */
 		if (k == 2) {
 			a = ir_rmw(u, t, IR_RMW_AND, ad, xt_msize(size),
-				   ir_op1(u, IR_not, t, mask));
+			           ir_op1(u, IR_not, t, mask));
 		} else {
 			a = ir_rmw(u, t, rmw[k], ad, xt_msize(size), mask);
 		}
@@ -93,7 +100,9 @@ void xi_bt(struct xt *x)
 		}
 	}
 	c = ir_op2i(u, IR_and, t, ir_op2(u, IR_shr, t, a, n), 1);
-	c = size == 8 ? ir_trunc(u, IR_I32, c) : size == 2 ? ir_zext(u, IR_I32, c, t) : c;
+	c = size == 8   ? ir_trunc(u, IR_I32, c)
+	    : size == 2 ? ir_zext(u, IR_I32, c, t)
+	                : c;
 	xt_set_cf(x, c);
 }
 
@@ -106,10 +115,12 @@ static void xt_scan(struct xt *x, bool reverse)
 	unsigned reg = x->i.reg;
 
 	r = reverse ? ir_op2(u, IR_xor, t, ir_op1(u, IR_clz, t, v),
-			     ir_const(u, t, size * 8 - 1)) :
-		      ir_op1(u, IR_ctz, t, v);
+	                     ir_const(u, t, size * 8 - 1))
+	            : ir_op1(u, IR_ctz, t, v);
 	old = ir_get(u, IR_I64, XS_GPR + reg);
-	r = size == 8 ? r : size == 4 ? ir_zext(u, IR_I64, r, t) : ir_dep(u, IR_I64, old, r, 0, 16);
+	r = size == 8   ? r
+	    : size == 4 ? ir_zext(u, IR_I64, r, t)
+	                : ir_dep(u, IR_I64, old, r, 0, 16);
 	ir_set(u, XS_GPR + reg, xt_selnz(x, IR_I64, t, v, r, old));
 	ir_fset(u, ir_flags(u, ir_op2(u, IR_or, t, v, v)));
 }
@@ -189,8 +200,11 @@ void xi_crc32(struct xt *x)
 	enum ir_type t = xt_type(xt_size(x, 1));
 	ir_val b = xt_rd(x, 1), r;
 
-	r = ir_emit(u, (struct ir_ins){ .op = IR_crc32c, .type = IR_I32, .aux = (uint8_t)t,
-					.a = ir_get(u, IR_I32, XS_GPR + x->i.reg), .b = b });
+	r = ir_emit(u, (struct ir_ins){ .op = IR_crc32c,
+	                                .type = IR_I32,
+	                                .aux = (uint8_t)t,
+	                                .a = ir_get(u, IR_I32, XS_GPR + x->i.reg),
+	                                .b = b });
 	xt_set_gpr(x, 4, x->i.reg, r);
 }
 
@@ -216,7 +230,8 @@ void xi_bls(struct xt *x)
 	if (k == 3) {
 		r = ir_op2(u, IR_and, t, v, ir_op1(u, IR_neg, t, v));
 	} else {
-		r = ir_op2(u, k == 1 ? IR_and : IR_xor, t, v, ir_op2i(u, IR_add, t, v, -1));
+		r = ir_op2(u, k == 1 ? IR_and : IR_xor, t, v,
+		           ir_op2i(u, IR_add, t, v, -1));
 	}
 	c = ir_setcmp(u, IR_I32, k == 3 ? IR_NE : IR_EQ, t, v, ir_const(u, t, 0));
 	xt_wr(x, 0, r);
@@ -224,14 +239,17 @@ void xi_bls(struct xt *x)
 }
 
 /* v with the bits from n (i32, any value) up cleared. */
-static ir_val xt_low_bits(struct xt *x, enum ir_type t, unsigned bits, ir_val v, ir_val n)
+static ir_val xt_low_bits(struct xt *x, enum ir_type t, unsigned bits, ir_val v,
+                          ir_val n)
 {
 	struct ir_unit *u = x->u;
 	ir_val m = ir_op2(u, IR_shl, t, ir_const(u, t, 1), ir_trunc(u, IR_I8, n));
 
 	m = ir_op2(u, IR_and, t, v, ir_op2i(u, IR_add, t, m, -1));
-	return xt_selnz(x, t, IR_I32,
-			ir_setcmp(u, IR_I32, IR_LTU, IR_I32, n, ir_const(u, IR_I32, bits)), m, v);
+	return xt_selnz(
+		x, t, IR_I32,
+		ir_setcmp(u, IR_I32, IR_LTU, IR_I32, n, ir_const(u, IR_I32, bits)), m,
+		v);
 }
 
 void xi_bextr(struct xt *x)
@@ -245,9 +263,10 @@ void xi_bextr(struct xt *x)
 	start = ir_extr(u, IR_I32, ctl, 0, 8);
 	len = ir_extr(u, IR_I32, ctl, 8, 8);
 	r = ir_op2(u, IR_shr, t, v, ir_trunc(u, IR_I8, start));
-	r = xt_selnz(x, t, IR_I32,
-		     ir_setcmp(u, IR_I32, IR_LTU, IR_I32, start, ir_const(u, IR_I32, bits)), r,
-		     ir_const(u, t, 0));
+	r = xt_selnz(
+		x, t, IR_I32,
+		ir_setcmp(u, IR_I32, IR_LTU, IR_I32, start, ir_const(u, IR_I32, bits)),
+		r, ir_const(u, t, 0));
 	r = xt_low_bits(x, t, bits, r, len);
 	xt_wr(x, 0, r);
 	ir_fset(u, ir_flags(u, ir_op2(u, IR_or, t, r, r)));
@@ -264,8 +283,9 @@ void xi_bzhi(struct xt *x)
 	n = ir_op2i(u, IR_and, IR_I32, n, 255);
 	r = xt_low_bits(x, t, bits, v, n);
 	xt_wr(x, 0, r);
-	xt_fset_logic_c(x, t, r,
-			ir_setcmp(u, IR_I32, IR_GTU, IR_I32, n, ir_const(u, IR_I32, bits - 1)));
+	xt_fset_logic_c(
+		x, t, r,
+		ir_setcmp(u, IR_I32, IR_GTU, IR_I32, n, ir_const(u, IR_I32, bits - 1)));
 }
 
 void xi_pdep(struct xt *x)

@@ -22,15 +22,16 @@ static bool xi_cas128(void *p, struct xi_u128 *old, struct xi_u128 new)
 	bool ok;
 
 	__asm__ volatile("lock cmpxchg16b %1"
-			 : "=@ccz"(ok), "+m"(*(struct xi_u128 *)p), "+a"(old->lo), "+d"(old->hi)
-			 : "b"(new.lo), "c"(new.hi)
-			 : "memory");
+	                 : "=@ccz"(ok), "+m"(*(struct xi_u128 *)p), "+a"(old->lo),
+	                   "+d"(old->hi)
+	                 : "b"(new.lo), "c"(new.hi)
+	                 : "memory");
 	return ok;
 #else
 	unsigned __int128 e = (unsigned __int128)old->hi << 64 | old->lo;
-	bool ok = __atomic_compare_exchange_n((unsigned __int128 *)p, &e,
-					      (unsigned __int128)new.hi << 64 | new.lo, false,
-					      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
+	bool ok = __atomic_compare_exchange_n(
+		(unsigned __int128 *)p, &e, (unsigned __int128)new.hi << 64 | new.lo,
+		false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
 
 	old->lo = (uint64_t)e;
 	old->hi = (uint64_t)(e >> 64);
@@ -39,7 +40,7 @@ static bool xi_cas128(void *p, struct xi_u128 *old, struct xi_u128 new)
 }
 
 static bool xi_cas128_slow(struct tcg_env *env, uint64_t addr, struct xi_u128 *old,
-			   struct xi_u128 new)
+                           struct xi_u128 new)
 {
 	struct xi_u128 now;
 
@@ -55,7 +56,8 @@ static bool xi_cas128_slow(struct tcg_env *env, uint64_t addr, struct xi_u128 *o
 	return false;
 }
 
-uint64_t helper_cmpxchg16b(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+uint64_t helper_cmpxchg16b(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,
+                           uint64_t d)
 {
 	struct x86_cpu *cpu = x86_of(env);
 	struct xi_u128 old = { cpu->reg[X86_RAX], cpu->reg[X86_RDX] };

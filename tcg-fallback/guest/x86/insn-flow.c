@@ -63,8 +63,9 @@ void xi_loop(struct xt *x)
 		ir_val c = ir_setcmp(u, IR_I32, IR_NE, t, n, ir_const(u, t, 0));
 
 		c = ir_op2(u, IR_and, IR_I32, c,
-			   ir_setcc(u, IR_I32, k ? IR_EQ : IR_NE, ir_fget(u)));
-		ir_brcmp(u, IR_I32, back ? IR_EQ : IR_NE, c, ir_const(u, IR_I32, 0), label);
+		           ir_setcc(u, IR_I32, k ? IR_EQ : IR_NE, ir_fget(u)));
+		ir_brcmp(u, IR_I32, back ? IR_EQ : IR_NE, c, ir_const(u, IR_I32, 0),
+		         label);
 	}
 	xt_cond_end(x, back, target);
 }
@@ -77,8 +78,8 @@ void xi_jcxz(struct xt *x)
 	int label;
 	bool back = xt_cond_start(x, &target, &label);
 
-	ir_brcmp(u, t, back ? IR_NE : IR_EQ, ir_get(u, t, XS_GPR + X86_RCX), ir_const(u, t, 0),
-		 label);
+	ir_brcmp(u, t, back ? IR_NE : IR_EQ, ir_get(u, t, XS_GPR + X86_RCX),
+	         ir_const(u, t, 0), label);
 	xt_cond_end(x, back, target);
 }
 
@@ -126,7 +127,8 @@ static void xt_far(struct xt *x, enum x86_helper h, ir_val sel, ir_val off)
 
 static void xt_far_imm(struct xt *x, enum x86_helper h)
 {
-	xt_far(x, h, ir_const(x->u, IR_I64, x->i.imm2), ir_const(x->u, IR_I64, x->i.imm));
+	xt_far(x, h, ir_const(x->u, IR_I64, x->i.imm2),
+	       ir_const(x->u, IR_I64, x->i.imm));
 }
 
 static void xt_far_mem(struct xt *x, enum x86_helper h)
@@ -164,13 +166,14 @@ void xi_call_far_m(struct xt *x)
 void xi_ret_far(struct xt *x)
 {
 	xt_call(x, XHELP_far_ret, ir_const(x->u, IR_I64, x->i.opsize),
-		ir_const(x->u, IR_I64, x->i.imm), 0, 0);
+	        ir_const(x->u, IR_I64, x->i.imm), 0, 0);
 	xt_leave(x);
 }
 
 void xi_iret(struct xt *x)
 {
-	xt_call(x, XHELP_iret, ir_const(x->u, IR_I64, x->i.opsize), ir_pc(x->u, x->next), 0, 0);
+	xt_call(x, XHELP_iret, ir_const(x->u, IR_I64, x->i.opsize),
+	        ir_pc(x->u, x->next), 0, 0);
 	xt_leave(x);
 }
 
@@ -179,7 +182,7 @@ static void xt_int(struct xt *x, unsigned vec, unsigned kind)
 	struct ir_unit *u = x->u;
 
 	xt_call(x, XHELP_int_n, ir_const(u, IR_I64, vec), ir_pc(u, x->next),
-		ir_const(u, IR_I64, kind), 0);
+	        ir_const(u, IR_I64, kind), 0);
 	ir_exit(u, TCG_EXIT_RAISE);
 	x->end = true;
 }
@@ -258,6 +261,7 @@ void xi_sysenter(struct xt *x)
 
 void xi_sysexit(struct xt *x)
 {
-	xt_call(x, XHELP_sysexit, ir_const(x->u, IR_I64, x->i.rex & 8 ? 8 : 4), 0, 0, 0);
+	xt_call(x, XHELP_sysexit, ir_const(x->u, IR_I64, x->i.rex & 8 ? 8 : 4), 0, 0,
+	        0);
 	xt_leave(x);
 }

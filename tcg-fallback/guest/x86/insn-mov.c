@@ -72,7 +72,9 @@ void xi_cmov(struct xt *x)
 {
 	ir_val v = xt_rd(x, 1), old = xt_rd(x, 0);
 
-	xt_wr(x, 0, ir_selcc(x->u, xt_type(xt_size(x, 0)), x->i.d->arg, ir_fget(x->u), v, old));
+	xt_wr(x, 0,
+	      ir_selcc(x->u, xt_type(xt_size(x, 0)), x->i.d->arg, ir_fget(x->u), v,
+	               old));
 }
 
 void xi_setcc(struct xt *x)
@@ -88,7 +90,7 @@ void xi_cbw(struct xt *x)
 	enum ir_type half = xt_type(size / 2);
 
 	xt_set_gpr(x, size, X86_RAX,
-		   ir_sext(u, xt_type(size), ir_get(u, half, XS_GPR + X86_RAX), half));
+	           ir_sext(u, xt_type(size), ir_get(u, half, XS_GPR + X86_RAX), half));
 }
 
 /* CWD, CDQ, CQO */
@@ -98,8 +100,9 @@ void xi_cwd(struct xt *x)
 	unsigned size = x->i.opsize;
 	ir_val v = ir_get(u, xt_type(size), XS_GPR + X86_RAX);
 
-	xt_set_gpr(x, size, X86_RDX,
-		   ir_op2(u, IR_sar, xt_type(size), v, ir_const(u, IR_I8, size * 8 - 1)));
+	xt_set_gpr(
+		x, size, X86_RDX,
+		ir_op2(u, IR_sar, xt_type(size), v, ir_const(u, IR_I8, size * 8 - 1)));
 }
 
 void xi_xlat(struct xt *x)
@@ -115,8 +118,9 @@ void xi_xlat(struct xt *x)
 
 		off = ir_zext(u, IR_I64, ir_trunc(u, t, off), t);
 	}
-	xt_set_gpr(x, 1, X86_RAX,
-		   ir_ld(u, IR_I8, xt_seg_addr(x, seg, off, X86_RBX, 1, false), IR_M_1));
+	xt_set_gpr(
+		x, 1, X86_RAX,
+		ir_ld(u, IR_I8, xt_seg_addr(x, seg, off, X86_RBX, 1, false), IR_M_1));
 }
 
 /* ---- stack ---- */
@@ -154,7 +158,7 @@ void xi_pusha(struct xt *x)
 
 	for (unsigned r = 0; r < 8; r++) {
 		xt_stack_st(x, size, -(int)(size * (r + 1)),
-			    ir_get(x->u, xt_type(size), XS_GPR + r));
+		            ir_get(x->u, xt_type(size), XS_GPR + r));
 	}
 	xt_sp_add(x, -(int)(size * 8));
 }
@@ -185,14 +189,18 @@ void xi_enter(struct xt *x)
 	int n = -(int)size;
 
 	xt_stack_st(x, size, n, rbp);
-	frame = ir_op2i(u, IR_add, xt_type(ss), ir_get(u, xt_type(ss), XS_GPR + X86_RSP), n);
-	for (unsigned k = 1; k < level; k++) { /* copies of the outer frames' pointers */
+	frame = ir_op2i(u, IR_add, xt_type(ss),
+	                ir_get(u, xt_type(ss), XS_GPR + X86_RSP), n);
+	for (unsigned k = 1; k < level;
+	     k++) { /* copies of the outer frames' pointers */
 		ir_val a = ir_op2i(u, IR_add, xt_type(ss),
-				   ir_get(u, xt_type(ss), XS_GPR + X86_RBP), -(int)(size * k));
+		                   ir_get(u, xt_type(ss), XS_GPR + X86_RBP),
+		                   -(int)(size * k));
 
 		a = ss < 8 ? ir_zext(u, IR_I64, a, xt_type(ss)) : a;
-		a = ir_ld(u, xt_type(size), xt_seg_addr(x, X86_SS, a, X86_RBP, size, false),
-			  xt_msize(size));
+		a = ir_ld(u, xt_type(size),
+		          xt_seg_addr(x, X86_SS, a, X86_RBP, size, false),
+		          xt_msize(size));
 		n -= (int)size;
 		xt_stack_st(x, size, n, a);
 	}
@@ -207,7 +215,8 @@ void xi_enter(struct xt *x)
 	      xt_msize(size) | IR_M_RMW);
 	xt_sp_add(x, n - (int64_t)x->i.imm);
 	frame = ss < 8 ? ir_zext(u, IR_I64, frame, xt_type(ss)) : frame;
-	xt_set_gpr(x, size, X86_RBP, size < 8 ? ir_trunc(u, xt_type(size), frame) : frame);
+	xt_set_gpr(x, size, X86_RBP,
+	           size < 8 ? ir_trunc(u, xt_type(size), frame) : frame);
 }
 
 void xi_leave(struct xt *x)
@@ -218,7 +227,7 @@ void xi_leave(struct xt *x)
 
 	off = ss < 8 ? ir_zext(u, IR_I64, bp, xt_type(ss)) : bp;
 	v = ir_ld(u, xt_type(size), xt_seg_addr(x, X86_SS, off, X86_RBP, size, false),
-		  xt_msize(size));
+	          xt_msize(size));
 	xt_set_gpr(x, ss, X86_RSP, ir_op2i(u, IR_add, xt_type(ss), bp, size));
 	xt_set_gpr(x, size, X86_RBP, v);
 }
@@ -227,8 +236,9 @@ void xi_leave(struct xt *x)
 
 static ir_val xt_fpack(struct xt *x)
 {
-	return ir_emit(x->u, (struct ir_ins){ .op = IR_fpack, .type = IR_I32,
-					      .a = ir_fget(x->u) });
+	return ir_emit(
+		x->u,
+		(struct ir_ins){ .op = IR_fpack, .type = IR_I32, .a = ir_fget(x->u) });
 }
 
 static bool xt_no_lahf(struct xt *x)
@@ -274,7 +284,7 @@ void xi_salc(struct xt *x)
 	struct ir_unit *u = x->u;
 
 	xt_set_gpr(x, 1, X86_RAX,
-		   ir_op1(u, IR_neg, IR_I8, ir_setcc(u, IR_I8, IR_LTU, ir_fget(u))));
+	           ir_op1(u, IR_neg, IR_I8, ir_setcc(u, IR_I8, IR_LTU, ir_fget(u))));
 }
 
 /* arg is the opcode: CMC CLC STC CLD STD */
@@ -283,16 +293,12 @@ void xi_flagop(struct xt *x)
 	struct ir_unit *u = x->u;
 
 	switch (x->i.d->arg) {
-	case 0xf5:
-		xt_set_cf(x, ir_setcc(u, IR_I32, IR_GEU, ir_fget(u)));
-		break;
+	case 0xf5: xt_set_cf(x, ir_setcc(u, IR_I32, IR_GEU, ir_fget(u))); break;
 	case 0xf8:
-	case 0xf9:
-		xt_set_cf(x, ir_const(u, IR_I32, x->i.d->arg & 1));
-		break;
+	case 0xf9: xt_set_cf(x, ir_const(u, IR_I32, x->i.d->arg & 1)); break;
 	default:
 		ir_stenv(u, IR_I64, offsetof(struct x86_cpu, df),
-			 ir_const(u, IR_I64, x->i.d->arg == 0xfd ? -1 : 1));
+		         ir_const(u, IR_I64, x->i.d->arg == 0xfd ? -1 : 1));
 		break;
 	}
 }

@@ -61,11 +61,13 @@ static void xt_mul(struct xt *x, bool s)
 		b = s ? ir_sext(u, w, b, t) : ir_zext(u, w, b, t);
 		r = ir_op2(u, IR_mul, w, a, b);
 		lo = ir_trunc(u, t, r);
-		hi = ir_trunc(u, t, ir_op2(u, IR_shr, w, r, ir_const(u, IR_I8, size * 8)));
+		hi = ir_trunc(u, t,
+		              ir_op2(u, IR_shr, w, r, ir_const(u, IR_I8, size * 8)));
 	}
 	xt_set_gpr(x, size, X86_RAX, lo);
 	xt_set_gpr(x, size, X86_RDX, hi);
-	top = s ? ir_op2(u, IR_sar, t, lo, ir_const(u, IR_I8, size * 8 - 1)) : ir_const(u, t, 0);
+	top = s ? ir_op2(u, IR_sar, t, lo, ir_const(u, IR_I8, size * 8 - 1))
+	        : ir_const(u, t, 0);
 	xt_set_co(x, ir_setcmp(u, IR_I32, IR_NE, t, hi, top));
 }
 
@@ -119,7 +121,8 @@ static void xt_div8(struct xt *x, bool s)
 	ir_val d = xt_rd(x, 0), ax = ir_get(u, IR_I16, XS_GPR + X86_RAX), q, r, v;
 	ir_val zero = ir_const(u, IR_I32, 0), hi;
 
-	ir_brcmp(u, IR_I8, IR_EQ, d, ir_const(u, IR_I8, 0), xt_slow(x, XSL_RAISE, X86_EXC_DE));
+	ir_brcmp(u, IR_I8, IR_EQ, d, ir_const(u, IR_I8, 0),
+	         xt_slow(x, XSL_RAISE, X86_EXC_DE));
 	d = s ? ir_sext(u, IR_I32, d, IR_I8) : ir_zext(u, IR_I32, d, IR_I8);
 	ax = s ? ir_sext(u, IR_I32, ax, IR_I16) : ir_zext(u, IR_I32, ax, IR_I16);
 	hi = s ? ir_op2(u, IR_sar, IR_I32, ax, ir_const(u, IR_I8, 31)) : zero;
@@ -153,7 +156,8 @@ void xi_div(struct xt *x)
 		ir_val top = ir_op2(u, IR_sar, t, lo, ir_const(u, IR_I8, size * 8 - 1));
 
 		ir_brcmp(u, t, IR_NE, hi, top, slow);
-		ir_brcmp(u, t, IR_LEU, ir_op2i(u, IR_add, t, d, 1), ir_const(u, t, 1), slow);
+		ir_brcmp(u, t, IR_LEU, ir_op2i(u, IR_add, t, d, 1), ir_const(u, t, 1),
+		         slow);
 	} else {
 		ir_brcmp(u, t, IR_GEU, hi, d, slow);
 	}
@@ -188,7 +192,7 @@ uint64_t helper_div(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c, uin
 	unsigned size = a & 0xff, bits = size * 8;
 	uint64_t mask = bits == 64 ? ~UINT64_C(0) : (UINT64_C(1) << bits) - 1;
 	unsigned __int128 n = (unsigned __int128)(cpu->reg[X86_RDX] & mask) << bits |
-			      (cpu->reg[X86_RAX] & mask);
+	                      (cpu->reg[X86_RAX] & mask);
 
 	(void)c;
 	(void)d;

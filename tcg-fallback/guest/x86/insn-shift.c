@@ -11,7 +11,8 @@
 
 #include "tcg-fallback/guest/x86/insn.h"
 
-static const uint8_t xt_shift_op[8] = { IR_rotl, IR_rotr, 0, 0, IR_shl, IR_shr, IR_shl, IR_sar };
+static const uint8_t xt_shift_op[8] = { IR_rotl, IR_rotr, 0,      0,
+	                                IR_shl,  IR_shr,  IR_shl, IR_sar };
 
 static bool xt_is_rotate(unsigned k)
 {
@@ -36,7 +37,7 @@ static void xt_rc1(struct xt *x, bool right)
 	c = ir_setcc(u, w, IR_LTU, f);
 	top = ir_op2(u, IR_shr, w, a, ir_const(u, IR_I8, bits - 1));
 	r = ir_op2(u, IR_or, w, ir_op2(u, IR_shr, w, a, ir_const(u, IR_I8, 1)),
-		   ir_op2(u, IR_shl, w, c, ir_const(u, IR_I8, bits - 1)));
+	           ir_op2(u, IR_shl, w, c, ir_const(u, IR_I8, bits - 1)));
 	xt_wr(x, 0, bits < 32 ? ir_trunc(u, t, r) : r);
 	o = ir_op2(u, IR_xor, w, top, c);
 	c = ir_op2i(u, IR_and, w, a, 1);
@@ -58,19 +59,23 @@ static void xt_rc(struct xt *x, bool right, ir_val cnt)
 	c = ir_setcc(u, IR_I64, IR_LTU, f);
 	n = ir_op2i(u, IR_or, IR_I64, ir_zext(u, IR_I64, cnt, IR_I8), size << 8);
 	r = xt_call(x, right ? XHELP_rcr : XHELP_rcl, a, n, c, 0);
-	nc = ir_trunc(u, IR_I32, xt_call(x, right ? XHELP_rcr_c : XHELP_rcl_c, a, n, c, 0));
+	nc = ir_trunc(u, IR_I32,
+	              xt_call(x, right ? XHELP_rcr_c : XHELP_rcl_c, a, n, c, 0));
 	xt_wr(x, 0, size < 8 ? ir_trunc(u, t, r) : r);
 	o = ir_trunc(u, IR_I32, ir_extr(u, IR_I64, r, size * 8 - 1, 1));
 	o = ir_op2(u, IR_xor, IR_I32, o,
-		   right ? ir_trunc(u, IR_I32, ir_extr(u, IR_I64, r, size * 8 - 2, 1)) : nc);
-	o = ir_op2(u, IR_or, IR_I32, nc, ir_op2(u, IR_shl, IR_I32, o, ir_const(u, IR_I8, 11)));
+	           right ? ir_trunc(u, IR_I32, ir_extr(u, IR_I64, r, size * 8 - 2, 1))
+	                 : nc);
+	o = ir_op2(u, IR_or, IR_I32, nc,
+	           ir_op2(u, IR_shl, IR_I32, o, ir_const(u, IR_I8, 11)));
 	old = ir_emit(u, (struct ir_ins){ .op = IR_fpack, .type = IR_I32, .a = f });
 	sel.b = o;
 	sel.c = old;
 	xt_fset_mix(x, IR_FL_C | IR_FL_O, xt_funpack(x, ir_emit(u, sel)));
 }
 
-static uint64_t xi_rc(uint64_t v, uint64_t n, uint64_t carry, bool right, bool want_carry)
+static uint64_t xi_rc(uint64_t v, uint64_t n, uint64_t carry, bool right,
+                      bool want_carry)
 {
 	unsigned bits = (unsigned)(n >> 8) * 8, k = (n & 0xff) % (bits + 1);
 	unsigned __int128 one = 1, mask = (one << (bits + 1)) - 1;
@@ -85,13 +90,13 @@ static uint64_t xi_rc(uint64_t v, uint64_t n, uint64_t carry, bool right, bool w
 	return want_carry ? (uint64_t)(w >> bits) & 1 : (uint64_t)(w & (mask >> 1));
 }
 
-#define XI_RC(name, right, cf)                                                           \
-	uint64_t helper_##name(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,  \
-			       uint64_t d)                                               \
-	{                                                                                \
-		(void)env;                                                               \
-		(void)d;                                                                 \
-		return xi_rc(a, b, c, right, cf);                                        \
+#define XI_RC(name, right, cf)                                                         \
+	uint64_t helper_##name(struct tcg_env *env, uint64_t a, uint64_t b,            \
+	                       uint64_t c, uint64_t d)                                 \
+	{                                                                              \
+		(void)env;                                                             \
+		(void)d;                                                               \
+		return xi_rc(a, b, c, right, cf);                                      \
 	}
 XI_RC(rcl, false, false)
 XI_RC(rcr, true, false)
@@ -116,8 +121,11 @@ static void xt_shift_const(struct xt *x, unsigned k, unsigned n)
 static void xt_shift_var(struct xt *x, unsigned k, ir_val cnt)
 {
 	struct ir_unit *u = x->u;
-	ir_val r = ir_op2(u, xt_shift_op[k], xt_type(xt_size(x, 0)), xt_rd_rmw(x, 0), cnt);
-	struct ir_ins fs = { .op = IR_fshift, .type = IR_FLAGS, .aux2 = IR_I8, .a = r, .c = cnt };
+	ir_val r =
+		ir_op2(u, xt_shift_op[k], xt_type(xt_size(x, 0)), xt_rd_rmw(x, 0), cnt);
+	struct ir_ins fs = {
+		.op = IR_fshift, .type = IR_FLAGS, .aux2 = IR_I8, .a = r, .c = cnt
+	};
 
 	fs.b = ir_fget(u);
 	fs.imm = xt_is_rotate(k) ? IR_FL_C | IR_FL_O : IR_FL_ALL;
@@ -131,8 +139,8 @@ void xi_shift(struct xt *x)
 	bool rc = k == XA_RCL || k == XA_RCR;
 
 	if (x->i.d->op[1] == CL) {
-		ir_val cnt = ir_op2i(x->u, IR_and, IR_I8, ir_get(x->u, IR_I8, XS_GPR + X86_RCX),
-				     mask);
+		ir_val cnt = ir_op2i(x->u, IR_and, IR_I8,
+		                     ir_get(x->u, IR_I8, XS_GPR + X86_RCX), mask);
 
 		if (rc) {
 			xt_rc(x, k == XA_RCR, cnt);
@@ -161,7 +169,8 @@ void xi_shift(struct xt *x)
 static void xt_shiftd16(struct xt *x, bool right, ir_val a, ir_val b, ir_val cnt)
 {
 	struct ir_unit *u = x->u;
-	ir_val w = ir_zext(u, IR_I64, a, IR_I16), m = ir_zext(u, IR_I64, b, IR_I16), r, c, n;
+	ir_val w = ir_zext(u, IR_I64, a, IR_I16), m = ir_zext(u, IR_I64, b, IR_I16), r,
+	       c, n;
 	ir_val old = ir_fget(u), fl;
 	struct ir_ins sel = { .op = IR_selnz, .type = IR_I32, .aux2 = IR_I8, .a = cnt };
 
@@ -173,17 +182,22 @@ static void xt_shiftd16(struct xt *x, bool right, ir_val a, ir_val b, ir_val cnt
 		n = ir_op2i(u, IR_add, IR_I8, cnt, -1);
 	} else { /* result: bits 47..32 of w << cnt; carry: bit 48 - cnt */
 		r = ir_op2(u, IR_shl, IR_I64, w, cnt);
-		r = ir_trunc(u, IR_I16, ir_op2(u, IR_shr, IR_I64, r, ir_const(u, IR_I8, 32)));
+		r = ir_trunc(u, IR_I16,
+		             ir_op2(u, IR_shr, IR_I64, r, ir_const(u, IR_I8, 32)));
 	}
-	c = ir_op2i(u, IR_and, IR_I32, ir_trunc(u, IR_I32, ir_op2(u, IR_shr, IR_I64, w, n)), 1);
+	c = ir_op2i(u, IR_and, IR_I32,
+	            ir_trunc(u, IR_I32, ir_op2(u, IR_shr, IR_I64, w, n)), 1);
 	xt_wr(x, 0, r);
 	fl = ir_op2(u, IR_xor, IR_I16, r, a); /* O: sign changed */
 	fl = ir_extr(u, IR_I32, ir_zext(u, IR_I32, fl, IR_I16), 15, 1);
 	fl = ir_op2(u, IR_shl, IR_I32, fl, ir_const(u, IR_I8, 11));
 	fl = ir_op2(u, IR_or, IR_I32, fl, c);
-	fl = ir_emit(u, (struct ir_ins){ .op = IR_fmix, .type = IR_FLAGS, .imm = IR_FL_C | IR_FL_O,
-					 .a = xt_funpack(x, fl),
-					 .b = ir_flags(u, ir_op2(u, IR_or, IR_I16, r, r)) });
+	fl = ir_emit(
+		u, (struct ir_ins){ .op = IR_fmix,
+	                            .type = IR_FLAGS,
+	                            .imm = IR_FL_C | IR_FL_O,
+	                            .a = xt_funpack(x, fl),
+	                            .b = ir_flags(u, ir_op2(u, IR_or, IR_I16, r, r)) });
 	sel.b = ir_emit(u, (struct ir_ins){ .op = IR_fpack, .type = IR_I32, .a = fl });
 	sel.c = ir_emit(u, (struct ir_ins){ .op = IR_fpack, .type = IR_I32, .a = old });
 	ir_fset(u, xt_funpack(x, ir_emit(u, sel)));
@@ -197,11 +211,12 @@ void xi_shiftd(struct xt *x)
 	enum ir_type t = xt_type(size);
 	unsigned n = (unsigned)x->i.imm & mask;
 	ir_val cnt, a, b, r;
-	struct ir_ins fs = { .op = IR_fshift, .type = IR_FLAGS, .aux2 = IR_I8,
-			     .imm = IR_FL_ALL };
+	struct ir_ins fs = {
+		.op = IR_fshift, .type = IR_FLAGS, .aux2 = IR_I8, .imm = IR_FL_ALL
+	};
 
-	cnt = var ? ir_op2i(u, IR_and, IR_I8, ir_get(u, IR_I8, XS_GPR + X86_RCX), mask) :
-		    ir_const(u, IR_I8, n);
+	cnt = var ? ir_op2i(u, IR_and, IR_I8, ir_get(u, IR_I8, XS_GPR + X86_RCX), mask)
+	          : ir_const(u, IR_I8, n);
 	a = xt_rd_rmw(x, 0);
 	b = xt_rd(x, 1);
 	if (!var && n == 0) {
@@ -230,8 +245,9 @@ void xi_rorx(struct xt *x)
 	enum ir_type t = xt_type(xt_size(x, 0));
 	unsigned mask = xt_size(x, 0) * 8 - 1;
 
-	xt_wr(x, 0, ir_op2(x->u, IR_rotr, t, xt_rd(x, 1),
-			   ir_const(x->u, IR_I8, x->i.imm & mask)));
+	xt_wr(x, 0,
+	      ir_op2(x->u, IR_rotr, t, xt_rd(x, 1),
+	             ir_const(x->u, IR_I8, x->i.imm & mask)));
 }
 
 void xi_shiftx(struct xt *x)

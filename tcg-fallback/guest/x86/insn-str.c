@@ -70,7 +70,7 @@ static void xt_rep_begin(struct xt *x)
 	xt_rep_ecx(x);
 	if (xt_is_rep(x)) {
 		ir_brcmp(x->u, t, IR_EQ, ir_get(x->u, t, XS_GPR + X86_RCX),
-			 ir_const(x->u, t, 0), xt_slow(x, XSL_GOTO, x->next));
+		         ir_const(x->u, t, 0), xt_slow(x, XSL_GOTO, x->next));
 	}
 }
 
@@ -85,7 +85,8 @@ static void xt_rep_end(struct xt *x)
 static void xt_rep_count(struct xt *x)
 {
 	if (xt_is_rep(x)) {
-		xt_set_areg(x, X86_RCX, ir_op2i(x->u, IR_add, IR_I64, xt_areg(x, X86_RCX), -1));
+		xt_set_areg(x, X86_RCX,
+		            ir_op2i(x->u, IR_add, IR_I64, xt_areg(x, X86_RCX), -1));
 	}
 }
 
@@ -94,7 +95,7 @@ static void xt_rep_end_zf(struct xt *x)
 {
 	if (xt_is_rep(x)) {
 		ir_brcc(x->u, x->i.rep ? IR_NE : IR_EQ, ir_fget(x->u),
-			xt_slow(x, XSL_GOTO, x->next));
+		        xt_slow(x, XSL_GOTO, x->next));
 		xt_goto(x, x->off);
 	}
 }
@@ -111,19 +112,21 @@ static bool xt_rep_fast(struct xt *x, unsigned src)
 
 static ir_val xt_base_of(struct xt *x, unsigned seg)
 {
-	return xt_addr_sum(x, xt_seg_addr(x, seg, ir_const(x->u, IR_I64, 0), 0, 0, false));
+	return xt_addr_sum(x,
+	                   xt_seg_addr(x, seg, ir_const(x->u, IR_I64, 0), 0, 0, false));
 }
 
 static ir_val xt_rep_info(struct xt *x, unsigned size)
 {
-	return ir_const(x->u, IR_I64, x->i.asize | xt_msize(size) << 8 |
-				      (x->code != XH_CODE64) << 16);
+	return ir_const(x->u, IR_I64,
+	                x->i.asize | xt_msize(size) << 8 |
+	                        (x->code != XH_CODE64) << 16);
 }
 
 static void xt_rep_again(struct xt *x, ir_val left)
 {
 	ir_brcmp(x->u, IR_I64, IR_NE, left, ir_const(x->u, IR_I64, 0),
-		 xt_slow(x, XSL_GOTO, x->off));
+	         xt_slow(x, XSL_GOTO, x->off));
 }
 
 void xi_movs(struct xt *x)
@@ -135,8 +138,10 @@ void xi_movs(struct xt *x)
 	if (xt_rep_fast(x, xt_src_seg(x))) {
 		ir_val src = xt_base_of(x, xt_src_seg(x)), dst;
 
-		dst = x->code == XH_CODE64 ? ir_const(x->u, IR_I64, 0) : xt_base_of(x, X86_ES);
-		xt_rep_again(x, xt_call(x, XHELP_rep_movs, src, dst, xt_rep_info(x, size), 0));
+		dst = x->code == XH_CODE64 ? ir_const(x->u, IR_I64, 0)
+		                           : xt_base_of(x, X86_ES);
+		xt_rep_again(x, xt_call(x, XHELP_rep_movs, src, dst,
+		                        xt_rep_info(x, size), 0));
 		return;
 	}
 	xt_rep_begin(x);
@@ -154,14 +159,16 @@ void xi_stos(struct xt *x)
 	enum ir_type t = xt_type(size);
 
 	if (xt_rep_fast(x, X86_ES)) {
-		ir_val dst = x->code == XH_CODE64 ? ir_const(x->u, IR_I64, 0) :
-						    xt_base_of(x, X86_ES);
+		ir_val dst = x->code == XH_CODE64 ? ir_const(x->u, IR_I64, 0)
+		                                  : xt_base_of(x, X86_ES);
 
-		xt_rep_again(x, xt_call(x, XHELP_rep_stos, dst, xt_rep_info(x, size), 0, 0));
+		xt_rep_again(
+			x, xt_call(x, XHELP_rep_stos, dst, xt_rep_info(x, size), 0, 0));
 		return;
 	}
 	xt_rep_begin(x);
-	ir_st(x->u, t, xt_dst(x, size, true), xt_msize(size), ir_get(x->u, t, XS_GPR + X86_RAX));
+	ir_st(x->u, t, xt_dst(x, size, true), xt_msize(size),
+	      ir_get(x->u, t, XS_GPR + X86_RAX));
 	xt_step(x, X86_RDI, size);
 	xt_rep_count(x);
 	xt_rep_end(x);
@@ -239,12 +246,14 @@ void xi_outs(struct xt *x)
 
 /* ---- helpers ---- */
 
-enum { XI_REP_PAGES = 16 }; /* per call: bounds the time without looking for interrupts */
+enum {
+	XI_REP_PAGES = 16
+}; /* per call: bounds the time without looking for interrupts */
 
 struct xi_rep {
 	struct tcg_env *env;
 	struct x86_cpu *c;
-	uint64_t mask;	  /* of offsets, by address size */
+	uint64_t mask; /* of offsets, by address size */
 	unsigned lg, asize;
 	bool lin32;
 };
@@ -302,7 +311,8 @@ static uint64_t xi_rep_low(const struct xi_rep *r, uint64_t a, uint64_t n)
 }
 
 /* Overlapping operands repeat a pattern, an element at a time (seldom). */
-static void xi_rep_overlap(uint8_t *d, const uint8_t *s, size_t bytes, unsigned lg, bool down)
+static void xi_rep_overlap(uint8_t *d, const uint8_t *s, size_t bytes, unsigned lg,
+                           bool down)
 {
 	size_t step = (size_t)1 << lg;
 
@@ -313,12 +323,14 @@ static void xi_rep_overlap(uint8_t *d, const uint8_t *s, size_t bytes, unsigned 
 	}
 }
 
-static void xi_rep_copy(uint8_t *d, const uint8_t *s, size_t bytes, unsigned lg, bool down)
+static void xi_rep_copy(uint8_t *d, const uint8_t *s, size_t bytes, unsigned lg,
+                        bool down)
 {
 	if (d + bytes <= s || s + bytes <= d || (down ? d >= s : d <= s)) {
 		memmove(d, s, bytes);
 	} else if (!down && (size_t)(d - s) >= (size_t)1 << lg) {
-		size_t period = (size_t)(d - s); /* of what is there; doubles with each copy */
+		size_t period =
+			(size_t)(d - s); /* of what is there; doubles with each copy */
 
 		for (size_t n; bytes; d += n, bytes -= n, period += n) {
 			n = MIN(bytes, period);
@@ -365,7 +377,8 @@ static void xi_movs_run(struct xi_rep *r, uint64_t a, uint64_t b)
 	xi_rep_add(r, X86_RCX, -(int64_t)n);
 }
 
-uint64_t helper_rep_movs(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+uint64_t helper_rep_movs(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,
+                         uint64_t d)
 {
 	struct xi_rep r;
 
@@ -398,9 +411,9 @@ static void xi_stos_run(struct xi_rep *r, uint64_t base)
 {
 	uint64_t dst = xi_rep_lin(r, base, X86_RDI), v = r->c->reg[X86_RAX];
 	uint64_t n = MIN(xi_rep_room(r, dst, X86_RDI), xi_rep_left(r));
-	uint8_t *p = n < 2 ? NULL :
-			     tcg_host_ptr(r->env, xi_rep_low(r, dst, n), (unsigned)n << r->lg,
-					  true, 0);
+	uint8_t *p = n < 2 ? NULL
+	                   : tcg_host_ptr(r->env, xi_rep_low(r, dst, n),
+	                                  (unsigned)n << r->lg, true, 0);
 
 	if (p) {
 		xi_rep_fill(p, v, n, r->lg);
@@ -412,7 +425,8 @@ static void xi_stos_run(struct xi_rep *r, uint64_t base)
 	xi_rep_add(r, X86_RCX, -(int64_t)n);
 }
 
-uint64_t helper_rep_stos(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+uint64_t helper_rep_stos(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,
+                         uint64_t d)
 {
 	struct xi_rep r;
 

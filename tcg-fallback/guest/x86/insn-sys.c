@@ -59,9 +59,9 @@ void xi_mov_sreg(struct xt *x)
 
 static ir_val xt_sel(struct xt *x, unsigned seg)
 {
-	return ir_ldenv(x->u, IR_I16, offsetof(struct x86_cpu, seg) +
-				      seg * sizeof(struct x86_seg) +
-				      offsetof(struct x86_seg, sel));
+	return ir_ldenv(x->u, IR_I16,
+	                offsetof(struct x86_cpu, seg) + seg * sizeof(struct x86_seg) +
+	                        offsetof(struct x86_seg, sel));
 }
 
 /* Ewv destinations: 16 bits to memory, zero-extended to a register. */
@@ -73,7 +73,7 @@ static void xt_wr_sel(struct xt *x, ir_val v16)
 		ir_st(x->u, IR_I16, xt_mem(x, 2, true), IR_M_2, v16);
 	} else {
 		xt_set_gpr(x, size, x->i.rm,
-			   size == 2 ? v16 : ir_zext(x->u, xt_type(size), v16, IR_I16));
+		           size == 2 ? v16 : ir_zext(x->u, xt_type(size), v16, IR_I16));
 	}
 }
 
@@ -130,15 +130,17 @@ void xi_sldt(struct xt *x)
 
 void xi_lldt(struct xt *x)
 {
-	xt_call(x, x->i.d->arg ? XHELP_ltr : XHELP_lldt, xt_zext64(x, xt_rd(x, 0), 2), 0, 0, 0);
+	xt_call(x, x->i.d->arg ? XHELP_ltr : XHELP_lldt, xt_zext64(x, xt_rd(x, 0), 2),
+	        0, 0, 0);
 }
 
 static void xt_set_zf(struct xt *x, ir_val bit32)
 {
 	struct ir_unit *u = x->u;
 
-	xt_fset_mix(x, IR_FL_Z,
-		    xt_funpack(x, ir_op2(u, IR_shl, IR_I32, bit32, ir_const(u, IR_I8, 6))));
+	xt_fset_mix(
+		x, IR_FL_Z,
+		xt_funpack(x, ir_op2(u, IR_shl, IR_I32, bit32, ir_const(u, IR_I8, 6))));
 }
 
 void xi_verr(struct xt *x)
@@ -159,10 +161,14 @@ void xi_lar(struct xt *x)
 	v = xt_call(x, x->i.d->arg ? XHELP_lsl : XHELP_lar, v, 0, 0, 0);
 	ok = ir_trunc(u, IR_I32, ir_op2(u, IR_shr, IR_I64, v, ir_const(u, IR_I8, 32)));
 	old = ir_get(u, IR_I64, XS_GPR + x->i.reg);
-	nv = size == 2 ? ir_dep(u, IR_I64, old, v, 0, 16) :
-			 ir_zext(u, IR_I64, ir_trunc(u, IR_I32, v), IR_I32);
-	nv = ir_emit(u, (struct ir_ins){ .op = IR_selnz, .type = IR_I64, .aux2 = IR_I32, .a = ok,
-					 .b = nv, .c = old });
+	nv = size == 2 ? ir_dep(u, IR_I64, old, v, 0, 16)
+	               : ir_zext(u, IR_I64, ir_trunc(u, IR_I32, v), IR_I32);
+	nv = ir_emit(u, (struct ir_ins){ .op = IR_selnz,
+	                                 .type = IR_I64,
+	                                 .aux2 = IR_I32,
+	                                 .a = ok,
+	                                 .b = nv,
+	                                 .c = old });
 	ir_set(u, XS_GPR + x->i.reg, nv);
 	xt_set_zf(x, ok);
 }
@@ -176,8 +182,12 @@ void xi_arpl(struct xt *x)
 	sr = ir_op2i(u, IR_and, IR_I16, s, 3);
 	lower = ir_setcmp(u, IR_I32, IR_LTU, IR_I16, dr, sr);
 	nv = ir_op2(u, IR_or, IR_I16, ir_op2i(u, IR_and, IR_I16, d, -4), sr);
-	nv = ir_emit(u, (struct ir_ins){ .op = IR_selnz, .type = IR_I16, .aux2 = IR_I32,
-					 .a = lower, .b = nv, .c = d });
+	nv = ir_emit(u, (struct ir_ins){ .op = IR_selnz,
+	                                 .type = IR_I16,
+	                                 .aux2 = IR_I32,
+	                                 .a = lower,
+	                                 .b = nv,
+	                                 .c = d });
 	xt_wr(x, 0, nv);
 	xt_set_zf(x, lower);
 }
@@ -200,7 +210,8 @@ static unsigned xt_io_size(const struct xt *x, unsigned op)
 void xi_in(struct xt *x)
 {
 	unsigned size = xt_io_size(x, x->i.d->op[0]);
-	ir_val v = xt_call(x, XHELP_in, xt_port(x, x->i.d->op[1]), xt_c64(x, size), 0, 0);
+	ir_val v =
+		xt_call(x, XHELP_in, xt_port(x, x->i.d->op[1]), xt_c64(x, size), 0, 0);
 
 	xt_set_gpr(x, size, X86_RAX, ir_trunc(x->u, xt_type(size), v));
 }
@@ -210,8 +221,8 @@ void xi_out(struct xt *x)
 	unsigned size = xt_io_size(x, x->i.d->op[1]);
 	ir_val v = ir_get(x->u, xt_type(size), XS_GPR + X86_RAX);
 
-	xt_call(x, XHELP_out, xt_port(x, x->i.d->op[0]), xt_c64(x, size), xt_zext64(x, v, size),
-		0);
+	xt_call(x, XHELP_out, xt_port(x, x->i.d->op[0]), xt_c64(x, size),
+	        xt_zext64(x, v, size), 0);
 }
 
 /* ---- flags ---- */
@@ -229,17 +240,18 @@ void xi_pushf(struct xt *x)
 	}
 	v = ir_ldenv(u, IR_I32, offsetof(struct x86_cpu, eflags));
 	v = ir_op2i(u, IR_and, IR_I32, v,
-		    (int32_t) ~(X86_ARITH | X86_DF | X86_RF | X86_VM | 2));
+	            (int32_t) ~(X86_ARITH | X86_DF | X86_RF | X86_VM | 2));
 	d = ir_ldenv(u, IR_I64, offsetof(struct x86_cpu, df));
 	d = ir_op2i(u, IR_and, IR_I32, ir_trunc(u, IR_I32, d), X86_DF);
 	/* df is 1 or -1: bit 10 of it is the flag */
 	v = ir_op2(u, IR_or, IR_I32, v, d);
-	d = ir_emit(u, (struct ir_ins){ .op = IR_fpack, .type = IR_I32, .a = ir_fget(u) });
+	d = ir_emit(u,
+	            (struct ir_ins){ .op = IR_fpack, .type = IR_I32, .a = ir_fget(u) });
 	v = ir_op2i(u, IR_or, IR_I32, ir_op2(u, IR_or, IR_I32, v, d), 2);
 	xt_push(x, size,
-		size == 4 ? v :
-		size == 2 ? ir_trunc(u, IR_I16, v) :
-			    ir_zext(u, IR_I64, v, IR_I32));
+	        size == 4   ? v
+	        : size == 2 ? ir_trunc(u, IR_I16, v)
+	                    : ir_zext(u, IR_I64, v, IR_I32));
 }
 
 static void xt_leave_if(struct xt *x, ir_val r)
@@ -266,8 +278,9 @@ void xi_cli(struct xt *x)
 		xt_call(x, XHELP_cli, 0, 0, 0, 0);
 		return;
 	}
-	ir_stenv(u, IR_I32, off,
-		 ir_op2i(u, IR_and, IR_I32, ir_ldenv(u, IR_I32, off), (int32_t)~X86_IF));
+	ir_stenv(
+		u, IR_I32, off,
+		ir_op2i(u, IR_and, IR_I32, ir_ldenv(u, IR_I32, off), (int32_t)~X86_IF));
 }
 
 /*
@@ -277,7 +290,8 @@ void xi_cli(struct xt *x)
 void xi_sti(struct xt *x)
 {
 	uint64_t pc = x->u->pc;
-	bool last = x->key & (XH_TF | XH_SHADOW) || ((pc + x->next) ^ pc) >> TCG_PAGE_BITS;
+	bool last =
+		x->key & (XH_TF | XH_SHADOW) || ((pc + x->next) ^ pc) >> TCG_PAGE_BITS;
 	ir_val r = xt_call(x, XHELP_sti, xt_c64(x, last), 0, 0, 0);
 
 	if (last) {
@@ -298,13 +312,13 @@ static unsigned xt_table_size(const struct xt *x)
 void xi_lgdt(struct xt *x)
 {
 	xt_call(x, x->i.d->arg ? XHELP_lidt : XHELP_lgdt, xt_linear(x, 6, false),
-		xt_c64(x, xt_table_size(x)), 0, 0);
+	        xt_c64(x, xt_table_size(x)), 0, 0);
 }
 
 void xi_sgdt(struct xt *x)
 {
 	xt_call(x, x->i.d->arg ? XHELP_sidt : XHELP_sgdt, xt_linear(x, 6, true),
-		xt_c64(x, xt_table_size(x)), 0, 0);
+	        xt_c64(x, xt_table_size(x)), 0, 0);
 }
 
 void xi_smsw(struct xt *x)
@@ -313,9 +327,11 @@ void xi_smsw(struct xt *x)
 	ir_val v = xt_call(x, XHELP_smsw, 0, 0, 0, 0);
 
 	if (x->i.is_mem) {
-		ir_st(x->u, IR_I16, xt_mem(x, 2, true), IR_M_2, ir_trunc(x->u, IR_I16, v));
+		ir_st(x->u, IR_I16, xt_mem(x, 2, true), IR_M_2,
+		      ir_trunc(x->u, IR_I16, v));
 	} else {
-		xt_set_gpr(x, size, x->i.rm, size == 8 ? v : ir_trunc(x->u, xt_type(size), v));
+		xt_set_gpr(x, size, x->i.rm,
+		           size == 8 ? v : ir_trunc(x->u, xt_type(size), v));
 	}
 }
 
@@ -339,8 +355,9 @@ static bool xt_cr_exists(unsigned n)
 void xi_mov_cr(struct xt *x)
 {
 	static const uint16_t off[5] = {
-		offsetof(struct x86_cpu, cr0), 0, offsetof(struct x86_cpu, cr2),
-		offsetof(struct x86_cpu, cr3), offsetof(struct x86_cpu, cr4),
+		offsetof(struct x86_cpu, cr0), 0,
+		offsetof(struct x86_cpu, cr2), offsetof(struct x86_cpu, cr3),
+		offsetof(struct x86_cpu, cr4),
 	};
 	unsigned n = x->i.reg, size = xt_size(x, 0);
 	ir_val v;
@@ -349,8 +366,8 @@ void xi_mov_cr(struct xt *x)
 		xt_ud(x);
 		return;
 	}
-	v = n < 5 ? ir_ldenv(x->u, IR_I64, off[n]) :
-		    xt_call(x, XHELP_read_cr, xt_c64(x, n), 0, 0, 0);
+	v = n < 5 ? ir_ldenv(x->u, IR_I64, off[n])
+	          : xt_call(x, XHELP_read_cr, xt_c64(x, n), 0, 0, 0);
 	xt_set_gpr(x, size, x->i.rm, size == 8 ? v : ir_trunc(x->u, IR_I32, v));
 }
 
@@ -362,7 +379,8 @@ void xi_mov_to_cr(struct xt *x)
 		xt_ud(x);
 		return;
 	}
-	xt_call(x, XHELP_write_cr, xt_c64(x, n), xt_zext64(x, xt_rd(x, 1), xt_size(x, 1)), 0, 0);
+	xt_call(x, XHELP_write_cr, xt_c64(x, n),
+	        xt_zext64(x, xt_rd(x, 1), xt_size(x, 1)), 0, 0);
 	if (n != 2) {
 		xt_exit_next(x);
 	}
@@ -388,7 +406,7 @@ void xi_mov_to_dr(struct xt *x)
 		return;
 	}
 	xt_call(x, XHELP_write_dr, xt_c64(x, x->i.reg),
-		xt_zext64(x, xt_rd(x, 1), xt_size(x, 1)), 0, 0);
+	        xt_zext64(x, xt_rd(x, 1), xt_size(x, 1)), 0, 0);
 	xt_exit_next(x);
 }
 
@@ -418,7 +436,7 @@ void xi_invlpg(struct xt *x)
 void xi_invpcid(struct xt *x)
 {
 	xt_call(x, XHELP_invpcid, xt_zext64(x, xt_rd(x, 0), xt_size(x, 0)),
-		xt_linear(x, 16, false), 0, 0);
+	        xt_linear(x, 16, false), 0, 0);
 	xt_exit_next(x);
 }
 
@@ -492,7 +510,8 @@ void xi_rdpid(struct xt *x)
 void xi_rdrand(struct xt *x)
 {
 	unsigned size = xt_size(x, 0);
-	ir_val v = xt_call(x, XHELP_rdrand, xt_c64(x, size), xt_c64(x, x->i.d->arg), 0, 0);
+	ir_val v =
+		xt_call(x, XHELP_rdrand, xt_c64(x, size), xt_c64(x, x->i.d->arg), 0, 0);
 
 	xt_wr(x, 0, size == 8 ? v : ir_trunc(x->u, xt_type(size), v));
 	ir_fset(x->u, xt_funpack(x, ir_const(x->u, IR_I32, X86_CF)));
@@ -522,7 +541,7 @@ void xi_fxsave(struct xt *x)
 		return;
 	}
 	xt_call(x, restore ? XHELP_fxrstor : XHELP_fxsave, xt_linear(x, 512, !restore),
-		xt_c64(x, x->i.rex >> 3 & 1), 0, 0);
+	        xt_c64(x, x->i.rex >> 3 & 1), 0, 0);
 	if (restore) {
 		xt_exit_next(x); /* MXCSR is in the key */
 	}
@@ -544,7 +563,7 @@ void xi_xsave(struct xt *x)
 	mask = ir_zext(u, IR_I64, ir_get(u, IR_I32, XS_GPR + X86_RAX), IR_I32);
 	mask = ir_dep(u, IR_I64, mask, ir_get(u, IR_I64, XS_GPR + X86_RDX), 32, 32);
 	xt_call(x, restore ? XHELP_xrstor : XHELP_xsave, addr, mask,
-		xt_c64(x, x->i.rex >> 3 & 1), xt_c64(x, k & 3));
+	        xt_c64(x, x->i.rex >> 3 & 1), xt_c64(x, k & 3));
 	if (restore) {
 		xt_exit_next(x);
 	}
@@ -568,6 +587,7 @@ void xi_mxcsr(struct xt *x)
 		ir_st(u, IR_I32, xt_mem(x, 4, true), IR_M_4, ir_trunc(u, IR_I32, v));
 		return;
 	}
-	xt_call(x, XHELP_ldmxcsr, ir_ld(u, IR_I64, xt_mem(x, 4, false), IR_M_4), 0, 0, 0);
+	xt_call(x, XHELP_ldmxcsr, ir_ld(u, IR_I64, xt_mem(x, 4, false), IR_M_4), 0, 0,
+	        0);
 	xt_exit_next(x);
 }

@@ -385,9 +385,9 @@ int x86_walk(struct tcg_env *env, uint64_t va, enum mmu_access acc, int mode,
 		r->pa = (pa | (w.va & (BIT64(bits) - 1) & ~(uint64_t)0xfff)) &
 		        ~(uint64_t)c->a20_mask_off;
 		r->page_bits = bits;
-		r->modes = w.us || w.user || mode == MMU_MODE_SYSTEM ?
-				   0 :
-				   BIT(X86_MMU_SUP) | BIT(X86_MMU_SUP_SMAP);
+		r->modes = w.us || w.user || mode == MMU_MODE_SYSTEM
+		                   ? 0
+		                   : BIT(X86_MMU_SUP) | BIT(X86_MMU_SUP_SMAP);
 		r->global = (w.e[w.n - 1].val & PTE_G) && (c->cr4 & X86_CR4_PGE);
 		/* Writing is allowed without a walk only once D is set. */
 		r->w = r->w && (acc == MMU_WRITE || (w.e[w.n - 1].val & PTE_D));

@@ -17,7 +17,8 @@
 
 enum { SSE_STICKY = 0x3f, SSE_ASIDE = 7 /* scratch[] */ };
 
-uint64_t helper_sse_begin(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+uint64_t helper_sse_begin(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,
+                          uint64_t d)
 {
 	struct x86_cpu *x = x86_of(env);
 
@@ -27,22 +28,25 @@ uint64_t helper_sse_begin(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t 
 	return 0;
 }
 
-uint64_t helper_sse_end(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+uint64_t helper_sse_end(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,
+                        uint64_t d)
 {
 	struct x86_cpu *x = x86_of(env);
-	uint32_t new = x->mxcsr & SSE_STICKY & ~(x->mxcsr >> 7);
+	uint32_t new = x->mxcsr &SSE_STICKY & ~(x->mxcsr >> 7);
 
 	(void)a, (void)b, (void)c, (void)d;
 	x->mxcsr |= (uint32_t)x->scratch[SSE_ASIDE] & SSE_STICKY;
 	if (new) {
-		x86_raise(env, x->cr4 & X86_CR4_OSXMMEXCPT ? X86_EXC_XM : X86_EXC_UD, 0);
+		x86_raise(env, x->cr4 & X86_CR4_OSXMMEXCPT ? X86_EXC_XM : X86_EXC_UD,
+		          0);
 	}
 	return 0;
 }
 
 /* ---- memory under masks ---- */
 
-uint64_t helper_maskmovq(struct tcg_env *env, uint64_t addr, uint64_t d, uint64_t c, uint64_t e)
+uint64_t helper_maskmovq(struct tcg_env *env, uint64_t addr, uint64_t d, uint64_t c,
+                         uint64_t e)
 {
 	struct x86_cpu *x = x86_of(env);
 	bool mmx = d >> 8 & 1;
@@ -59,7 +63,8 @@ uint64_t helper_maskmovq(struct tcg_env *env, uint64_t addr, uint64_t d, uint64_
 		memcpy(data, x->vec[d & 15].b, 16);
 		memcpy(mask, x->vec[d >> 4 & 15].b, 16);
 	}
-	for (unsigned pass = 0; pass < 2; pass++) { /* all faults before the first store */
+	for (unsigned pass = 0; pass < 2;
+	     pass++) { /* all faults before the first store */
 		for (unsigned i = 0; i < n; i++) {
 			if (!(mask[i] & 0x80)) {
 				continue;
@@ -74,8 +79,8 @@ uint64_t helper_maskmovq(struct tcg_env *env, uint64_t addr, uint64_t d, uint64_
 	return 0;
 }
 
-static void simd_maskmov_st(struct tcg_env *env, uint64_t addr, unsigned size, unsigned n,
-			    const uint8_t *data, const uint8_t *mask)
+static void simd_maskmov_st(struct tcg_env *env, uint64_t addr, unsigned size,
+                            unsigned n, const uint8_t *data, const uint8_t *mask)
 {
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (unsigned i = 0; i < n; i++) {
@@ -94,7 +99,8 @@ static void simd_maskmov_st(struct tcg_env *env, uint64_t addr, unsigned size, u
 	}
 }
 
-uint64_t helper_maskmov(struct tcg_env *env, uint64_t addr, uint64_t d, uint64_t c, uint64_t e)
+uint64_t helper_maskmov(struct tcg_env *env, uint64_t addr, uint64_t d, uint64_t c,
+                        uint64_t e)
 {
 	struct x86_cpu *x = x86_of(env);
 	union x86_vec *reg = &x->vec[d & 15];
@@ -119,7 +125,8 @@ uint64_t helper_maskmov(struct tcg_env *env, uint64_t addr, uint64_t d, uint64_t
 }
 
 /* Elements are done in order; what was done before a fault stays done. */
-uint64_t helper_gather(struct tcg_env *env, uint64_t base, uint64_t d, uint64_t c, uint64_t e)
+uint64_t helper_gather(struct tcg_env *env, uint64_t base, uint64_t d, uint64_t c,
+                       uint64_t e)
 {
 	struct x86_cpu *x = x86_of(env);
 	union x86_vec *dst = &x->vec[d & 15], *mask = &x->vec[d >> 4 & 15];
@@ -129,7 +136,8 @@ uint64_t helper_gather(struct tcg_env *env, uint64_t base, uint64_t d, uint64_t 
 	unsigned n = bytes / (e64 || i64 ? 8 : 4), size = e64 ? 8 : 4;
 
 	(void)c, (void)e;
-	for (unsigned i = 0; i < bytes / size; i++) { /* the mask is its sign bits, spread */
+	for (unsigned i = 0; i < bytes / size;
+	     i++) { /* the mask is its sign bits, spread */
 		if (e64) {
 			mask->q[i] = (uint64_t)((int64_t)mask->q[i] >> 63);
 		} else {
@@ -240,7 +248,8 @@ static void pcmp_mask(uint64_t *out, uint32_t res, unsigned imm, unsigned n)
 	memcpy(out, b, 16);
 }
 
-uint64_t helper_pcmpstr(struct tcg_env *env, uint64_t imm, uint64_t la, uint64_t lb, uint64_t d)
+uint64_t helper_pcmpstr(struct tcg_env *env, uint64_t imm, uint64_t la, uint64_t lb,
+                        uint64_t d)
 {
 	struct x86_cpu *x = x86_of(env);
 	struct pcmp p = { .n = imm & 1 ? 8 : 16 };
@@ -249,7 +258,8 @@ uint64_t helper_pcmpstr(struct tcg_env *env, uint64_t imm, uint64_t la, uint64_t
 	if (d) { /* only the index and the flags are wanted, lengths are implicit */
 		uint64_t r;
 
-		if (simd_host_istri(&x->scratch[0], &x->scratch[2], (unsigned)imm, &r)) {
+		if (simd_host_istri(&x->scratch[0], &x->scratch[2], (unsigned)imm,
+		                    &r)) {
 			return r;
 		}
 	}
@@ -265,10 +275,11 @@ uint64_t helper_pcmpstr(struct tcg_env *env, uint64_t imm, uint64_t la, uint64_t
 	} else if ((imm >> 4 & 3) == 3) { /* only where b is valid */
 		res ^= (1u << p.lb) - 1;
 	}
-	index = !res ? p.n : imm & 0x40 ? 31 - (uint32_t)__builtin_clz(res) :
-					  (uint32_t)__builtin_ctz(res);
+	index = !res         ? p.n
+	        : imm & 0x40 ? 31 - (uint32_t)__builtin_clz(res)
+	                     : (uint32_t)__builtin_ctz(res);
 	pcmp_mask(&x->scratch[4], res, (unsigned)imm, p.n);
-	fl = (res ? IR_FL_C : 0) | (p.lb < p.n ? IR_FL_Z : 0) | (p.la < p.n ? IR_FL_S : 0) |
-	     (res & 1 ? IR_FL_O : 0);
+	fl = (res ? IR_FL_C : 0) | (p.lb < p.n ? IR_FL_Z : 0) |
+	     (p.la < p.n ? IR_FL_S : 0) | (res & 1 ? IR_FL_O : 0);
 	return index | (uint64_t)fl << 32;
 }

@@ -16,7 +16,10 @@ bool sd_shift_imm(struct xt *x, const struct simd_row *r)
 	static const uint16_t vops[3][8] = {
 		{ [2] = VOP_vshri16, [4] = VOP_vsari16, [6] = VOP_vshli16 },
 		{ [2] = VOP_vshri32, [4] = VOP_vsari32, [6] = VOP_vshli32 },
-		{ [2] = VOP_vshri64, [3] = VOP_vshrb, [6] = VOP_vshli64, [7] = VOP_vshlb },
+		{ [2] = VOP_vshri64,
+		  [3] = VOP_vshrb,
+		  [6] = VOP_vshli64,
+		  [7] = VOP_vshlb },
 	};
 	unsigned vop = vops[x->i.opcode - 0x71][x->i.reg & 7];
 	enum ir_type t = sd_vt(x);
@@ -40,10 +43,12 @@ bool sd_fma(struct xt *x, const struct simd_row *r)
 {
 	static const uint16_t packed[16] = {
 		[0x6] = VOP_vfmaddsub32, [0x7] = VOP_vfmsubadd32, [0x8] = VOP_vfmadd32,
-		[0xa] = VOP_vfmsub32, [0xc] = VOP_vfnmadd32, [0xe] = VOP_vfnmsub32,
+		[0xa] = VOP_vfmsub32,    [0xc] = VOP_vfnmadd32,   [0xe] = VOP_vfnmsub32,
 	};
 	static const uint16_t scalar[16] = {
-		[0x9] = VOP_smadd32, [0xb] = VOP_smsub32, [0xd] = VOP_snmadd32,
+		[0x9] = VOP_smadd32,
+		[0xb] = VOP_smsub32,
+		[0xd] = VOP_snmadd32,
 		[0xf] = VOP_snmsub32,
 	};
 	unsigned op = x->i.opcode & 15, order = x->i.opcode >> 4;
@@ -141,7 +146,8 @@ bool sd_maskmov(struct xt *x, const struct simd_row *r)
 	}
 	d = x->i.reg | x->i.vvvv << 4 | x->i.vex_l << 8 | (unsigned)e64 << 9 |
 	    (unsigned)store << 10;
-	xt_call(x, XHELP_maskmov, xt_linear(x, 0, store), ir_const(x->u, IR_I64, d), 0, 0);
+	xt_call(x, XHELP_maskmov, xt_linear(x, 0, store), ir_const(x->u, IR_I64, d), 0,
+	        0);
 	return true;
 }
 
@@ -213,9 +219,10 @@ bool sd_pcmpstr(struct xt *x, const struct simd_row *r)
 	}
 	ir_stenv(u, IR_V128, off, a);
 	ir_stenv(u, IR_V128, off + 16, b);
-	v = xt_call(x, XHELP_pcmpstr,
-		    ir_const(u, IR_I64, (uint8_t)x->i.imm | (unsigned)explicit_len << 8), la, lb,
-		    ir_const(u, IR_I64, index && !explicit_len));
+	v = xt_call(
+		x, XHELP_pcmpstr,
+		ir_const(u, IR_I64, (uint8_t)x->i.imm | (unsigned)explicit_len << 8),
+		la, lb, ir_const(u, IR_I64, index && !explicit_len));
 	if (index) {
 		xt_set_gpr(x, 4, X86_RCX, ir_trunc(u, IR_I32, v));
 	} else {
@@ -239,8 +246,8 @@ bool sd_sha_rnds(struct xt *x, const struct simd_row *r)
 /* VCVTPH2PS: half as many bytes as the result has. */
 bool sd_cvtph(struct xt *x, const struct simd_row *r)
 {
-	ir_val v = x->i.is_mem ? sd_load(x, IR_V128, sd_wide(x) ? 16 : 8, false) :
-				 sd_get(x, IR_V128, x->i.rm);
+	ir_val v = x->i.is_mem ? sd_load(x, IR_V128, sd_wide(x) ? 16 : 8, false)
+	                       : sd_get(x, IR_V128, x->i.rm);
 
 	sd_set(x, x->i.reg, sd_vop(x, r->vop, sd_vt(x), v, 0, 0, 0));
 	return true;
@@ -249,7 +256,7 @@ bool sd_cvtph(struct xt *x, const struct simd_row *r)
 bool sd_cvtph_st(struct xt *x, const struct simd_row *r)
 {
 	ir_val v = sd_vop(x, r->vop, IR_V128, sd_get(x, sd_vt(x), x->i.reg), 0, 0,
-			  (uint8_t)x->i.imm);
+	                  (uint8_t)x->i.imm);
 
 	if (x->i.is_mem) {
 		sd_store(x, sd_wide(x) ? 16 : 8, false, v);
@@ -270,9 +277,9 @@ bool sd_emms(struct xt *x, const struct simd_row *r)
 			return true;
 		}
 		ir_stenv(x->u, IR_I8, offsetof(struct x86_cpu, fptag),
-			 ir_const(x->u, IR_I8, -1));
+		         ir_const(x->u, IR_I8, -1));
 		ir_stenv(x->u, IR_I8, offsetof(struct x86_cpu, fptop),
-			 ir_const(x->u, IR_I8, 0));
+		         ir_const(x->u, IR_I8, 0));
 		return true;
 	}
 	if (x->i.vvvv) {
@@ -299,7 +306,8 @@ bool sd_mxcsr(struct xt *x, const struct simd_row *r)
 		ir_st(u, IR_I32, xt_mem(x, 4, true), IR_M_4, ir_trunc(u, IR_I32, v));
 		return true;
 	}
-	xt_call(x, XHELP_ldmxcsr, ir_ld(u, IR_I64, xt_mem(x, 4, false), IR_M_4), 0, 0, 0);
+	xt_call(x, XHELP_ldmxcsr, ir_ld(u, IR_I64, xt_mem(x, 4, false), IR_M_4), 0, 0,
+	        0);
 	xt_exit_next(x);
 	return true;
 }

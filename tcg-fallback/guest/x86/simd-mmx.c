@@ -28,7 +28,8 @@ static void mm_switch(struct xt *x)
 
 static ir_val mm_get(struct xt *x, unsigned reg)
 {
-	return ir_vop(x->u, VOP_vfromi64, IR_V128, ir_ldenv(x->u, IR_I64, mm_off(reg)), 0, 0, 0);
+	return ir_vop(x->u, VOP_vfromi64, IR_V128, ir_ldenv(x->u, IR_I64, mm_off(reg)),
+	              0, 0, 0);
 }
 
 static void mm_set64(struct xt *x, unsigned reg, ir_val v)
@@ -86,8 +87,8 @@ bool sd_mm_unpackh(struct xt *x, const struct simd_row *r)
 
 bool sd_mm_ld(struct xt *x, const struct simd_row *r)
 {
-	ir_val v = x->i.is_mem ? ir_ld(x->u, IR_I64, xt_mem(x, 8, false), IR_M_8) :
-				 ir_ldenv(x->u, IR_I64, mm_off(x->i.rm));
+	ir_val v = x->i.is_mem ? ir_ld(x->u, IR_I64, xt_mem(x, 8, false), IR_M_8)
+	                       : ir_ldenv(x->u, IR_I64, mm_off(x->i.rm));
 
 	(void)r;
 	mm_switch(x);
@@ -119,7 +120,8 @@ bool sd_mm_movd(struct xt *x, const struct simd_row *r)
 	if (x->i.is_mem) {
 		v = ir_ld(x->u, IR_I64, xt_mem(x, n, false), xt_msize(n));
 	} else {
-		v = ir_zext(x->u, IR_I64, ir_get(x->u, xt_type(n), XS_GPR + x->i.rm), xt_type(n));
+		v = ir_zext(x->u, IR_I64, ir_get(x->u, xt_type(n), XS_GPR + x->i.rm),
+		            xt_type(n));
 	}
 	mm_switch(x);
 	mm_set64(x, x->i.reg, v);
@@ -170,7 +172,8 @@ bool sd_mm_shufb(struct xt *x, const struct simd_row *r)
 	m = ir_const(x->u, IR_I64, (int64_t)UINT64_C(0x8787878787878787));
 	m = ir_vop(x->u, VOP_vfromi64, IR_V128, m, 0, 0, 0);
 	b = ir_vop(x->u, VOP_vand, IR_V128, b, m, 0, 0);
-	mm_set(x, x->i.reg, ir_vop(x->u, VOP_vshufb, IR_V128, mm_get(x, x->i.reg), b, 0, 0));
+	mm_set(x, x->i.reg,
+	       ir_vop(x->u, VOP_vshufb, IR_V128, mm_get(x, x->i.reg), b, 0, 0));
 	return true;
 }
 
@@ -181,19 +184,21 @@ bool sd_mm_align(struct xt *x, const struct simd_row *r)
 	(void)r;
 	mm_switch(x);
 	v = ir_vop(x->u, VOP_vunpackl64, IR_V128, b, mm_get(x, x->i.reg), 0, 0);
-	mm_set(x, x->i.reg, ir_vop(x->u, VOP_vshrb, IR_V128, v, 0, 0, (uint8_t)x->i.imm));
+	mm_set(x, x->i.reg,
+	       ir_vop(x->u, VOP_vshrb, IR_V128, v, 0, 0, (uint8_t)x->i.imm));
 	return true;
 }
 
 bool sd_mm_ins(struct xt *x, const struct simd_row *r)
 {
-	ir_val v = x->i.is_mem ? ir_ld(x->u, IR_I32, xt_mem(x, 2, false), IR_M_2) :
-				 ir_get(x->u, IR_I32, XS_GPR + x->i.rm);
+	ir_val v = x->i.is_mem ? ir_ld(x->u, IR_I32, xt_mem(x, 2, false), IR_M_2)
+	                       : ir_get(x->u, IR_I32, XS_GPR + x->i.rm);
 
 	(void)r;
 	mm_switch(x);
 	mm_set(x, x->i.reg,
-	       ir_vop(x->u, VOP_vins16, IR_V128, mm_get(x, x->i.reg), v, 0, x->i.imm & 3));
+	       ir_vop(x->u, VOP_vins16, IR_V128, mm_get(x, x->i.reg), v, 0,
+	              x->i.imm & 3));
 	return true;
 }
 
@@ -202,7 +207,8 @@ bool sd_mm_ext(struct xt *x, const struct simd_row *r)
 	(void)r;
 	mm_switch(x);
 	xt_set_gpr(x, 4, x->i.reg,
-		   ir_vop(x->u, VOP_vext16, IR_I32, mm_get(x, x->i.rm), 0, 0, x->i.imm & 3));
+	           ir_vop(x->u, VOP_vext16, IR_I32, mm_get(x, x->i.rm), 0, 0,
+	                  x->i.imm & 3));
 	return true;
 }
 
@@ -211,7 +217,7 @@ bool sd_mm_msk(struct xt *x, const struct simd_row *r)
 	(void)r;
 	mm_switch(x);
 	xt_set_gpr(x, 4, x->i.reg,
-		   ir_vop(x->u, VOP_vmsk8, IR_I32, mm_get(x, x->i.rm), 0, 0, 0));
+	           ir_vop(x->u, VOP_vmsk8, IR_I32, mm_get(x, x->i.rm), 0, 0, 0));
 	return true;
 }
 
@@ -227,7 +233,9 @@ bool sd_mm_to_f(struct xt *x, const struct simd_row *r)
 		mm_switch(x);
 	}
 	v = sd_vop(x, VOP_vcvt_i32_f32, IR_V128, v, 0, 0, 0);
-	sd_set(x, x->i.reg, ir_vop(x->u, VOP_smov64, IR_V128, sd_get(x, IR_V128, x->i.reg), v, 0, 0));
+	sd_set(x, x->i.reg,
+	       ir_vop(x->u, VOP_smov64, IR_V128, sd_get(x, IR_V128, x->i.reg), v, 0,
+	              0));
 	return true;
 }
 
@@ -247,9 +255,9 @@ bool sd_mm_to_fd(struct xt *x, const struct simd_row *r)
 /* CVT(T)PS2PI */
 bool sd_mm_from_f(struct xt *x, const struct simd_row *r)
 {
-	ir_val v = x->i.is_mem ? sd_load(x, IR_V128, 8, false) :
-				 ir_vop(x->u, VOP_vzextlo64, IR_V128,
-					sd_get(x, IR_V128, x->i.rm), 0, 0, 0);
+	ir_val v = x->i.is_mem ? sd_load(x, IR_V128, 8, false)
+	                       : ir_vop(x->u, VOP_vzextlo64, IR_V128,
+	                                sd_get(x, IR_V128, x->i.rm), 0, 0, 0);
 
 	v = sd_vop(x, r->vop, IR_V128, v, 0, 0, 0);
 	mm_switch(x);

@@ -17,8 +17,9 @@ bool sd_ld(struct xt *x, const struct simd_row *r)
 	enum ir_type t = sd_vt(x);
 	unsigned n = sd_wide(x) ? 32 : 16;
 
-	sd_set(x, x->i.reg, x->i.is_mem ? sd_load(x, t, n, !(r->fl & SF_UNAL)) :
-					  sd_get(x, t, x->i.rm));
+	sd_set(x, x->i.reg,
+	       x->i.is_mem ? sd_load(x, t, n, !(r->fl & SF_UNAL))
+	                   : sd_get(x, t, x->i.rm));
 	return true;
 }
 
@@ -115,8 +116,8 @@ bool sd_movh_st(struct xt *x, const struct simd_row *r)
 bool sd_movddup(struct xt *x, const struct simd_row *r)
 {
 	enum ir_type t = sd_vt(x);
-	ir_val v = x->i.is_mem ? sd_load(x, t, sd_wide(x) ? 32 : 8, false) :
-				 sd_get(x, t, x->i.rm);
+	ir_val v = x->i.is_mem ? sd_load(x, t, sd_wide(x) ? 32 : 8, false)
+	                       : sd_get(x, t, x->i.rm);
 
 	(void)r;
 	sd_set(x, x->i.reg, ir_vop(x->u, VOP_vfdup64, t, v, 0, 0, 0));
@@ -134,7 +135,8 @@ bool sd_movd(struct xt *x, const struct simd_row *r)
 		v = sd_load(x, IR_V128, n, false);
 	} else {
 		v = ir_get(x->u, xt_type(n), XS_GPR + x->i.rm);
-		v = ir_vop(x->u, n == 8 ? VOP_vfromi64 : VOP_vfromi32, IR_V128, v, 0, 0, 0);
+		v = ir_vop(x->u, n == 8 ? VOP_vfromi64 : VOP_vfromi32, IR_V128, v, 0, 0,
+		           0);
 	}
 	sd_set(x, x->i.reg, v);
 	return true;
@@ -149,7 +151,8 @@ bool sd_movd_st(struct xt *x, const struct simd_row *r)
 	if (x->i.is_mem) {
 		sd_store(x, n, false, v);
 	} else {
-		v = ir_vop(x->u, n == 8 ? VOP_vtoi64 : VOP_vtoi32, xt_type(n), v, 0, 0, 0);
+		v = ir_vop(x->u, n == 8 ? VOP_vtoi64 : VOP_vtoi32, xt_type(n), v, 0, 0,
+		           0);
 		xt_set_gpr(x, n, x->i.rm, v);
 	}
 	return true;
@@ -158,9 +161,9 @@ bool sd_movd_st(struct xt *x, const struct simd_row *r)
 /* MOVQ xmm, xmm/m64 */
 bool sd_movq(struct xt *x, const struct simd_row *r)
 {
-	ir_val v = x->i.is_mem ? sd_load(x, IR_V128, 8, false) :
-				 ir_vop(x->u, VOP_vzextlo64, IR_V128,
-					sd_get(x, IR_V128, x->i.rm), 0, 0, 0);
+	ir_val v = x->i.is_mem ? sd_load(x, IR_V128, 8, false)
+	                       : ir_vop(x->u, VOP_vzextlo64, IR_V128,
+	                                sd_get(x, IR_V128, x->i.rm), 0, 0, 0);
 
 	(void)r;
 	sd_set(x, x->i.reg, v);
@@ -210,8 +213,9 @@ bool sd_ins(struct xt *x, const struct simd_row *r)
 		v = ir_get(x->u, q ? IR_I64 : IR_I32, XS_GPR + x->i.rm);
 	}
 	a = sd_src1(x, IR_V128);
-	sd_set(x, x->i.reg, ir_vop(x->u, q ? VOP_vins64 : r->vop, IR_V128, a, v, 0,
-				   (uint8_t)x->i.imm));
+	sd_set(x, x->i.reg,
+	       ir_vop(x->u, q ? VOP_vins64 : r->vop, IR_V128, a, v, 0,
+	              (uint8_t)x->i.imm));
 	return true;
 }
 
@@ -241,7 +245,8 @@ bool sd_bcast(struct xt *x, const struct simd_row *r)
 	if (x->i.vvvv || (!x->i.is_mem && !x86_has(x->cpu, XF_AVX2))) {
 		return false;
 	}
-	v = x->i.is_mem ? sd_load(x, IR_V128, r->msize, false) : sd_get(x, IR_V128, x->i.rm);
+	v = x->i.is_mem ? sd_load(x, IR_V128, r->msize, false)
+	                : sd_get(x, IR_V128, x->i.rm);
 	sd_set(x, x->i.reg, ir_vop(x->u, r->vop, sd_vt(x), v, 0, 0, 0));
 	return true;
 }
@@ -257,7 +262,7 @@ bool sd_bcast128(struct xt *x, const struct simd_row *r)
 	}
 	v = sd_load(x, IR_V128, 16, false);
 	v = ir_vop(x->u, VOP_vfins128, IR_V256,
-		   ir_vop(x->u, VOP_vzext128, IR_V256, v, 0, 0, 0), v, 0, 1);
+	           ir_vop(x->u, VOP_vzext128, IR_V256, v, 0, 0, 0), v, 0, 1);
 	sd_set(x, x->i.reg, v);
 	return true;
 }

@@ -24,8 +24,10 @@ ir_val sd_get(struct xt *x, enum ir_type t, unsigned reg)
 void sd_set(struct xt *x, unsigned reg, ir_val v)
 {
 	if (x->i.vex && x->u->ins[v].type == IR_V128) {
-		ir_emit(x->u, (struct ir_ins){ .op = IR_setz, .type = IR_V128, .a = v,
-					       .imm = XS_VEC + reg });
+		ir_emit(x->u, (struct ir_ins){ .op = IR_setz,
+		                               .type = IR_V128,
+		                               .a = v,
+		                               .imm = XS_VEC + reg });
 	} else {
 		ir_set(x->u, XS_VEC + reg, v);
 	}
@@ -66,7 +68,8 @@ ir_val sd_src1(struct xt *x, enum ir_type t)
 	return sd_get(x, t, x->i.vex ? x->i.vvvv : x->i.reg);
 }
 
-ir_val sd_vop(struct xt *x, unsigned vop, enum ir_type t, ir_val a, ir_val b, ir_val c, int imm)
+ir_val sd_vop(struct xt *x, unsigned vop, enum ir_type t, ir_val a, ir_val b, ir_val c,
+              int imm)
 {
 	bool check = vop_info[vop].flags & VO_FP && x->key & XH_XM;
 	ir_val v;
@@ -84,18 +87,10 @@ ir_val sd_vop(struct xt *x, unsigned vop, enum ir_type t, ir_val a, ir_val b, ir
 static void sd_result(struct xt *x, ir_val v, enum ir_type t)
 {
 	switch (t) {
-	case IR_FLAGS:
-		ir_fset(x->u, v);
-		break;
-	case IR_I32:
-		xt_set_gpr(x, 4, x->i.reg, v);
-		break;
-	case IR_I64:
-		xt_set_gpr(x, 8, x->i.reg, v);
-		break;
-	default:
-		sd_set(x, x->i.reg, v);
-		break;
+	case IR_FLAGS: ir_fset(x->u, v); break;
+	case IR_I32: xt_set_gpr(x, 4, x->i.reg, v); break;
+	case IR_I64: xt_set_gpr(x, 8, x->i.reg, v); break;
+	default: sd_set(x, x->i.reg, v); break;
 	}
 }
 
@@ -104,24 +99,22 @@ static ir_val sd_operand(struct xt *x, const struct simd_row *r, char cls)
 {
 	switch (cls) {
 	case 'w':
-		return x->i.is_mem ? ir_ld(x->u, IR_I32, xt_mem(x, 4, false), IR_M_4) :
-				     ir_get(x->u, IR_I32, XS_GPR + x->i.rm);
+		return x->i.is_mem ? ir_ld(x->u, IR_I32, xt_mem(x, 4, false), IR_M_4)
+		                   : ir_get(x->u, IR_I32, XS_GPR + x->i.rm);
 	case 'q':
-		return x->i.is_mem ? ir_ld(x->u, IR_I64, xt_mem(x, 8, false), IR_M_8) :
-				     ir_get(x->u, IR_I64, XS_GPR + x->i.rm);
-	case 'x':
-		return sd_rm(x, r, IR_V128, 16);
-	case 'y':
-		return sd_rm(x, r, IR_V256, 32);
-	default:
-		return sd_rm(x, r, sd_vt(x), sd_wide(x) ? 32 : 16);
+		return x->i.is_mem ? ir_ld(x->u, IR_I64, xt_mem(x, 8, false), IR_M_8)
+		                   : ir_get(x->u, IR_I64, XS_GPR + x->i.rm);
+	case 'x': return sd_rm(x, r, IR_V128, 16);
+	case 'y': return sd_rm(x, r, IR_V256, 32);
+	default: return sd_rm(x, r, sd_vt(x), sd_wide(x) ? 32 : 16);
 	}
 }
 
 /* Everything whose operands are as its vop's form and classes say. */
 bool sd_op(struct xt *x, const struct simd_row *r)
 {
-	bool w = r->fl & SF_VEX ? x->i.rex & 8 : sd_w(x); /* vectors have W in all modes */
+	bool w = r->fl & SF_VEX ? x->i.rex & 8
+	                        : sd_w(x); /* vectors have W in all modes */
 	unsigned vop = r->vop + (r->fl & SF_WQ && w);
 	const struct vop_info *v = &vop_info[vop];
 	enum ir_type t = vop_class_type(v->cls[0], sd_vt(x));

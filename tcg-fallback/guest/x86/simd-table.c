@@ -14,10 +14,10 @@
 
 #include "tcg-fallback/guest/x86/simd.h"
 
-#define R(f, v, ft, vft, flags, ms)                                                      \
-	{                                                                                \
-		.fn = sd_##f, .vop = VOP_##v, .feat = XF_##ft, .vfeat = XF_##vft,        \
-		.fl = flags, .msize = ms                                                 \
+#define R(f, v, ft, vft, flags, ms)                                                    \
+	{                                                                              \
+		.fn = sd_##f, .vop = VOP_##v, .feat = XF_##ft, .vfeat = XF_##vft,      \
+		.fl = flags, .msize = ms                                               \
 	}
 #define VOP_0 0
 #define XF_0  0
@@ -232,18 +232,17 @@ static const struct simd_row simd_0f3a[256][4] = {
 static const struct simd_row *simd_find(const struct x86_insn *i)
 {
 	switch (i->map) {
-	case XM_0F:
-		return &simd_0f[i->opcode][i->pp];
-	case XM_0F38:
-		return &simd_0f38[i->opcode][i->pp];
-	default:
-		return &simd_0f3a[i->opcode][i->pp];
+	case XM_0F: return &simd_0f[i->opcode][i->pp];
+	case XM_0F38: return &simd_0f38[i->opcode][i->pp];
+	default: return &simd_0f3a[i->opcode][i->pp];
 	}
 }
 
 bool simd_known(unsigned map, unsigned opcode, unsigned pp)
 {
-	struct x86_insn i = { .map = (uint8_t)map, .opcode = (uint8_t)opcode, .pp = (uint8_t)pp };
+	struct x86_insn i = { .map = (uint8_t)map,
+		              .opcode = (uint8_t)opcode,
+		              .pp = (uint8_t)pp };
 
 	return simd_find(&i)->fn != NULL;
 }
@@ -259,9 +258,9 @@ static bool simd_exists(const struct xt *x, const struct simd_row *r)
 	if (!i->vex) {
 		return !(r->fl & SF_VEX) && x86_has(x->cpu, r->feat);
 	}
-	if (r->fl & SF_LEG || (r->fl & SF_L0 && i->vex_l) || (r->fl & SF_L1 && !i->vex_l) ||
-	    (r->fl & SF_W0 && i->rex & 8) || (r->fl & SF_W1 && !(i->rex & 8)) ||
-	    (r->fl & SF_NOV && i->vvvv)) {
+	if (r->fl & SF_LEG || (r->fl & SF_L0 && i->vex_l) ||
+	    (r->fl & SF_L1 && !i->vex_l) || (r->fl & SF_W0 && i->rex & 8) ||
+	    (r->fl & SF_W1 && !(i->rex & 8)) || (r->fl & SF_NOV && i->vvvv)) {
 		return false;
 	}
 	if (!x86_has(x->cpu, XF_AVX) || !x86_has(x->cpu, r->vfeat)) {

@@ -21,20 +21,22 @@
 #ifdef HOST_X86_64
 static const uint16_t x87_mem_host_cw = 0x37f;
 
-#define X87_LOAD(ins)                                                                    \
-	__asm__ volatile("fnclex\n\tfldcw %[host]\n\t" ins " %[a]\n\tfnstsw %[sw]\n\tfstpt %[r]\n\t" \
-			 "fnclex"                                                        \
-			 : [r] "=m"(r), [sw] "=m"(sw)                                    \
-			 : [a] "m"(in), [host] "m"(x87_mem_host_cw)                      \
-			 : "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)",   \
-			   "st(7)", "memory")
-#define X87_STORE(ins)                                                                   \
-	__asm__ volatile("fnclex\n\tfldcw %[cw]\n\tfldt %[a]\n\t" ins " %[r]\n\tfnstsw %[sw]\n\t" \
-			 "fnclex\n\tfldcw %[host]"                                       \
-			 : [r] "=m"(out), [sw] "=m"(sw)                                  \
-			 : [a] "m"(v), [cw] "m"(cw), [host] "m"(x87_mem_host_cw)         \
-			 : "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)",   \
-			   "st(7)", "memory")
+#define X87_LOAD(ins)                                                                  \
+	__asm__ volatile("fnclex\n\tfldcw %[host]\n\t" ins                             \
+	                 " %[a]\n\tfnstsw %[sw]\n\tfstpt %[r]\n\t"                     \
+	                 "fnclex"                                                      \
+	                 : [r] "=m"(r), [sw] "=m"(sw)                                  \
+	                 : [a] "m"(in), [host] "m"(x87_mem_host_cw)                    \
+	                 : "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", \
+	                   "st(7)", "memory")
+#define X87_STORE(ins)                                                                 \
+	__asm__ volatile("fnclex\n\tfldcw %[cw]\n\tfldt %[a]\n\t" ins                  \
+	                 " %[r]\n\tfnstsw %[sw]\n\t"                                   \
+	                 "fnclex\n\tfldcw %[host]"                                     \
+	                 : [r] "=m"(out), [sw] "=m"(sw)                                \
+	                 : [a] "m"(v), [cw] "m"(cw), [host] "m"(x87_mem_host_cw)       \
+	                 : "st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", \
+	                   "st(7)", "memory")
 
 enum x87_format { XF_M32, XF_M64, XF_I16, XF_I32, XF_I64, XF_BCD };
 
@@ -48,32 +50,20 @@ static struct f80 x87_from(enum x87_format f, const uint8_t *bytes, unsigned *ex
 
 	memcpy(in.b, bytes, 10);
 	switch (f) {
-	case XF_M32:
-		X87_LOAD("flds");
-		break;
-	case XF_M64:
-		X87_LOAD("fldl");
-		break;
-	case XF_I16:
-		X87_LOAD("filds");
-		break;
-	case XF_I32:
-		X87_LOAD("fildl");
-		break;
-	case XF_I64:
-		X87_LOAD("fildll");
-		break;
-	default:
-		X87_LOAD("fbld");
-		break;
+	case XF_M32: X87_LOAD("flds"); break;
+	case XF_M64: X87_LOAD("fldl"); break;
+	case XF_I16: X87_LOAD("filds"); break;
+	case XF_I32: X87_LOAD("fildl"); break;
+	case XF_I64: X87_LOAD("fildll"); break;
+	default: X87_LOAD("fbld"); break;
 	}
 	*exc = sw & X87_EXC;
 	return r;
 }
 
 /* Status word bits (exceptions, C1). */
-static unsigned x87_to(const struct x86_cpu *c, enum x87_format f, bool trunc, struct f80 v,
-		       uint8_t *bytes)
+static unsigned x87_to(const struct x86_cpu *c, enum x87_format f, bool trunc,
+                       struct f80 v, uint8_t *bytes)
 {
 	uint16_t cw = c->fpcw | X87_EXC, sw;
 	struct {
@@ -84,24 +74,12 @@ static unsigned x87_to(const struct x86_cpu *c, enum x87_format f, bool trunc, s
 		cw |= 0xc00;
 	}
 	switch (f) {
-	case XF_M32:
-		X87_STORE("fstps");
-		break;
-	case XF_M64:
-		X87_STORE("fstpl");
-		break;
-	case XF_I16:
-		X87_STORE("fistps");
-		break;
-	case XF_I32:
-		X87_STORE("fistpl");
-		break;
-	case XF_I64:
-		X87_STORE("fistpll");
-		break;
-	default:
-		X87_STORE("fbstp");
-		break;
+	case XF_M32: X87_STORE("fstps"); break;
+	case XF_M64: X87_STORE("fstpl"); break;
+	case XF_I16: X87_STORE("fistps"); break;
+	case XF_I32: X87_STORE("fistpl"); break;
+	case XF_I64: X87_STORE("fistpll"); break;
+	default: X87_STORE("fbstp"); break;
 	}
 	memcpy(bytes, out.b, 10);
 	return sw & (X87_EXC | X87_C1);
@@ -116,8 +94,8 @@ static struct f80 x87_from(enum x87_format f, const uint8_t *bytes, unsigned *ex
 	return x87_indefinite;
 }
 
-static unsigned x87_to(const struct x86_cpu *c, enum x87_format f, bool trunc, struct f80 v,
-		       uint8_t *bytes)
+static unsigned x87_to(const struct x86_cpu *c, enum x87_format f, bool trunc,
+                       struct f80 v, uint8_t *bytes)
 {
 	(void)c, (void)f, (void)trunc, (void)v;
 	memset(bytes, 0, 10);
@@ -126,11 +104,12 @@ static unsigned x87_to(const struct x86_cpu *c, enum x87_format f, bool trunc, s
 #endif
 
 static const uint8_t x87_bytes[] = { [XF_M32] = 4, [XF_M64] = 8, [XF_I16] = 2,
-				     [XF_I32] = 4, [XF_I64] = 8, [XF_BCD] = 10 };
+	                             [XF_I32] = 4, [XF_I64] = 8, [XF_BCD] = 10 };
 
 /* ---- loads and stores ---- */
 
-static struct f80 x87_read(struct tcg_env *env, enum x87_format f, uint64_t addr, unsigned *exc)
+static struct f80 x87_read(struct tcg_env *env, enum x87_format f, uint64_t addr,
+                           unsigned *exc)
 {
 	uint8_t b[16] = { 0 };
 
@@ -140,8 +119,8 @@ static struct f80 x87_read(struct tcg_env *env, enum x87_format f, uint64_t addr
 
 /* An operand of arithmetic: a NaN goes in as it is, as a load would quiet it before the
  * operation chooses among NaNs. */
-static struct f80 x87_read_operand(struct tcg_env *env, enum x87_format f, uint64_t addr,
-				   unsigned *exc)
+static struct f80 x87_read_operand(struct tcg_env *env, enum x87_format f,
+                                   uint64_t addr, unsigned *exc)
 {
 	uint8_t b[16] = { 0 };
 	uint64_t frac = 0;
@@ -159,7 +138,8 @@ static struct f80 x87_read_operand(struct tcg_env *env, enum x87_format f, uint6
 	}
 	if (nan) {
 		*exc = 0;
-		return (struct f80){ frac | UINT64_C(1) << 63, (uint16_t)(0x7fff | neg << 15) };
+		return (struct f80){ frac | UINT64_C(1) << 63,
+			             (uint16_t)(0x7fff | neg << 15) };
 	}
 	return x87_from(f, b, exc);
 }
@@ -187,7 +167,8 @@ static void x87_indefinite_as(enum x87_format f, uint8_t *b)
 	memcpy(b, img[f], 10);
 }
 
-static void x87_store(struct tcg_env *env, enum x87_format f, uint64_t addr, bool trunc, bool pop)
+static void x87_store(struct tcg_env *env, enum x87_format f, uint64_t addr, bool trunc,
+                      bool pop)
 {
 	struct x86_cpu *c = x86_of(env);
 	uint8_t b[10];
@@ -279,7 +260,8 @@ static void x87_put_env(const struct x86_cpu *c, unsigned fmt, uint8_t *b)
 		st_le16(b + 2, (uint16_t)sw);
 		st_le16(b + 4, (uint16_t)tw);
 		st_le16(b + 6, (uint16_t)ip);
-		st_le16(b + 8, fmt & 2 ? (uint16_t)((ip >> 4 & 0xf000) | c->fpop) : c->fpcs);
+		st_le16(b + 8,
+		        fmt & 2 ? (uint16_t)((ip >> 4 & 0xf000) | c->fpop) : c->fpcs);
 		st_le16(b + 10, (uint16_t)dp);
 		st_le16(b + 12, fmt & 2 ? (uint16_t)(dp >> 4 & 0xf000) : c->fpds);
 		return;
@@ -385,8 +367,8 @@ static void x87_rstor(struct tcg_env *env, uint64_t addr, unsigned fmt)
 
 /* FLDENV FLDCW FNSTENV FNSTCW, FRSTOR FNSAVE FNSTSW: no pending check, no pointers. FLDCW,
  * FLDENV and FRSTOR are waiting instructions, the FN ones are not. */
-static bool x87_mem_control(struct tcg_env *env, unsigned op, unsigned row, uint64_t addr,
-			    unsigned fmt)
+static bool x87_mem_control(struct tcg_env *env, unsigned op, unsigned row,
+                            uint64_t addr, unsigned fmt)
 {
 	struct x86_cpu *c = x86_of(env);
 	bool d9 = op == 0xd9, waits = row == 4 || (d9 && row == 5);
@@ -417,8 +399,9 @@ static bool x87_mem_control(struct tcg_env *env, unsigned op, unsigned row, uint
 		}
 		break;
 	default:
-		tcg_st(env, addr, d9 ? c->fpcw : (uint16_t)(c->fpsw | (unsigned)c->fptop << 11),
-		       2, 0);
+		tcg_st(env, addr,
+		       d9 ? c->fpcw : (uint16_t)(c->fpsw | (unsigned)c->fptop << 11), 2,
+		       0);
 		break;
 	}
 	return true;
@@ -427,37 +410,28 @@ static bool x87_mem_control(struct tcg_env *env, unsigned op, unsigned row, uint
 static void x87_mem_df(struct tcg_env *env, unsigned row, uint64_t addr)
 {
 	switch (row) {
-	case 4:
-		x87_load(env, XF_BCD, addr);
-		break;
-	case 5:
-		x87_load(env, XF_I64, addr);
-		break;
-	case 6:
-		x87_store(env, XF_BCD, addr, false, true);
-		break;
-	default:
-		x87_store(env, XF_I64, addr, false, true);
-		break;
+	case 4: x87_load(env, XF_BCD, addr); break;
+	case 5: x87_load(env, XF_I64, addr); break;
+	case 6: x87_store(env, XF_BCD, addr, false, true); break;
+	default: x87_store(env, XF_I64, addr, false, true); break;
 	}
 }
 
 /* D9, DB, DD, DF: row 0 load, 1 store truncating and pop, 2 store, 3 store and pop. */
 static void x87_mem_move(struct tcg_env *env, unsigned op, unsigned row, uint64_t addr)
 {
-	enum x87_format f = op == 0xd9 ? XF_M32 : op == 0xdb ? XF_I32 : op == 0xdd ? XF_M64 : XF_I16;
+	enum x87_format f = op == 0xd9   ? XF_M32
+	                    : op == 0xdb ? XF_I32
+	                    : op == 0xdd ? XF_M64
+	                                 : XF_I16;
 
 	switch (row) {
-	case 0:
-		x87_load(env, f, addr);
-		break;
+	case 0: x87_load(env, f, addr); break;
 	case 1: /* FISTTP; of DD it is the 64-bit integer */
 		x87_store(env, op == 0xdd ? XF_I64 : f, addr, true, true);
 		break;
 	case 2:
-	case 3:
-		x87_store(env, f, addr, false, row == 3);
-		break;
+	case 3: x87_store(env, f, addr, false, row == 3); break;
 	default:
 		if (op == 0xdf) {
 			x87_mem_df(env, row, addr);
@@ -471,11 +445,13 @@ static void x87_mem_move(struct tcg_env *env, unsigned op, unsigned row, uint64_
 }
 
 uint64_t helper_x87_mem(struct tcg_env *env, uint64_t code, uint64_t addr, uint64_t fmt,
-			uint64_t pc)
+                        uint64_t pc)
 {
 	struct x86_cpu *c = x86_of(env);
 	unsigned op = code >> 8 & 255, row = code >> 3 & 7, exc;
-	static const uint8_t format[] = { [0] = XF_M32, [2] = XF_I32, [4] = XF_M64, [6] = XF_I16 };
+	static const uint8_t format[] = {
+		[0] = XF_M32, [2] = XF_I32, [4] = XF_M64, [6] = XF_I16
+	};
 	struct f80 b;
 
 	if (x87_mem_control(env, op, row, addr, (unsigned)fmt)) {

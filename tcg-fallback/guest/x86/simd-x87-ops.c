@@ -48,7 +48,7 @@ void x87_put(struct x86_cpu *c, unsigned i, struct f80 v)
 
 	c->fpr[p].mant = v.m;
 	c->fpr[p].exp = v.se;
-	c->fptag &= (uint8_t)~(1u << p);
+	c->fptag &= (uint8_t) ~(1u << p);
 }
 
 void x87_pop(struct x86_cpu *c)
@@ -62,7 +62,7 @@ void x87_update_es(struct x86_cpu *c)
 	if (c->fpsw & ~c->fpcw & X87_EXC) {
 		c->fpsw |= X87_ES | X87_B;
 	} else {
-		c->fpsw &= (uint16_t)~(X87_ES | X87_B);
+		c->fpsw &= (uint16_t) ~(X87_ES | X87_B);
 	}
 }
 
@@ -117,46 +117,49 @@ void x87_init(struct x86_cpu *c)
 static const uint16_t x87_host_cw = 0x37f;
 
 #define X87_BEGIN "fnclex\n\tfldcw %[cw]\n\t"
-#define X87_END	  "fnclex\n\tfldcw %[host]"
-#define X87_CLOBBER                                                                      \
+#define X87_END   "fnclex\n\tfldcw %[host]"
+#define X87_CLOBBER                                                                    \
 	"st", "st(1)", "st(2)", "st(3)", "st(4)", "st(5)", "st(6)", "st(7)", "memory"
 
 /* st0 = a, st1 = b; the result is left in st0 alone. */
-#define X87_BIN(ins)                                                                     \
-	__asm__ volatile(X87_BEGIN "fldt %[b]\n\tfldt %[a]\n\t" ins                      \
-				   "\n\tfnstsw %[sw]\n\tfstpt %[r]\n\tfstp %%st(0)\n\t" X87_END \
-			 : [r] "=m"(r), [sw] "=m"(sw)                                    \
-			 : [a] "m"(a), [b] "m"(b), [cw] "m"(cw), [host] "m"(x87_host_cw) \
-			 : X87_CLOBBER)
+#define X87_BIN(ins)                                                                   \
+	__asm__ volatile(                                                              \
+		X87_BEGIN "fldt %[b]\n\tfldt %[a]\n\t" ins                             \
+			  "\n\tfnstsw %[sw]\n\tfstpt %[r]\n\tfstp %%st(0)\n\t" X87_END \
+		: [r] "=m"(r), [sw] "=m"(sw)                                           \
+		: [a] "m"(a), [b] "m"(b), [cw] "m"(cw), [host] "m"(x87_host_cw)        \
+		: X87_CLOBBER)
 /* The instruction pops one itself. */
-#define X87_BINP(ins)                                                                    \
-	__asm__ volatile(X87_BEGIN "fldt %[b]\n\tfldt %[a]\n\t" ins                      \
-				   "\n\tfnstsw %[sw]\n\tfstpt %[r]\n\t" X87_END           \
-			 : [r] "=m"(r), [sw] "=m"(sw)                                    \
-			 : [a] "m"(a), [b] "m"(b), [cw] "m"(cw), [host] "m"(x87_host_cw) \
-			 : X87_CLOBBER)
-#define X87_UN(ins)                                                                      \
-	__asm__ volatile(X87_BEGIN "fldt %[a]\n\t" ins                                   \
-				   "\n\tfnstsw %[sw]\n\tfstpt %[r]\n\t" X87_END           \
-			 : [r] "=m"(r), [sw] "=m"(sw)                                    \
-			 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)             \
-			 : X87_CLOBBER)
+#define X87_BINP(ins)                                                                  \
+	__asm__ volatile(                                                              \
+		X87_BEGIN "fldt %[b]\n\tfldt %[a]\n\t" ins                             \
+			  "\n\tfnstsw %[sw]\n\tfstpt %[r]\n\t" X87_END                 \
+		: [r] "=m"(r), [sw] "=m"(sw)                                           \
+		: [a] "m"(a), [b] "m"(b), [cw] "m"(cw), [host] "m"(x87_host_cw)        \
+		: X87_CLOBBER)
+#define X87_UN(ins)                                                                    \
+	__asm__ volatile(X87_BEGIN "fldt %[a]\n\t" ins                                 \
+	                           "\n\tfnstsw %[sw]\n\tfstpt %[r]\n\t" X87_END        \
+	                 : [r] "=m"(r), [sw] "=m"(sw)                                  \
+	                 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)           \
+	                 : X87_CLOBBER)
 /* Pushes a second result (unless C2 says it did not). */
-#define X87_UN2(ins)                                                                     \
-	__asm__ volatile(X87_BEGIN "fldt %[a]\n\t" ins                                   \
-				   "\n\tfnstsw %[sw]\n\ttestw $0x400, %[sw]\n\tjnz 1f\n\t" \
-				   "fstpt %[s]\n1:\tfstpt %[r]\n\t" X87_END               \
-			 : [r] "=m"(r), [s] "=m"(*second), [sw] "=m"(sw)                 \
-			 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)             \
-			 : X87_CLOBBER, "cc")
+#define X87_UN2(ins)                                                                   \
+	__asm__ volatile(X87_BEGIN                                                     \
+	                 "fldt %[a]\n\t" ins                                           \
+	                 "\n\tfnstsw %[sw]\n\ttestw $0x400, %[sw]\n\tjnz 1f\n\t"       \
+	                 "fstpt %[s]\n1:\tfstpt %[r]\n\t" X87_END                      \
+	                 : [r] "=m"(r), [s] "=m"(*second), [sw] "=m"(sw)               \
+	                 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)           \
+	                 : X87_CLOBBER, "cc")
 
 /* Always pushes one. */
-#define X87_XTRACT()                                                                     \
-	__asm__ volatile(X87_BEGIN "fldt %[a]\n\tfxtract\n\tfnstsw %[sw]\n\t"              \
-				   "fstpt %[s]\n\tfstpt %[r]\n\t" X87_END                \
-			 : [r] "=m"(r), [s] "=m"(*second), [sw] "=m"(sw)                 \
-			 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)             \
-			 : X87_CLOBBER)
+#define X87_XTRACT()                                                                   \
+	__asm__ volatile(X87_BEGIN "fldt %[a]\n\tfxtract\n\tfnstsw %[sw]\n\t"          \
+	                           "fstpt %[s]\n\tfstpt %[r]\n\t" X87_END              \
+	                 : [r] "=m"(r), [s] "=m"(*second), [sw] "=m"(sw)               \
+	                 : [a] "m"(a), [cw] "m"(cw), [host] "m"(x87_host_cw)           \
+	                 : X87_CLOBBER)
 
 static uint16_t x87_masked_cw(const struct x86_cpu *c)
 {
@@ -164,30 +167,18 @@ static uint16_t x87_masked_cw(const struct x86_cpu *c)
 }
 
 struct f80 x87_arith(const struct x86_cpu *c, unsigned row, struct f80 a, struct f80 b,
-		     unsigned *exc)
+                     unsigned *exc)
 {
 	uint16_t cw = x87_masked_cw(c), sw;
 	struct f80 r;
 
 	switch (row) {
-	case 0:
-		X87_BIN("fadd %%st(1), %%st");
-		break;
-	case 1:
-		X87_BIN("fmul %%st(1), %%st");
-		break;
-	case 4:
-		X87_BIN("fsub %%st(1), %%st");
-		break;
-	case 5:
-		X87_BIN("fsubr %%st(1), %%st");
-		break;
-	case 6:
-		X87_BIN("fdiv %%st(1), %%st");
-		break;
-	default:
-		X87_BIN("fdivr %%st(1), %%st");
-		break;
+	case 0: X87_BIN("fadd %%st(1), %%st"); break;
+	case 1: X87_BIN("fmul %%st(1), %%st"); break;
+	case 4: X87_BIN("fsub %%st(1), %%st"); break;
+	case 5: X87_BIN("fsubr %%st(1), %%st"); break;
+	case 6: X87_BIN("fdiv %%st(1), %%st"); break;
+	default: X87_BIN("fdivr %%st(1), %%st"); break;
 	}
 	*exc = sw & (X87_EXC | X87_C1);
 	return r;
@@ -209,63 +200,29 @@ unsigned x87_compare(struct f80 a, struct f80 b, bool quiet, unsigned *exc)
 
 /* D9 E0..FF that transform: sw and result; second for those that push. */
 static struct f80 x87_transform(const struct x86_cpu *c, unsigned modrm, struct f80 a,
-				struct f80 b, struct f80 *second, uint16_t *status)
+                                struct f80 b, struct f80 *second, uint16_t *status)
 {
 	uint16_t cw = x87_masked_cw(c), sw = 0;
 	struct f80 r = a;
 
 	switch (modrm) {
-	case 0xe0:
-		X87_UN("fchs");
-		break;
-	case 0xe1:
-		X87_UN("fabs");
-		break;
-	case 0xe4:
-		X87_UN("ftst");
-		break;
-	case 0xf0:
-		X87_UN("f2xm1");
-		break;
-	case 0xf1:
-		X87_BINP("fyl2x");
-		break;
-	case 0xf2:
-		X87_UN2("fptan");
-		break;
-	case 0xf3:
-		X87_BINP("fpatan");
-		break;
-	case 0xf4:
-		X87_XTRACT();
-		break;
-	case 0xf5:
-		X87_BIN("fprem1");
-		break;
-	case 0xf8:
-		X87_BIN("fprem");
-		break;
-	case 0xf9:
-		X87_BINP("fyl2xp1");
-		break;
-	case 0xfa:
-		X87_UN("fsqrt");
-		break;
-	case 0xfb:
-		X87_UN2("fsincos");
-		break;
-	case 0xfc:
-		X87_UN("frndint");
-		break;
-	case 0xfd:
-		X87_BIN("fscale");
-		break;
-	case 0xfe:
-		X87_UN("fsin");
-		break;
-	case 0xff:
-		X87_UN("fcos");
-		break;
+	case 0xe0: X87_UN("fchs"); break;
+	case 0xe1: X87_UN("fabs"); break;
+	case 0xe4: X87_UN("ftst"); break;
+	case 0xf0: X87_UN("f2xm1"); break;
+	case 0xf1: X87_BINP("fyl2x"); break;
+	case 0xf2: X87_UN2("fptan"); break;
+	case 0xf3: X87_BINP("fpatan"); break;
+	case 0xf4: X87_XTRACT(); break;
+	case 0xf5: X87_BIN("fprem1"); break;
+	case 0xf8: X87_BIN("fprem"); break;
+	case 0xf9: X87_BINP("fyl2xp1"); break;
+	case 0xfa: X87_UN("fsqrt"); break;
+	case 0xfb: X87_UN2("fsincos"); break;
+	case 0xfc: X87_UN("frndint"); break;
+	case 0xfd: X87_BIN("fscale"); break;
+	case 0xfe: X87_UN("fsin"); break;
+	case 0xff: X87_UN("fcos"); break;
 	}
 	*status = sw;
 	return r;
@@ -278,33 +235,19 @@ static struct f80 x87_constant(const struct x86_cpu *c, unsigned rm)
 
 #define X87_CONST(ins) X87_UN("fstp %%st(0)\n\t" ins)
 	switch (rm) {
-	case 0:
-		X87_CONST("fld1");
-		break;
-	case 1:
-		X87_CONST("fldl2t");
-		break;
-	case 2:
-		X87_CONST("fldl2e");
-		break;
-	case 3:
-		X87_CONST("fldpi");
-		break;
-	case 4:
-		X87_CONST("fldlg2");
-		break;
-	case 5:
-		X87_CONST("fldln2");
-		break;
-	default:
-		X87_CONST("fldz");
-		break;
+	case 0: X87_CONST("fld1"); break;
+	case 1: X87_CONST("fldl2t"); break;
+	case 2: X87_CONST("fldl2e"); break;
+	case 3: X87_CONST("fldpi"); break;
+	case 4: X87_CONST("fldlg2"); break;
+	case 5: X87_CONST("fldln2"); break;
+	default: X87_CONST("fldz"); break;
 	}
 	return r;
 }
 #else
 struct f80 x87_arith(const struct x86_cpu *c, unsigned row, struct f80 a, struct f80 b,
-		     unsigned *exc)
+                     unsigned *exc)
 {
 	(void)c, (void)row, (void)a, (void)b;
 	*exc = X87_IE;
@@ -319,7 +262,7 @@ unsigned x87_compare(struct f80 a, struct f80 b, bool quiet, unsigned *exc)
 }
 
 static struct f80 x87_transform(const struct x86_cpu *c, unsigned modrm, struct f80 a,
-				struct f80 b, struct f80 *second, uint16_t *status)
+                                struct f80 b, struct f80 *second, uint16_t *status)
 {
 	(void)c, (void)modrm, (void)b;
 	*second = x87_indefinite;
@@ -357,8 +300,8 @@ static unsigned x87_join(unsigned exc, unsigned exc_b, struct f80 a, struct f80 
 }
 
 /* FCOM and relatives, `pops` times popped. */
-static void x87_com(struct x86_cpu *c, bool have, struct f80 b, bool quiet, unsigned pops,
-		    unsigned exc_b)
+static void x87_com(struct x86_cpu *c, bool have, struct f80 b, bool quiet,
+                    unsigned pops, unsigned exc_b)
 {
 	unsigned cc = X87_C0 | X87_C2 | X87_C3, exc = X87_IE | X87_SF;
 
@@ -375,8 +318,8 @@ static void x87_com(struct x86_cpu *c, bool have, struct f80 b, bool quiet, unsi
 }
 
 /* dst = a op b, where a and b are registers (b may be given). */
-static void x87_arith_to(struct x86_cpu *c, unsigned dst, bool ok, unsigned row, struct f80 a,
-			 struct f80 b, unsigned exc_b, bool pop)
+static void x87_arith_to(struct x86_cpu *c, unsigned dst, bool ok, unsigned row,
+                         struct f80 a, struct f80 b, unsigned exc_b, bool pop)
 {
 	unsigned exc;
 	struct f80 r;
@@ -404,7 +347,8 @@ void x87_st0_op(struct x86_cpu *c, unsigned row, struct f80 b, unsigned exc_b)
 	if (row == 2 || row == 3) {
 		x87_com(c, true, b, false, row == 3, exc_b);
 	} else {
-		x87_arith_to(c, 0, !x87_empty(c, 0), row, x87_get(c, 0), b, exc_b, false);
+		x87_arith_to(c, 0, !x87_empty(c, 0), row, x87_get(c, 0), b, exc_b,
+		             false);
 	}
 }
 
@@ -432,29 +376,27 @@ static unsigned x87_transform_cc(unsigned modrm)
 	switch (modrm) {
 	case 0xe4:
 	case 0xf5:
-	case 0xf8:
-		return X87_C0 | X87_C2 | X87_C3;
+	case 0xf8: return X87_C0 | X87_C2 | X87_C3;
 	case 0xf2:
 	case 0xfb:
 	case 0xfe:
-	case 0xff:
-		return X87_C2;
-	default:
-		return 0;
+	case 0xff: return X87_C2;
+	default: return 0;
 	}
 }
 
 static void x87_d9_ops(struct x86_cpu *c, unsigned modrm)
 {
 	bool two = modrm == 0xf1 || modrm == 0xf3 || modrm == 0xf5 || modrm == 0xf8 ||
-		   modrm == 0xf9 || modrm == 0xfd;
+	           modrm == 0xf9 || modrm == 0xfd;
 	bool pops = modrm == 0xf1 || modrm == 0xf3 || modrm == 0xf9;
 	bool pushes = modrm == 0xf2 || modrm == 0xf4 || modrm == 0xfb;
 	struct f80 r, s = x87_indefinite;
 	unsigned cc = x87_transform_cc(modrm) | X87_C1;
 	uint16_t sw;
 
-	if (x87_empty(c, 0) || (two && x87_empty(c, 1)) || (pushes && !x87_empty(c, 7))) {
+	if (x87_empty(c, 0) || (two && x87_empty(c, 1)) ||
+	    (pushes && !x87_empty(c, 7))) {
 		bool over = pushes && !x87_empty(c, 0);
 
 		if (!x87_stack_fault(c, over)) {
@@ -532,11 +474,8 @@ static void x87_d9(struct x86_cpu *c, unsigned modrm)
 			x87_push(c, x87_get(c, rm), 0);
 		}
 		break;
-	case 1:
-		x87_xch(c, rm);
-		break;
-	case 2: /* FNOP */
-		break;
+	case 1: x87_xch(c, rm); break;
+	case 2: /* FNOP */ break;
 	case 3: /* the alias of FSTP that does not check for empty */
 		if (x87_empty(c, 0)) {
 			x87_pop(c);
@@ -544,9 +483,7 @@ static void x87_d9(struct x86_cpu *c, unsigned modrm)
 			x87_st(c, rm, true);
 		}
 		break;
-	case 5:
-		x87_push(c, x87_constant(c, rm), 0);
-		break;
+	case 5: x87_push(c, x87_constant(c, rm), 0); break;
 	default:
 		if (modrm == 0xe5) {
 			x87_xam(c);
@@ -576,7 +513,8 @@ static void x87_ffree(struct x86_cpu *c, unsigned i)
 
 static bool x87_control(unsigned op, unsigned modrm)
 {
-	return (op == 0xdb && modrm >= 0xe0 && modrm <= 0xe4) || (op == 0xdf && modrm == 0xe0);
+	return (op == 0xdb && modrm >= 0xe0 && modrm <= 0xe4) ||
+	       (op == 0xdf && modrm == 0xe0);
 }
 
 static uint64_t x87_do_control(struct x86_cpu *c, unsigned op, unsigned modrm)
@@ -585,7 +523,7 @@ static uint64_t x87_do_control(struct x86_cpu *c, unsigned op, unsigned modrm)
 		return (uint16_t)(c->fpsw | (unsigned)c->fptop << 11);
 	}
 	if (modrm == 0xe2) { /* FNCLEX */
-		c->fpsw &= (uint16_t)~(X87_EXC | X87_SF | X87_ES | X87_B);
+		c->fpsw &= (uint16_t) ~(X87_EXC | X87_SF | X87_ES | X87_B);
 	} else if (modrm == 0xe3) {
 		x87_init(c);
 	}
@@ -593,10 +531,11 @@ static uint64_t x87_do_control(struct x86_cpu *c, unsigned op, unsigned modrm)
 }
 
 uint64_t helper_x87_reg(struct tcg_env *env, uint64_t code, uint64_t addr, uint64_t fmt,
-			uint64_t pc)
+                        uint64_t pc)
 {
 	struct x86_cpu *c = x86_of(env);
-	unsigned op = code >> 8 & 255, modrm = code & 255, row = modrm >> 3 & 7, i = modrm & 7;
+	unsigned op = code >> 8 & 255, modrm = code & 255, row = modrm >> 3 & 7,
+		 i = modrm & 7;
 
 	(void)addr, (void)fmt;
 	if (x87_control(op, modrm)) {
@@ -613,16 +552,15 @@ uint64_t helper_x87_reg(struct tcg_env *env, uint64_t code, uint64_t addr, uint6
 	switch (op) {
 	case 0xd8:
 		if (x87_empty(c, i) && row != 2 && row != 3) {
-			x87_arith_to(c, 0, false, row, x87_indefinite, x87_indefinite, 0, false);
+			x87_arith_to(c, 0, false, row, x87_indefinite, x87_indefinite,
+			             0, false);
 		} else if (row == 2 || row == 3) {
 			x87_com(c, !x87_empty(c, i), x87_get(c, i), false, row == 3, 0);
 		} else {
 			x87_st0_op(c, row, x87_get(c, i), 0);
 		}
 		break;
-	case 0xd9:
-		x87_d9(c, modrm);
-		break;
+	case 0xd9: x87_d9(c, modrm); break;
 	case 0xda: /* FUCOMPP */
 		x87_com(c, !x87_empty(c, 1), x87_get(c, 1), true, 2, 0);
 		break;
@@ -635,16 +573,10 @@ uint64_t helper_x87_reg(struct tcg_env *env, uint64_t code, uint64_t addr, uint6
 		break;
 	case 0xdd:
 		switch (row) {
-		case 0:
-			x87_ffree(c, i);
-			break;
-		case 1:
-			x87_xch(c, i);
-			break;
+		case 0: x87_ffree(c, i); break;
+		case 1: x87_xch(c, i); break;
 		case 2:
-		case 3:
-			x87_st(c, i, row == 3);
-			break;
+		case 3: x87_st(c, i, row == 3); break;
 		default:
 			x87_com(c, !x87_empty(c, i), x87_get(c, i), true, row == 5, 0);
 			break;
@@ -675,40 +607,32 @@ uint64_t helper_x87_reg(struct tcg_env *env, uint64_t code, uint64_t addr, uint6
 
 /* ---- with the CPU's flags ---- */
 
-static bool x87_cmov_cond(uint64_t fl, unsigned row, bool not)
+static bool x87_cmov_cond(uint64_t fl, unsigned row, bool not )
 {
 	bool r;
 
 	switch (row) {
-	case 0:
-		r = fl & X86_CF;
-		break;
-	case 1:
-		r = fl & X86_ZF;
-		break;
-	case 2:
-		r = fl & (X86_CF | X86_ZF);
-		break;
-	default:
-		r = fl & X86_PF;
-		break;
+	case 0: r = fl & X86_CF; break;
+	case 1: r = fl & X86_ZF; break;
+	case 2: r = fl & (X86_CF | X86_ZF); break;
+	default: r = fl & X86_PF; break;
 	}
-	return r != not;
+	return r != not ;
 }
 
-static void x87_cmov(struct x86_cpu *c, unsigned row, unsigned i, bool not)
+static void x87_cmov(struct x86_cpu *c, unsigned row, unsigned i, bool not )
 {
 	if (x87_empty(c, 0) || x87_empty(c, i)) {
 		if (x87_stack_fault(c, false)) { /* whatever the condition */
 			x87_put(c, 0, x87_indefinite);
 		}
-	} else if (x87_cmov_cond(c->cc_a, row, not)) {
+	} else if (x87_cmov_cond(c->cc_a, row, not )) {
 		x87_put(c, 0, x87_get(c, i));
 	}
 }
 
-uint64_t helper_x87_flags(struct tcg_env *env, uint64_t code, uint64_t addr, uint64_t fmt,
-			  uint64_t pc)
+uint64_t helper_x87_flags(struct tcg_env *env, uint64_t code, uint64_t addr,
+                          uint64_t fmt, uint64_t pc)
 {
 	struct x86_cpu *c = x86_of(env);
 	unsigned op = code >> 8 & 255, row = code >> 3 & 7, i = code & 7;
@@ -732,7 +656,7 @@ uint64_t helper_x87_flags(struct tcg_env *env, uint64_t code, uint64_t addr, uin
 		return 0;
 	}
 	c->cc_a = (cc & X87_C3 ? X86_ZF : 0) | (cc & X87_C2 ? X86_PF : 0) |
-		  (cc & X87_C0 ? X86_CF : 0);
+	          (cc & X87_C0 ? X86_CF : 0);
 	if (op == 0xdf) {
 		x87_pop(c);
 	}

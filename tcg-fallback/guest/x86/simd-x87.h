@@ -10,35 +10,30 @@
 
 #include "tcg-fallback/guest/x86/x86-guest.h"
 
-#define X87_IE 0x01u
-#define X87_DE 0x02u
-#define X87_ZE 0x04u
-#define X87_OE 0x08u
-#define X87_UE 0x10u
-#define X87_PE 0x20u
-#define X87_SF 0x40u
-#define X87_ES 0x80u
-#define X87_C0 0x100u
-#define X87_C1 0x200u
-#define X87_C2 0x400u
-#define X87_C3 0x4000u
-#define X87_B  0x8000u
+#define X87_IE  0x01u
+#define X87_DE  0x02u
+#define X87_ZE  0x04u
+#define X87_OE  0x08u
+#define X87_UE  0x10u
+#define X87_PE  0x20u
+#define X87_SF  0x40u
+#define X87_ES  0x80u
+#define X87_C0  0x100u
+#define X87_C1  0x200u
+#define X87_C2  0x400u
+#define X87_C3  0x4000u
+#define X87_B   0x8000u
 #define X87_EXC 0x3fu
 
 /* Does the memory form D8..DF /row write memory? */
 static inline bool x87_mem_writes(unsigned op, unsigned row)
 {
 	switch (op) {
-	case 0xd9:
-		return row == 2 || row == 3 || row >= 6;
-	case 0xdb:
-		return (row >= 1 && row <= 3) || row == 7;
-	case 0xdd:
-		return (row >= 1 && row <= 3) || row >= 6;
-	case 0xdf:
-		return (row >= 1 && row <= 3) || row >= 6;
-	default:
-		return false;
+	case 0xd9: return row == 2 || row == 3 || row >= 6;
+	case 0xdb: return (row >= 1 && row <= 3) || row == 7;
+	case 0xdd: return (row >= 1 && row <= 3) || row >= 6;
+	case 0xdf: return (row >= 1 && row <= 3) || row >= 6;
+	default: return false;
 	}
 }
 
@@ -66,7 +61,7 @@ void x87_update_es(struct x86_cpu *c);
 /* ---- two-operand arithmetic by ModRM row: 0 add 1 mul 4 sub 5 subr 6 div 7 divr; the
  * result, exceptions in *exc (status word bits) ---- */
 struct f80 x87_arith(const struct x86_cpu *c, unsigned row, struct f80 a, struct f80 b,
-		     unsigned *exc);
+                     unsigned *exc);
 /* Comparison: C3 C2 C0 bits and exceptions. `quiet`: FUCOM. */
 unsigned x87_compare(struct f80 a, struct f80 b, bool quiet, unsigned *exc);
 /* arith or compare (rows 2, 3: FCOM, FCOMP) of ST0 with b; for D8 and memory forms. */

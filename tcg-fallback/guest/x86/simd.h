@@ -20,19 +20,20 @@
 #include "tcg-fallback/ir/vecops.h"
 
 enum {
-	SF_LEG = 1 << 0,  /* no VEX form */
-	SF_VEX = 1 << 1,  /* VEX form only */
-	SF_L0 = 1 << 2,	  /* VEX.L = 1 is #UD */
-	SF_L1 = 1 << 3,	  /* VEX.L = 0 is #UD */
-	SF_UNAL = 1 << 4, /* a 16-byte memory operand may be unaligned without VEX, too */
-	SF_W0 = 1 << 5,	  /* VEX.W = 1 is #UD */
-	SF_W1 = 1 << 6,	  /* VEX.W = 0 is #UD */
-	SF_MX2 = 1 << 7,  /* msize is for 128 bits, twice that for 256 */
-	SF_WQ = 1 << 8,	  /* with W (64-bit code): vop + 1 */
-	SF_MMX = 1 << 9,  /* touches MMX state: x87 state is switched */
-	SF_MEM = 1 << 10, /* memory form only */
-	SF_REG = 1 << 11, /* register form only */
-	SF_NOV = 1 << 12, /* VEX.vvvv must be 1111 */
+	SF_LEG = 1 << 0, /* no VEX form */
+	SF_VEX = 1 << 1, /* VEX form only */
+	SF_L0 = 1 << 2,  /* VEX.L = 1 is #UD */
+	SF_L1 = 1 << 3,  /* VEX.L = 0 is #UD */
+	SF_UNAL =
+		1 << 4, /* a 16-byte memory operand may be unaligned without VEX, too */
+	SF_W0 = 1 << 5, /* VEX.W = 1 is #UD */
+	SF_W1 = 1 << 6, /* VEX.W = 0 is #UD */
+	SF_MX2 = 1 << 7,   /* msize is for 128 bits, twice that for 256 */
+	SF_WQ = 1 << 8,    /* with W (64-bit code): vop + 1 */
+	SF_MMX = 1 << 9,   /* touches MMX state: x87 state is switched */
+	SF_MEM = 1 << 10,  /* memory form only */
+	SF_REG = 1 << 11,  /* register form only */
+	SF_NOV = 1 << 12,  /* VEX.vvvv must be 1111 */
 	SF_I256 = 1 << 13, /* the 256-bit form came with AVX2 */
 };
 
@@ -67,7 +68,8 @@ ir_val sd_rm(struct xt *x, const struct simd_row *r, enum ir_type t, unsigned by
 /* First source: vvvv with VEX, else the destination. */
 ir_val sd_src1(struct xt *x, enum ir_type t);
 /* The op, with exceptions looked at when some are unmasked. */
-ir_val sd_vop(struct xt *x, unsigned vop, enum ir_type t, ir_val a, ir_val b, ir_val c, int imm);
+ir_val sd_vop(struct xt *x, unsigned vop, enum ir_type t, ir_val a, ir_val b, ir_val c,
+              int imm);
 ir_val sd_zero(struct xt *x, enum ir_type t);
 static inline enum ir_type sd_vt(const struct xt *x)
 {
@@ -76,22 +78,30 @@ static inline enum ir_type sd_vt(const struct xt *x)
 
 #define SD(name) bool sd_##name(struct xt *x, const struct simd_row *r);
 /* simd-op.c */
-SD(op) SD(cmp)
+SD(op)
+SD(cmp)
 /* simd-mov.c */
-SD(ld) SD(st) SD(movs) SD(movs_st) SD(movl) SD(movh) SD(movh_st) SD(movd) SD(movd_st) SD(movq)
-SD(movq_st) SD(ext) SD(ins) SD(insps) SD(bcast) SD(bcast128) SD(ext128) SD(movddup) SD(movnt_ld)
-/* simd-misc.c */
-SD(shift_imm) SD(fma) SD(blendv0) SD(blendv4) SD(gather) SD(maskmov) SD(maskmovdqu) SD(pcmpstr)
-SD(sha_rnds) SD(emms) SD(cvtph) SD(cvtph_st) SD(mxcsr)
-/* simd-mmx.c */
-SD(mm_op) SD(mm_pair) SD(mm_unpackh) SD(mm_ld) SD(mm_st) SD(mm_movd) SD(mm_movd_st) SD(mm_shift)
-SD(mm_shift_imm) SD(mm_shufb) SD(mm_align) SD(mm_ins) SD(mm_ext) SD(mm_msk) SD(mm_from_f)
-SD(mm_to_f) SD(mm_to_fd) SD(mm_from_fd) SD(movq2dq) SD(movdq2q) SD(mm_maskmov)
+SD(ld)
+SD(st)
+SD(movs)
+SD(movs_st) SD(movl) SD(movh) SD(movh_st) SD(movd) SD(movd_st) SD(movq) SD(movq_st)
+	SD(ext) SD(ins) SD(insps) SD(bcast) SD(bcast128) SD(ext128) SD(movddup)
+		SD(movnt_ld)
+	/* simd-misc.c */
+	SD(shift_imm) SD(fma) SD(blendv0) SD(blendv4) SD(gather) SD(maskmov)
+		SD(maskmovdqu) SD(pcmpstr) SD(sha_rnds) SD(emms) SD(cvtph) SD(cvtph_st)
+			SD(mxcsr)
+	/* simd-mmx.c */
+	SD(mm_op) SD(mm_pair) SD(mm_unpackh) SD(mm_ld) SD(mm_st) SD(mm_movd)
+		SD(mm_movd_st) SD(mm_shift) SD(mm_shift_imm) SD(mm_shufb) SD(mm_align)
+			SD(mm_ins) SD(mm_ext) SD(mm_msk) SD(mm_from_f) SD(mm_to_f)
+				SD(mm_to_fd) SD(mm_from_fd) SD(movq2dq) SD(movdq2q)
+					SD(mm_maskmov)
 #undef SD
 
-/* ---- x87/MMX state checks (simd-x87.c) ---- */
-/* #NM or #UD by CR0 bits of the key; false: an exception was emitted. */
-bool sd_x87_ready(struct xt *x, bool mmx);
+	/* ---- x87/MMX state checks (simd-x87.c) ---- */
+	/* #NM or #UD by CR0 bits of the key; false: an exception was emitted. */
+	bool sd_x87_ready(struct xt *x, bool mmx);
 
 /* PCMPISTRI as helper_pcmpstr gives it (ECX, flags above); false: not on this host. */
 bool simd_host_istri(const void *a, const void *b, unsigned imm, uint64_t *r);

@@ -223,8 +223,8 @@ static bool desc_visible(struct tcg_env *env, uint16_t sel, struct x86_desc *d)
 }
 
 /* Code, data, or a system type of the mode's set (bit n: type n). */
-static bool desc_type_in(struct tcg_env *env, const struct x86_desc *ds, uint32_t legacy,
-                         uint32_t lng)
+static bool desc_type_in(struct tcg_env *env, const struct x86_desc *ds,
+                         uint32_t legacy, uint32_t lng)
 {
 	uint32_t ok = x86_lma(x86_of(env)) ? lng : legacy;
 

@@ -17,18 +17,12 @@
 enum ir_type xt_type(unsigned size)
 {
 	switch (size) {
-	case 1:
-		return IR_I8;
-	case 2:
-		return IR_I16;
-	case 4:
-		return IR_I32;
-	case 8:
-		return IR_I64;
-	case 16:
-		return IR_V128;
-	default:
-		return IR_V256;
+	case 1: return IR_I8;
+	case 2: return IR_I16;
+	case 4: return IR_I32;
+	case 8: return IR_I64;
+	case 16: return IR_V128;
+	default: return IR_V256;
 	}
 }
 
@@ -45,17 +39,10 @@ unsigned xt_size(const struct xt *x, unsigned n)
 ir_val xt_imm(struct xt *x, enum ir_type t, int64_t v)
 {
 	switch (t) {
-	case IR_I8:
-		v = (int8_t)v;
-		break;
-	case IR_I16:
-		v = (int16_t)v;
-		break;
-	case IR_I32:
-		v = (int32_t)v;
-		break;
-	default:
-		break;
+	case IR_I8: v = (int8_t)v; break;
+	case IR_I16: v = (int16_t)v; break;
+	case IR_I32: v = (int32_t)v; break;
+	default: break;
 	}
 	return ir_const(x->u, t, v);
 }
@@ -80,17 +67,15 @@ void xt_set_gpr(struct xt *x, unsigned size, unsigned reg, ir_val v)
 	unsigned pos = 0;
 
 	switch (size) {
-	case 8:
-		break;
-	case 4:
-		v = ir_zext(u, IR_I64, v, IR_I32);
-		break;
+	case 8: break;
+	case 4: v = ir_zext(u, IR_I64, v, IR_I32); break;
 	default:
 		if (size == 1 && !x->i.rex && reg >= 4 && reg < 8) {
 			reg -= 4;
 			pos = 8;
 		}
-		v = ir_dep(u, IR_I64, ir_get(u, IR_I64, XS_GPR + reg), v, pos, size * 8);
+		v = ir_dep(u, IR_I64, ir_get(u, IR_I64, XS_GPR + reg), v, pos,
+		           size * 8);
 	}
 	ir_set(u, XS_GPR + reg, v);
 }
@@ -116,7 +101,8 @@ static bool xt_has_base(const struct xt *x, unsigned seg)
 	return x->code != XH_CODE64 && (x->key & XH_BASE(seg));
 }
 
-static void xt_seg_check(struct xt *x, unsigned seg, ir_val off, unsigned size, bool write)
+static void xt_seg_check(struct xt *x, unsigned seg, ir_val off, unsigned size,
+                         bool write)
 {
 	struct ir_unit *u = x->u;
 
@@ -124,15 +110,18 @@ static void xt_seg_check(struct xt *x, unsigned seg, ir_val off, unsigned size, 
 		return;
 	}
 	if (seg == X86_CS && write && x->key & XH_PE && !(x->key & XH_VM86)) {
-		xt_call(x, XHELP_raise, ir_const(u, IR_I64, X86_EXC_GP), ir_const(u, IR_I64, 0),
-			0, 0); /* code segments are never writable; what follows is dead */
+		xt_call(x, XHELP_raise, ir_const(u, IR_I64, X86_EXC_GP),
+		        ir_const(u, IR_I64, 0), 0,
+		        0); /* code segments are never writable; what follows is dead */
 		return;
 	}
 	if (!(x->key & XH_CHK(seg))) {
 		return;
 	}
 	xt_call(x, XHELP_seg_check, ir_const(u, IR_I64, seg), off,
-		ir_const(u, IR_I64, MIN(size, 255u) | (unsigned)write << 8 | x->i.asize << 16), 0);
+	        ir_const(u, IR_I64,
+	                 MIN(size, 255u) | (unsigned)write << 8 | x->i.asize << 16),
+	        0);
 }
 
 /* Legacy modes: linear addresses are 32 bits wide. off: zero-extended i64. */
@@ -144,12 +133,13 @@ static ir_val xt_legacy_linear(struct xt *x, unsigned seg, ir_val off)
 	if (!xt_has_base(x, seg)) {
 		return off;
 	}
-	s = ir_op2(u, IR_add, IR_I32, ir_trunc(u, IR_I32, off), xt_env32(x, xt_seg_off(seg)));
+	s = ir_op2(u, IR_add, IR_I32, ir_trunc(u, IR_I32, off),
+	           xt_env32(x, xt_seg_off(seg)));
 	return ir_zext(u, IR_I64, s, IR_I32);
 }
 
-struct ir_addr xt_seg_addr(struct xt *x, unsigned seg, ir_val off, unsigned hint, unsigned size,
-			   bool write)
+struct ir_addr xt_seg_addr(struct xt *x, unsigned seg, ir_val off, unsigned hint,
+                           unsigned size, bool write)
 {
 	struct ir_addr ad = { .base = off, .hint = (uint8_t)hint };
 
@@ -157,7 +147,8 @@ struct ir_addr xt_seg_addr(struct xt *x, unsigned seg, ir_val off, unsigned hint
 		if (xt_has_base(x, seg)) {
 			ad.base = ir_ldenv(x->u, IR_I64, xt_seg_off(seg));
 			ad.index = off;
-			ad.hint = (uint8_t)(seg == X86_GS ? 28 + (hint & 3) : 24 + (hint & 3));
+			ad.hint = (uint8_t)(seg == X86_GS ? 28 + (hint & 3)
+			                                  : 24 + (hint & 3));
 		}
 		return ad;
 	}
@@ -181,7 +172,8 @@ static uint8_t xt_hint(const struct xt *x)
 		return i->base;
 	}
 	if (i->base == XR_RIP) {
-		page = (uint32_t)((x->u->pc + x->next + (uint64_t)(int64_t)i->disp) >> 12);
+		page = (uint32_t)((x->u->pc + x->next + (uint64_t)(int64_t)i->disp) >>
+		                  12);
 	} else if (i->base == XR_MOFFS) {
 		page = (uint32_t)((uint64_t)i->imm >> 12);
 	} else if (i->index < 16) {
@@ -277,7 +269,8 @@ struct ir_addr xt_mem(struct xt *x, unsigned size, bool write)
 	if (i->asize == 8) {
 		x->ea = xt_mem64(x);
 	} else {
-		x->ea = xt_seg_addr(x, i->seg, xt_ea_narrow(x), xt_hint(x), size, write);
+		x->ea = xt_seg_addr(x, i->seg, xt_ea_narrow(x), xt_hint(x), size,
+		                    write);
 	}
 	x->ea_ok = true;
 	return x->ea;
@@ -335,16 +328,11 @@ static unsigned xt_reg_of(const struct xt *x, unsigned op)
 {
 	switch (xi_operands[op].cls) {
 	case XC_RM:
-	case XC_RMREG:
-		return x->i.rm;
-	case XC_REG:
-		return x->i.reg;
-	case XC_VVVV:
-		return x->i.vvvv;
-	case XC_OPREG:
-		return (x->i.opcode & 7) | (x->i.rex & 1 ? 8 : 0);
-	default:
-		return op == CL ? X86_RCX : op == DX ? X86_RDX : X86_RAX;
+	case XC_RMREG: return x->i.rm;
+	case XC_REG: return x->i.reg;
+	case XC_VVVV: return x->i.vvvv;
+	case XC_OPREG: return (x->i.opcode & 7) | (x->i.rex & 1 ? 8 : 0);
+	default: return op == CL ? X86_RCX : op == DX ? X86_RDX : X86_RAX;
 	}
 }
 
@@ -353,7 +341,8 @@ ir_val xt_rd(struct xt *x, unsigned n)
 	unsigned op = x->i.d->op[n], size = xt_size(x, n);
 
 	if (xt_is_mem(x, n)) {
-		return ir_ld(x->u, xt_type(size), xt_mem(x, size, false), xt_msize(size));
+		return ir_ld(x->u, xt_type(size), xt_mem(x, size, false),
+		             xt_msize(size));
 	}
 	if (xi_operands[op].cls == XC_IMM) {
 		/* the size that counts is the first operand's */
@@ -372,7 +361,8 @@ ir_val xt_rd_rmw(struct xt *x, unsigned n)
 	if (!xt_is_mem(x, n)) {
 		return xt_rd(x, n);
 	}
-	return ir_ld(x->u, xt_type(size), xt_mem(x, size, true), xt_msize(size) | IR_M_RMW);
+	return ir_ld(x->u, xt_type(size), xt_mem(x, size, true),
+	             xt_msize(size) | IR_M_RMW);
 }
 
 void xt_wr(struct xt *x, unsigned n, ir_val v)
@@ -391,8 +381,8 @@ ir_val xt_areg(struct xt *x, unsigned reg)
 	struct ir_unit *u = x->u;
 	enum ir_type t = xt_type(x->i.asize);
 
-	return x->i.asize == 8 ? ir_get(u, IR_I64, XS_GPR + reg) :
-				 ir_zext(u, IR_I64, ir_get(u, t, XS_GPR + reg), t);
+	return x->i.asize == 8 ? ir_get(u, IR_I64, XS_GPR + reg)
+	                       : ir_zext(u, IR_I64, ir_get(u, t, XS_GPR + reg), t);
 }
 
 void xt_set_areg(struct xt *x, unsigned reg, ir_val v64)
@@ -431,12 +421,14 @@ struct ir_addr xt_stack_addr(struct xt *x, unsigned size, int disp, bool write)
 
 ir_val xt_stack_ld(struct xt *x, unsigned size, int disp)
 {
-	return ir_ld(x->u, xt_type(size), xt_stack_addr(x, size, disp, false), xt_msize(size));
+	return ir_ld(x->u, xt_type(size), xt_stack_addr(x, size, disp, false),
+	             xt_msize(size));
 }
 
 void xt_stack_st(struct xt *x, unsigned size, int disp, ir_val v)
 {
-	ir_st(x->u, xt_type(size), xt_stack_addr(x, size, disp, true), xt_msize(size), v);
+	ir_st(x->u, xt_type(size), xt_stack_addr(x, size, disp, true), xt_msize(size),
+	      v);
 }
 
 void xt_sp_add(struct xt *x, int64_t n)
@@ -465,7 +457,9 @@ void xt_fset_mix(struct xt *x, unsigned mask, ir_val fl)
 
 ir_val xt_funpack(struct xt *x, ir_val packed32)
 {
-	return ir_emit(x->u, (struct ir_ins){ .op = IR_funpack, .type = IR_FLAGS, .a = packed32 });
+	return ir_emit(
+		x->u,
+		(struct ir_ins){ .op = IR_funpack, .type = IR_FLAGS, .a = packed32 });
 }
 
 void xt_set_cf(struct xt *x, ir_val bit32)

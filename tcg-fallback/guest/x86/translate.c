@@ -39,15 +39,22 @@ const struct ir_helper x86_helpers[XHELP_N] = {
 #undef F
 
 /* Weights: what compilers' code uses most gets host registers first. */
-#define GPR(n, w) { #n, offsetof(struct x86_cpu, reg[X86_##n]), IR_I64, w }
-#define VEC(n) { "V" #n, offsetof(struct x86_cpu, vec[n]), IR_V256, 200 - n }
+#define GPR(n, w)                                                                      \
+	{                                                                              \
+#n, offsetof(struct x86_cpu, reg[X86_##n]), IR_I64, w                  \
+	}
+#define VEC(n)                                                                         \
+	{                                                                              \
+		"V" #n, offsetof(struct x86_cpu, vec[n]), IR_V256, 200 - n             \
+	}
 const struct ir_slot x86_slots[XS_N] = {
-	GPR(RAX, 255), GPR(RCX, 250), GPR(RDX, 249), GPR(RBX, 248),
-	GPR(RSP, 254), GPR(RBP, 247), GPR(RSI, 246), GPR(RDI, 245),
-	GPR(R8, 160),  GPR(R9, 155),  GPR(R10, 150), GPR(R11, 145),
-	GPR(R12, 240), GPR(R13, 239), GPR(R14, 238), GPR(R15, 237),
-	VEC(0), VEC(1), VEC(2),	 VEC(3),  VEC(4),  VEC(5),  VEC(6),  VEC(7),
-	VEC(8), VEC(9), VEC(10), VEC(11), VEC(12), VEC(13), VEC(14), VEC(15),
+	GPR(RAX, 255), GPR(RCX, 250), GPR(RDX, 249), GPR(RBX, 248), GPR(RSP, 254),
+	GPR(RBP, 247), GPR(RSI, 246), GPR(RDI, 245), GPR(R8, 160),  GPR(R9, 155),
+	GPR(R10, 150), GPR(R11, 145), GPR(R12, 240), GPR(R13, 239), GPR(R14, 238),
+	GPR(R15, 237), VEC(0),        VEC(1),        VEC(2),        VEC(3),
+	VEC(4),        VEC(5),        VEC(6),        VEC(7),        VEC(8),
+	VEC(9),        VEC(10),       VEC(11),       VEC(12),       VEC(13),
+	VEC(14),       VEC(15),
 };
 
 enum { XT_SLOW_MAX = 128, XT_BRANCHES = TCG_MAX_EXITS - 2 };
@@ -126,7 +133,8 @@ void xt_exit_next(struct xt *x)
 
 void xt_raise(struct xt *x, enum x86_exc vec)
 {
-	xt_call(x, XHELP_raise, ir_const(x->u, IR_I64, vec), ir_const(x->u, IR_I64, 0), 0, 0);
+	xt_call(x, XHELP_raise, ir_const(x->u, IR_I64, vec), ir_const(x->u, IR_I64, 0),
+	        0, 0);
 	ir_exit(x->u, TCG_EXIT_RAISE);
 	x->end = true;
 }
@@ -162,11 +170,13 @@ static void xt_slow_div(struct xt *x, bool is_signed)
 	ir_val v = xt_rd(x, 0);
 
 	if (size < 8) {
-		v = is_signed ? ir_sext(u, IR_I64, v, xt_type(size)) :
-				ir_zext(u, IR_I64, v, xt_type(size));
+		v = is_signed ? ir_sext(u, IR_I64, v, xt_type(size))
+		              : ir_zext(u, IR_I64, v, xt_type(size));
 	}
-	xt_call(x, XHELP_div, ir_const(u, IR_I64, size | (unsigned)is_signed << 8), v, 0, 0);
-	xt_goto_ip(x, ir_pc(u, x->next)); /* rare: not worth one of the chainable exits */
+	xt_call(x, XHELP_div, ir_const(u, IR_I64, size | (unsigned)is_signed << 8), v,
+	        0, 0);
+	xt_goto_ip(x,
+	           ir_pc(u, x->next)); /* rare: not worth one of the chainable exits */
 }
 
 static void xt_emit_slow(struct xt *x)
@@ -181,21 +191,11 @@ static void xt_emit_slow(struct xt *x)
 		ir_label(x->u, s->label);
 		ir_insn(x->u, s->off, s->i.len);
 		switch (s->kind) {
-		case XSL_RAISE:
-			xt_raise(x, (enum x86_exc)s->arg);
-			break;
-		case XSL_DIV:
-			xt_slow_div(x, s->arg);
-			break;
-		case XSL_EXIT:
-			xt_exit_next(x);
-			break;
-		case XSL_GOTO:
-			xt_goto(x, s->arg);
-			break;
-		case XSL_INTO:
-			xi_into_slow(x);
-			break;
+		case XSL_RAISE: xt_raise(x, (enum x86_exc)s->arg); break;
+		case XSL_DIV: xt_slow_div(x, s->arg); break;
+		case XSL_EXIT: xt_exit_next(x); break;
+		case XSL_GOTO: xt_goto(x, s->arg); break;
+		case XSL_INTO: xi_into_slow(x); break;
 		}
 	}
 }
@@ -229,7 +229,8 @@ ir_val xt_next_ip(struct xt *x, unsigned size)
 
 	if (x->code != XH_CODE64 && x->key & XH_BASE(X86_CS)) {
 		v = ir_op2(u, IR_sub, IR_I64, v,
-			   ir_ldenv(u, IR_I64, offsetof(struct x86_cpu, seg[X86_CS].base)));
+		           ir_ldenv(u, IR_I64,
+		                    offsetof(struct x86_cpu, seg[X86_CS].base)));
 	}
 	return size == 8 ? v : ir_trunc(u, xt_type(size), v);
 }
@@ -243,7 +244,8 @@ ir_val xt_ip_linear(struct xt *x, ir_val ip)
 		ip = ir_zext(u, IR_I64, ip, xt_type(size));
 	}
 	if (x->code != XH_CODE64 && x->key & XH_BASE(X86_CS)) {
-		ir_val b = ir_ldenv(u, IR_I64, offsetof(struct x86_cpu, seg[X86_CS].base));
+		ir_val b =
+			ir_ldenv(u, IR_I64, offsetof(struct x86_cpu, seg[X86_CS].base));
 
 		ip = ir_op2(u, IR_add, IR_I64, ip, b);
 		ip = ir_zext(u, IR_I64, ir_trunc(u, IR_I32, ip), IR_I32);
@@ -329,9 +331,10 @@ static void xt_start(struct xt *x)
 	if (x->key & XH_SHADOW) {
 		struct ir_unit *u = x->u;
 
-		ir_stenv(u, IR_I8, offsetof(struct x86_cpu, int_shadow), ir_const(u, IR_I8, 0));
+		ir_stenv(u, IR_I8, offsetof(struct x86_cpu, int_shadow),
+		         ir_const(u, IR_I8, 0));
 		ir_stenv(u, IR_I32, offsetof(struct x86_cpu, hflags),
-			 ir_const(u, IR_I32, (int32_t)(x->key & ~(uint64_t)XH_SHADOW)));
+		         ir_const(u, IR_I32, (int32_t)(x->key & ~(uint64_t)XH_SHADOW)));
 	}
 }
 
@@ -348,7 +351,8 @@ static void xt_unit(struct xt *x, struct tcg_fetch *f)
 			break;
 		}
 		if (u->pic && x->off && len > 0 && xt_crosses(x, (unsigned)len)) {
-			x->far = true; /* a unit of its own: other pages may follow this one elsewhere */
+			x->far =
+				true; /* a unit of its own: other pages may follow this one elsewhere */
 			break;
 		}
 		x->next = x->off + (len > 0 ? (unsigned)len : 1);
@@ -362,7 +366,8 @@ static void xt_unit(struct xt *x, struct tcg_fetch *f)
 		}
 		x->off = x->next;
 		u->guest_len = x->off;
-	} while (!x->end && !x->stop && !xt_unchained(x) && !f->single_step && !xt_full(x, f));
+	} while (!x->end && !x->stop && !xt_unchained(x) && !f->single_step &&
+	         !xt_full(x, f));
 	if (!x->end) {
 		xt_goto(x, x->off);
 	}
@@ -374,8 +379,13 @@ int x86_translate(struct ir_unit *u, struct tcg_fetch *f)
 {
 	struct xt_slow slow[XT_SLOW_MAX];
 	struct xt x = {
-		.u = u, .env = f->env, .fetch = f, .cpu = x86_of(f->env), .key = u->key,
-		.code = XH_CODE(u->key), .slow = slow,
+		.u = u,
+		.env = f->env,
+		.fetch = f,
+		.cpu = x86_of(f->env),
+		.key = u->key,
+		.code = XH_CODE(u->key),
+		.slow = slow,
 	};
 
 	u->n_guest_insns = 0;

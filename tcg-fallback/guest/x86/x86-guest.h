@@ -25,6 +25,7 @@
  * Block key = x86_cpu.hflags, kept up to date by x86_update_hflags() (sys side) after
  * anything it is made of changes. In 64-bit mode the segment bits are all zero.
  */
+/* clang-format off */
 #define XH_CODE16   0u
 #define XH_CODE32   1u
 #define XH_CODE64   2u
@@ -52,6 +53,7 @@
  * when the limit is below 0xffff (16-bit wrap at the end of a segment is not modelled). */
 #define XH_CHK(s)   BIT(22 + (s))
 #define XH_NE	    BIT(28)	/* CR0.NE */
+/* clang-format on */
 
 /* Slots 0..15: RAX..R15 (i64), 16..31: vector registers (v256). Everything else is
  * reached by ldenv/stenv at its offset in struct x86_cpu. */
@@ -66,9 +68,9 @@ enum x86_helper {
 	XHELP_N
 };
 extern const struct ir_helper x86_helpers[XHELP_N];
-#define HELPER(name, nargs, flags)                                                       \
-	uint64_t helper_##name(struct tcg_env *env, uint64_t a, uint64_t b, uint64_t c,  \
-			       uint64_t d);
+#define HELPER(name, nargs, flags)                                                     \
+	uint64_t helper_##name(struct tcg_env *env, uint64_t a, uint64_t b,            \
+	                       uint64_t c, uint64_t d);
 #include "tcg-fallback/guest/x86/helpers.def"
 #undef HELPER
 
@@ -87,6 +89,7 @@ void x86_raise(struct tcg_env *env, enum x86_exc vec, uint32_t err) __noreturn;
  *   0 1.EDX  1 1.ECX  2 7.EBX  3 7.ECX  4 7.EDX  5 80000001.EDX  6 80000001.ECX
  *   7 0D.1.EAX  8 7.1.EAX  9 80000008.EBX  10 80000007.EDX  11 6.EAX
  */
+/* clang-format off */
 #define XF(word, bit) (1 + (word) * 32 + (bit))
 enum x86_feat {
 	XF_ANY = 0,
@@ -109,6 +112,7 @@ enum x86_feat {
 	XF_LAHF = XF(6, 0), XF_ABM = XF(6, 5), XF_SSE4A = XF(6, 6), XF_PREFETCHW = XF(6, 8),
 	XF_XSAVEOPT = XF(7, 0), XF_XSAVEC = XF(7, 1), XF_XSAVES = XF(7, 3),
 };
+/* clang-format on */
 static inline bool x86_has(const struct x86_cpu *c, unsigned feat)
 {
 	return !feat || (c->features[(feat - 1) / 32] >> ((feat - 1) % 32) & 1);
@@ -124,19 +128,20 @@ enum { XR_NONE = 0xff, XR_RIP = 0x10, XR_MOFFS = 0x11 }; /* MOFFS: address in im
 struct x86_insn {
 	uint8_t len;
 	uint8_t map, opcode;
-	uint8_t pp;		/* mandatory prefix: 0 none, 1 66, 2 F3, 3 F2 (the last of F2/F3 wins) */
+	uint8_t pp; /* mandatory prefix: 0 none, 1 66, 2 F3, 3 F2 (the last of F2/F3 wins) */
 	bool lock, rep, repne, p66, p67, vex;
-	uint8_t rex;		/* 0 or 0x4W..; VEX: made up from its bits */
-	uint8_t vex_l, vvvv;	/* vvvv already inverted */
+	uint8_t rex;                 /* 0 or 0x4W..; VEX: made up from its bits */
+	uint8_t vex_l, vvvv;         /* vvvv already inverted */
 	uint8_t modrm, mod, reg, rm; /* reg, rm: extended by REX.R, REX.B */
 	bool has_modrm, is_mem;
-	uint8_t base, index, scale; /* memory operand: XR_NONE, 0..15, base also XR_RIP, XR_MOFFS */
-	uint8_t seg;		/* effective segment of the memory operand (enum x86_sreg) */
-	uint8_t seg_override;	/* XR_NONE or enum x86_sreg */
-	uint8_t opsize, asize;	/* bytes: 2 4 8 */
+	uint8_t base, index,
+		scale; /* memory operand: XR_NONE, 0..15, base also XR_RIP, XR_MOFFS */
+	uint8_t seg;   /* effective segment of the memory operand (enum x86_sreg) */
+	uint8_t seg_override;  /* XR_NONE or enum x86_sreg */
+	uint8_t opsize, asize; /* bytes: 2 4 8 */
 	int32_t disp;
-	int64_t imm;		/* sign-extended as the form says; moffs too */
-	uint32_t imm2;		/* ENTER level, far pointer selector, VEX is4 */
+	int64_t imm;   /* sign-extended as the form says; moffs too */
+	uint32_t imm2; /* ENTER level, far pointer selector, VEX is4 */
 	const struct xi_form *d;
 };
 
@@ -155,18 +160,18 @@ struct xt {
 	struct tcg_fetch *fetch;
 	const struct x86_cpu *cpu; /* identification only: code is shared by key */
 	uint64_t key;
-	unsigned code;		/* XH_CODE16/32/64 */
-	unsigned off, next;	/* unit offsets of this and the following instruction */
+	unsigned code;      /* XH_CODE16/32/64 */
+	unsigned off, next; /* unit offsets of this and the following instruction */
 	struct x86_insn i;
-	bool end;		/* control flow has been emitted: the unit ends here */
-	bool stop;		/* end the unit after this instruction (exit_to next) */
-	bool far;		/* the next exit must not become a direct jump */
+	bool end;  /* control flow has been emitted: the unit ends here */
+	bool stop; /* end the unit after this instruction (exit_to next) */
+	bool far;  /* the next exit must not become a direct jump */
 	unsigned n_exits, n_branches;
-	struct xt_slow *slow;	/* deferred out-of-line paths */
+	struct xt_slow *slow; /* deferred out-of-line paths */
 	unsigned n_slow;
-	struct ir_addr ea;	/* the memory operand's address, computed once */
+	struct ir_addr ea; /* the memory operand's address, computed once */
 	bool ea_ok;
-	bool more;		/* the next instruction must be in this unit if possible (STI) */
+	bool more; /* the next instruction must be in this unit if possible (STI) */
 };
 
 /* For instruction functions. Integer type of 1, 2, 4, 8 bytes. */
@@ -195,7 +200,7 @@ unsigned xt_msize(unsigned size);
  * false: no such instruction, the caller emits #UD. CR0.TS/EM, OSFXSR, AVX checks are theirs.
  */
 bool simd_translate(struct xt *x); /* maps 0F, 0F38, 0F3A, VEX */
-bool simd_x87(struct xt *x);	   /* D8..DF */
-bool simd_fwait(struct xt *x);	   /* 9B */
+bool simd_x87(struct xt *x);       /* D8..DF */
+bool simd_fwait(struct xt *x);     /* 9B */
 
 #endif

@@ -82,7 +82,7 @@ static void gen_list_to_stack(struct gen *g, unsigned r, unsigned pos)
 		if (g->v[x].last > pos) {
 			last = MAX(last, g->v[x].last);
 			remat &= x < g->n &&
-				 (g->ins[x].op == IR_const || g->ins[x].op == IR_pc);
+			         (g->ins[x].op == IR_const || g->ins[x].op == IR_pc);
 		}
 	}
 	if (!last) {
@@ -101,8 +101,9 @@ static void gen_list_to_stack(struct gen *g, unsigned r, unsigned pos)
 			v->kind = VK_NONE;
 		} else if (remat) {
 			v->kind = VK_CONST;
-			v->imm = g->ins[x].op == IR_pc ? (int64_t)gen_pc(g, g->ins[x].imm) :
-							 g->ins[x].imm;
+			v->imm = g->ins[x].op == IR_pc
+			                 ? (int64_t)gen_pc(g, g->ins[x].imm)
+			                 : g->ins[x].imm;
 		} else {
 			v->kind = VK_SPILL;
 			v->imm = k;
@@ -321,14 +322,11 @@ void gen_load_to(struct gen *g, unsigned v, unsigned r, unsigned sz)
 			asm_mov_rr(&g->b, sz < 2 ? 2 : sz, r, x->reg);
 		}
 		break;
-	case VK_ENV:
-		asm_zx_rm(&g->b, gen_val_sz(g, v), r, env_mem(x->imm));
-		break;
+	case VK_ENV: asm_zx_rm(&g->b, gen_val_sz(g, v), r, env_mem(x->imm)); break;
 	case VK_SPILL:
 		asm_mov_rm(&g->b, 3, r, frame_mem((int)(FR_SPILL + 8 * x->imm)));
 		break;
-	default:
-		g->err = -EINVAL;
+	default: g->err = -EINVAL;
 	}
 }
 
@@ -351,7 +349,9 @@ unsigned gen_reg(struct gen *g, unsigned v)
 		uint64_t imm = (uint64_t)x->imm;
 
 		if (type <= IR_I32) {
-			imm &= type == IR_I8 ? 0xff : type == IR_I16 ? 0xffff : 0xffffffffu;
+			imm &= type == IR_I8    ? 0xff
+			       : type == IR_I16 ? 0xffff
+			                        : 0xffffffffu;
 			zb = ty_bits(type);
 		}
 		asm_movi(&g->b, r, imm);
@@ -378,7 +378,8 @@ unsigned gen_home(struct gen *g, unsigned v)
 	}
 	if (gen_live_after(g, r)) {
 		/* what outlives the `set` has to move anyway: now is as good */
-		if (gen_list_last_at(g, r) <= g->v[v].want || gen_free_scratch(g) == NOREG) {
+		if (gen_list_last_at(g, r) <= g->v[v].want ||
+		    gen_free_scratch(g) == NOREG) {
 			return NOREG;
 		}
 		gen_evacuate(g, r);
@@ -459,7 +460,8 @@ void gen_drop(struct gen *g, unsigned v)
 /* v has been copied to r, whose old contents are gone: it lives there from now on. */
 void gen_move(struct gen *g, unsigned v, unsigned r)
 {
-	unsigned zb = g->v[v].kind == VK_GPR || g->v[v].kind == VK_SPILL ? g->v[v].zb : 64;
+	unsigned zb =
+		g->v[v].kind == VK_GPR || g->v[v].kind == VK_SPILL ? g->v[v].zb : 64;
 
 	if (g->v[v].last > g->i) {
 		gen_drop(g, v);
@@ -654,12 +656,11 @@ unsigned gen_xreg(struct gen *g, unsigned v)
 			asm_vrr(&g->b, 0xc2 | A_0F | A_L, x, x, x);
 			asm_8(&g->b, 0x0f); /* true, always */
 		} else {
-			asm_vrr(&g->b, 0x76 | A_0F | A_66 | (type == IR_V256 ? A_L : 0), x, x,
-				x);
+			asm_vrr(&g->b, 0x76 | A_0F | A_66 | (type == IR_V256 ? A_L : 0),
+			        x, x, x);
 		}
 		break;
-	default:
-		g->err = -EINVAL;
+	default: g->err = -EINVAL;
 	}
 	d->kind = VK_XMM;
 	d->reg = (uint8_t)x;

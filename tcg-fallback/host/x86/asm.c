@@ -15,7 +15,7 @@ void asm_modrm_mem(struct asmbuf *b, unsigned reg, struct amem m)
 		/* [index * scale + disp32] or [disp32] through SIB */
 		asm_8(b, r | 4);
 		asm_8(b, (unsigned)m.scale << 6 |
-			       (m.index == NOREG ? 4u : m.index & 7u) << 3 | 5);
+		                 (m.index == NOREG ? 4u : m.index & 7u) << 3 | 5);
 		asm_32(b, (uint32_t)m.disp);
 		return;
 	}
@@ -27,7 +27,7 @@ void asm_modrm_mem(struct asmbuf *b, unsigned reg, struct amem m)
 	if (m.index != NOREG || base == 4) {
 		asm_8(b, mod | r | 4);
 		asm_8(b, (unsigned)m.scale << 6 |
-			       (m.index == NOREG ? 4u : m.index & 7u) << 3 | base);
+		                 (m.index == NOREG ? 4u : m.index & 7u) << 3 | base);
 	} else {
 		asm_8(b, mod | r | base);
 	}
@@ -41,15 +41,9 @@ void asm_modrm_mem(struct asmbuf *b, unsigned reg, struct amem m)
 static void asm_prefix(struct asmbuf *b, uint32_t op, unsigned rex)
 {
 	switch (op & A_PP) {
-	case A_66:
-		asm_8(b, 0x66);
-		break;
-	case A_F3:
-		asm_8(b, 0xf3);
-		break;
-	case A_F2:
-		asm_8(b, 0xf2);
-		break;
+	case A_66: asm_8(b, 0x66); break;
+	case A_F3: asm_8(b, 0xf3); break;
+	case A_F2: asm_8(b, 0xf2); break;
 	}
 	if (op & A_W) {
 		rex |= 0x48;
@@ -58,9 +52,7 @@ static void asm_prefix(struct asmbuf *b, uint32_t op, unsigned rex)
 		asm_8(b, rex | 0x40);
 	}
 	switch (op & A_MAP) {
-	case A_0F:
-		asm_8(b, 0x0f);
-		break;
+	case A_0F: asm_8(b, 0x0f); break;
 	case A_0F38:
 		asm_8(b, 0x0f);
 		asm_8(b, 0x38);
@@ -101,8 +93,8 @@ void asm_rm(struct asmbuf *b, uint32_t op, unsigned reg, struct amem m)
 	asm_modrm_mem(b, reg, m);
 }
 
-static void asm_vex(struct asmbuf *b, uint32_t op, unsigned reg, unsigned vvvv, unsigned rexx,
-		    unsigned rexb)
+static void asm_vex(struct asmbuf *b, uint32_t op, unsigned reg, unsigned vvvv,
+                    unsigned rexx, unsigned rexb)
 {
 	unsigned pp = (op & A_PP) >> 10, map = (op & A_MAP) >> 8;
 	unsigned last = (~vvvv & 15) << 3 | (op & A_L ? 4 : 0);
@@ -114,7 +106,8 @@ static void asm_vex(struct asmbuf *b, uint32_t op, unsigned reg, unsigned vvvv, 
 		asm_8(b, (reg & 8 ? 0 : 0x80) | last);
 	} else {
 		asm_8(b, 0xc4);
-		asm_8(b, (reg & 8 ? 0 : 0x80) | (rexx ? 0 : 0x40) | (rexb ? 0 : 0x20) | map);
+		asm_8(b, (reg & 8 ? 0 : 0x80) | (rexx ? 0 : 0x40) | (rexb ? 0 : 0x20) |
+		                 map);
 		asm_8(b, (op & A_W ? 0x80 : 0) | last);
 	}
 	asm_8(b, op & 0xff);
@@ -129,7 +122,7 @@ void asm_vrr(struct asmbuf *b, uint32_t op, unsigned reg, unsigned vvvv, unsigne
 void asm_vrm(struct asmbuf *b, uint32_t op, unsigned reg, unsigned vvvv, struct amem m)
 {
 	asm_vex(b, op, reg, vvvv, m.index != NOREG && (m.index & 8),
-		m.base != NOREG && (m.base & 8));
+	        m.base != NOREG && (m.base & 8));
 	asm_modrm_mem(b, reg, m);
 }
 

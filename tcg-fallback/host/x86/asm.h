@@ -18,8 +18,25 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8, R9, R10, R11, R12, R13, R14, R15,
-       NOREG = 0xff };
+enum {
+	RAX,
+	RCX,
+	RDX,
+	RBX,
+	RSP,
+	RBP,
+	RSI,
+	RDI,
+	R8,
+	R9,
+	R10,
+	R11,
+	R12,
+	R13,
+	R14,
+	R15,
+	NOREG = 0xff
+};
 
 struct asmbuf {
 	uint8_t *start, *p, *end;
@@ -33,18 +50,18 @@ struct amem {
 
 enum { ASM_MARGIN = 2048 };
 
-#define A_0F	0x100u
-#define A_0F38	0x200u
-#define A_0F3A	0x300u
-#define A_MAP	0x300u
-#define A_66	0x400u
-#define A_F3	0x800u
-#define A_F2	0xc00u
-#define A_PP	0xc00u
-#define A_W	0x1000u
-#define A_BR	0x2000u /* `reg` is a byte register */
-#define A_BM	0x4000u /* `rm` is a byte register */
-#define A_L	0x8000u /* VEX.L: 256 bits */
+#define A_0F   0x100u
+#define A_0F38 0x200u
+#define A_0F3A 0x300u
+#define A_MAP  0x300u
+#define A_66   0x400u
+#define A_F3   0x800u
+#define A_F2   0xc00u
+#define A_PP   0xc00u
+#define A_W    0x1000u
+#define A_BR   0x2000u /* `reg` is a byte register */
+#define A_BM   0x4000u /* `rm` is a byte register */
+#define A_L    0x8000u /* VEX.L: 256 bits */
 
 /* Group 1 ALU operations. ORDER: hardware /digit */
 enum { ALU_ADD, ALU_OR, ALU_ADC, ALU_SBB, ALU_AND, ALU_SUB, ALU_XOR, ALU_CMP };
@@ -89,7 +106,8 @@ static inline struct amem amem(unsigned base, int32_t disp)
 {
 	return (struct amem){ (uint8_t)base, NOREG, 0, disp };
 }
-static inline struct amem amem_x(unsigned base, unsigned index, unsigned scale, int32_t disp)
+static inline struct amem amem_x(unsigned base, unsigned index, unsigned scale,
+                                 int32_t disp)
 {
 	return (struct amem){ (uint8_t)base, (uint8_t)index, (uint8_t)scale, disp };
 }
@@ -109,29 +127,25 @@ void asm_movi(struct asmbuf *b, unsigned reg, uint64_t v); /* leaves EFLAGS alon
 static inline uint32_t asm_sz(uint32_t op, unsigned sz)
 {
 	switch (sz) {
-	case 0:
-		return (op & ~1u) | A_BR | A_BM;
-	case 1:
-		return op | A_66;
-	case 2:
-		return op;
-	default:
-		return op | A_W;
+	case 0: return (op & ~1u) | A_BR | A_BM;
+	case 1: return op | A_66;
+	case 2: return op;
+	default: return op | A_W;
 	}
 }
 
 static inline void asm_alu_rr(struct asmbuf *b, unsigned op, unsigned sz, unsigned d,
-			      unsigned s)
+                              unsigned s)
 {
 	asm_rr(b, asm_sz(op * 8 + 1, sz), s, d);
 }
 static inline void asm_alu_rm(struct asmbuf *b, unsigned op, unsigned sz, unsigned d,
-			      struct amem m)
+                              struct amem m)
 {
 	asm_rm(b, asm_sz(op * 8 + 3, sz), d, m);
 }
 static inline void asm_alu_mr(struct asmbuf *b, unsigned op, unsigned sz, struct amem m,
-			      unsigned s)
+                              unsigned s)
 {
 	asm_rm(b, asm_sz(op * 8 + 1, sz), s, m);
 }
@@ -146,7 +160,7 @@ static inline void asm_imm(struct asmbuf *b, unsigned sz, int64_t v)
 	}
 }
 static inline void asm_alu_ri(struct asmbuf *b, unsigned op, unsigned sz, unsigned d,
-			      int32_t v)
+                              int32_t v)
 {
 	if (sz == 0) {
 		asm_rr(b, 0x80 | A_BM, op, d);
@@ -166,7 +180,7 @@ static inline void asm_alu_ri32(struct asmbuf *b, unsigned op, unsigned d, int32
 	asm_32(b, (uint32_t)v);
 }
 static inline void asm_alu_mi(struct asmbuf *b, unsigned op, unsigned sz, struct amem m,
-			      int32_t v)
+                              int32_t v)
 {
 	if (sz == 0) {
 		asm_rm(b, 0x80, op, m);
@@ -225,7 +239,8 @@ static inline void asm_zx_rm(struct asmbuf *b, unsigned sz, unsigned d, struct a
 }
 static inline void asm_zx_rr(struct asmbuf *b, unsigned sz, unsigned d, unsigned s)
 {
-	static const uint32_t op[4] = { 0xb6 | A_0F | A_BM, 0xb7 | A_0F, 0x8b, 0x8b | A_W };
+	static const uint32_t op[4] = { 0xb6 | A_0F | A_BM, 0xb7 | A_0F, 0x8b,
+		                        0x8b | A_W };
 
 	asm_rr(b, op[sz], d, s);
 }
@@ -240,12 +255,12 @@ static inline uint32_t asm_sx_op(unsigned sz, bool wide)
 	return op[sz] | (wide ? A_W : 0);
 }
 static inline void asm_sx_rm(struct asmbuf *b, unsigned sz, bool wide, unsigned d,
-			     struct amem m)
+                             struct amem m)
 {
 	asm_rm(b, asm_sx_op(sz, wide), d, m);
 }
 static inline void asm_sx_rr(struct asmbuf *b, unsigned sz, bool wide, unsigned d,
-			     unsigned s)
+                             unsigned s)
 {
 	asm_rr(b, asm_sx_op(sz, wide) | (sz == 0 ? A_BM : 0), d, s);
 }
@@ -254,7 +269,7 @@ static inline void asm_lea(struct asmbuf *b, unsigned sz, unsigned d, struct ame
 	asm_rm(b, 0x8d | (sz == 3 ? A_W : 0), d, m);
 }
 static inline void asm_sh_ri(struct asmbuf *b, unsigned op, unsigned sz, unsigned d,
-			     unsigned n)
+                             unsigned n)
 {
 	if (n == 1) {
 		asm_rr(b, asm_sz(0xd1, sz), op, d);
@@ -269,14 +284,14 @@ static inline void asm_sh_cl(struct asmbuf *b, unsigned op, unsigned sz, unsigne
 }
 /* BMI2: d = rm shifted by the count register; op SH_SHL, SH_SHR, SH_SAR */
 static inline void asm_shx(struct asmbuf *b, unsigned op, unsigned sz, unsigned d,
-			   unsigned rm, unsigned count)
+                           unsigned rm, unsigned count)
 {
 	uint32_t pp = op == SH_SHL ? A_66 : op == SH_SHR ? A_F2 : A_F3;
 
 	asm_vrr(b, 0xf7 | A_0F38 | pp | (sz == 3 ? A_W : 0), d, count, rm);
 }
 static inline void asm_rorx(struct asmbuf *b, unsigned sz, unsigned d, unsigned rm,
-			    unsigned n)
+                            unsigned n)
 {
 	asm_vrr(b, 0xf0 | A_0F3A | A_F2 | (sz == 3 ? A_W : 0), d, 0, rm);
 	asm_8(b, n);
@@ -291,7 +306,7 @@ static inline void asm_imul_rr(struct asmbuf *b, unsigned sz, unsigned d, unsign
 	asm_rr(b, asm_sz(0xaf, sz) | A_0F, d, s);
 }
 static inline void asm_imul_rri(struct asmbuf *b, unsigned sz, unsigned d, unsigned s,
-				int32_t v)
+                                int32_t v)
 {
 	bool s8 = asm_s8(v);
 
@@ -303,7 +318,7 @@ static inline void asm_setcc(struct asmbuf *b, unsigned cc, unsigned d)
 	asm_rr(b, 0x90 | cc | A_0F | A_BM, 0, d);
 }
 static inline void asm_cmov(struct asmbuf *b, unsigned cc, unsigned sz, unsigned d,
-			    unsigned s)
+                            unsigned s)
 {
 	asm_rr(b, 0x40 | cc | A_0F | (sz == 3 ? A_W : 0), d, s);
 }

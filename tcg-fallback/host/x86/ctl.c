@@ -185,7 +185,8 @@ static void ctl_jcc_exit(struct gen *g, unsigned cc, int64_t off)
 		asm_nops(&g->b, pad);
 	}
 	ctl_exit(g, asm_jcc(&g->b, cc), off);
-	g->ef_at = asm_pos(&g->b); /* a second jump on the same flags must not move this one */
+	g->ef_at = asm_pos(
+		&g->b); /* a second jump on the same flags must not move this one */
 }
 
 /* Does the code behind branch `i` run: exit_to A; label `label`: ? Then A's index. */
@@ -401,7 +402,7 @@ void op_call(struct gen *g, const struct ir_ins *in)
 	gen_spill_vec(g);
 	asm_movi(&g->b, R10, (uint64_t)(uintptr_t)h->fn);
 	asm_call_abs(&g->b, x86_host.call[(read ? 1 : 0) | (f & IR_H_WRITE ? 2 : 0) |
-					  (f & IR_H_FLAGS ? 4 : 0)]);
+	                                  (f & IR_H_FLAGS ? 4 : 0)]);
 	gen_pcmap(g);
 	gen_def(g, g->i, R8, 64);
 }

@@ -108,7 +108,8 @@ static bool op_overlap(struct gen *g, int64_t off, unsigned len, bool reload)
 	for (unsigned r = 0; r < 16; r++) {
 		int so = x86_host.slot_off[r];
 
-		if (x86_host.slot_of[r] < 0 || so + 8 <= off || off + (int64_t)len <= so) {
+		if (x86_host.slot_of[r] < 0 || so + 8 <= off ||
+		    off + (int64_t)len <= so) {
 			continue;
 		}
 		if (reload) {
@@ -151,7 +152,8 @@ static void op_stenv(struct gen *g, const struct ir_ins *in)
 
 static int64_t op_local_off(const struct ir_ins *in)
 {
-	return TCG_ENV_OFF(local) + in->imm * (int64_t)sizeof(((struct tcg_env *)0)->local[0]);
+	return TCG_ENV_OFF(local) +
+	       in->imm * (int64_t)sizeof(((struct tcg_env *)0)->local[0]);
 }
 
 static void op_lset(struct gen *g, const struct ir_ins *in)
@@ -186,114 +188,46 @@ static void emit_ins(struct gen *g, const struct ir_ins *in)
 			g->v[g->i].fcond = 1;
 		}
 		break;
-	case IR_pc:
-		gen_def_const(g, g->i, (int64_t)gen_pc(g, in->imm));
-		break;
-	case IR_get:
-		op_get(g, in);
-		break;
-	case IR_set:
-		op_set(g, in);
-		break;
-	case IR_setz:
-		op_vec_set(g, in, g->u->slots[in->imm].offset, true);
-		break;
-	case IR_ldenv:
-		op_ldenv(g, in);
-		break;
-	case IR_stenv:
-		op_stenv(g, in);
-		break;
-	case IR_lget:
-		gen_def_env(g, g->i, op_local_off(in));
-		break;
-	case IR_lset:
-		op_lset(g, in);
-		break;
-	case IR_mul:
-		op_mul(g, in);
-		break;
+	case IR_pc: gen_def_const(g, g->i, (int64_t)gen_pc(g, in->imm)); break;
+	case IR_get: op_get(g, in); break;
+	case IR_set: op_set(g, in); break;
+	case IR_setz: op_vec_set(g, in, g->u->slots[in->imm].offset, true); break;
+	case IR_ldenv: op_ldenv(g, in); break;
+	case IR_stenv: op_stenv(g, in); break;
+	case IR_lget: gen_def_env(g, g->i, op_local_off(in)); break;
+	case IR_lset: op_lset(g, in); break;
+	case IR_mul: op_mul(g, in); break;
 	case IR_mulhu:
-	case IR_mulhs:
-		op_mulh(g, in);
-		break;
+	case IR_mulhs: op_mulh(g, in); break;
 	case IR_udiv2:
 	case IR_urem2:
 	case IR_sdiv2:
-	case IR_srem2:
-		op_div(g, in);
-		break;
-	case IR_flags:
-		break;
+	case IR_srem2: op_div(g, in); break;
+	case IR_flags: break;
 	case IR_fmix:
-	case IR_fshift:
-		g->v[g->i].fstate = FS_MIX;
-		break;
-	case IR_fget:
-		op_fget(g);
-		break;
-	case IR_fset:
-		op_fset(g, in);
-		break;
-	case IR_fpack:
-		op_fpack(g, in);
-		break;
-	case IR_funpack:
-		op_funpack(g, in);
-		break;
-	case IR_setcc:
-		op_setcc(g, in);
-		break;
-	case IR_selcc:
-		op_selcc(g, in);
-		break;
-	case IR_ld:
-		op_ld(g, in);
-		break;
-	case IR_st:
-		op_st(g, in);
-		break;
-	case IR_rmw:
-		op_rmw(g, in);
-		break;
-	case IR_cas:
-		op_cas(g, in);
-		break;
-	case IR_fence:
-		op_fence(g);
-		break;
-	case IR_vop:
-		op_vop(g, in);
-		break;
-	case IR_call:
-		op_call(g, in);
-		break;
-	case IR_insn:
-		g->pc_off = (uint32_t)in->imm;
-		break;
-	case IR_label:
-		op_label(g, in);
-		break;
-	case IR_br:
-		op_br(g, in);
-		break;
-	case IR_brcc:
-		op_brcc(g, in);
-		break;
-	case IR_brcmp:
-		op_brcmp(g, in);
-		break;
-	case IR_exit_to:
-		op_exit_to(g, in);
-		break;
-	case IR_exit_ind:
-		op_exit_ind(g, in);
-		break;
-	case IR_exit:
-		op_exit(g, in);
-		break;
-	default:
-		g->err = -ENOTSUP;
+	case IR_fshift: g->v[g->i].fstate = FS_MIX; break;
+	case IR_fget: op_fget(g); break;
+	case IR_fset: op_fset(g, in); break;
+	case IR_fpack: op_fpack(g, in); break;
+	case IR_funpack: op_funpack(g, in); break;
+	case IR_setcc: op_setcc(g, in); break;
+	case IR_selcc: op_selcc(g, in); break;
+	case IR_ld: op_ld(g, in); break;
+	case IR_st: op_st(g, in); break;
+	case IR_rmw: op_rmw(g, in); break;
+	case IR_cas: op_cas(g, in); break;
+	case IR_fence: op_fence(g); break;
+	case IR_vop: op_vop(g, in); break;
+	case IR_call: op_call(g, in); break;
+	case IR_insn: g->pc_off = (uint32_t)in->imm; break;
+	case IR_label: op_label(g, in); break;
+	case IR_br: op_br(g, in); break;
+	case IR_brcc: op_brcc(g, in); break;
+	case IR_brcmp: op_brcmp(g, in); break;
+	case IR_exit_to: op_exit_to(g, in); break;
+	case IR_exit_ind: op_exit_ind(g, in); break;
+	case IR_exit: op_exit(g, in); break;
+	default: g->err = -ENOTSUP;
 	}
 }
 
@@ -311,7 +245,8 @@ void gen_early(struct gen *g, unsigned j)
 			gen_hold(g, j, r);
 		}
 	} else {
-		gen_def_const(g, j, in->op == IR_pc ? (int64_t)gen_pc(g, in->imm) : in->imm);
+		gen_def_const(g, j,
+		              in->op == IR_pc ? (int64_t)gen_pc(g, in->imm) : in->imm);
 	}
 }
 
@@ -354,7 +289,8 @@ static void emit_body(struct gen *g)
 	for (unsigned i = 1; i < g->n && emit_room(g); i++) {
 		const struct ir_ins *in = &g->ins[i];
 
-		if ((g->unreachable && in->op != IR_label) || g->v[i].dead || g->v[i].done) {
+		if ((g->unreachable && in->op != IR_label) || g->v[i].dead ||
+		    g->v[i].done) {
 			continue;
 		}
 		g->i = i;
@@ -362,7 +298,8 @@ static void emit_body(struct gen *g)
 		emit_ins(g, in);
 	}
 	if (!g->unreachable && !g->err) {
-		asm_rr(&g->b, 0x0b | A_0F, 0, 0); /* not reached: units end with an exit */
+		asm_rr(&g->b, 0x0b | A_0F, 0,
+		       0); /* not reached: units end with an exit */
 	}
 	for (unsigned k = 0; k < g->n_cold && emit_room(g); k++) {
 		struct cold *c = &g->cold[k];
@@ -434,7 +371,7 @@ static int x86_emit(const struct ir_unit *u, struct tcg_code *c)
 	g.cap_cold = EMIT_COLD;
 	g.b = (struct asmbuf){ c->w, c->w, c->w + c->cap, c->x };
 	g.same_page = !((u->pc ^ (u->pc + (u->guest_len ? u->guest_len - 1 : 0))) >>
-			TCG_PAGE_BITS);
+	                TCG_PAGE_BITS);
 	g.err = emit_alloc(&g, u->n_labels + 1, labels, vals);
 	c->body = 0;
 	if (!g.err) {
@@ -468,7 +405,7 @@ static void x86_patch(uint8_t *w, const uint8_t *x, uint32_t at, const void *tar
 }
 
 static void x86_link(uint8_t *w, const uint8_t *x, const struct tcg_exit *ex,
-		     const void *target)
+                     const void *target)
 {
 	x86_patch(w, x, ex->jump_off, target);
 }
@@ -493,7 +430,8 @@ static void x86_retire(uint8_t *w, const uint8_t *x)
 	b[0] = 0xe9;
 	memcpy(b + 1, &d, 4);
 	memcpy(&v, b, sizeof(v));
-	__atomic_store_n((uint64_t *)(void *)w, v, __ATOMIC_RELEASE); /* w is aligned to 32 */
+	__atomic_store_n((uint64_t *)(void *)w, v,
+	                 __ATOMIC_RELEASE); /* w is aligned to 32 */
 }
 
 static struct tcg_exit *x86_run(struct tcg_env *env, const void *x)
@@ -513,7 +451,7 @@ static const void *x86_miss_stub(void)
 static void x86_assign_homes(const struct tcg_guest *gu)
 {
 	static const uint8_t order[N_HOMES] = { RAX, RCX, RDX, RBX, R15, R11,
-						RSI, RDI, R12, R13, R14 };
+		                                RSI, RDI, R12, R13, R14 };
 	bool pin[MAX_SLOTS] = { false };
 	unsigned n = MIN(gu->n_slots, (unsigned)MAX_SLOTS), k = 0;
 
@@ -521,8 +459,10 @@ static void x86_assign_homes(const struct tcg_guest *gu)
 		int best = -1;
 
 		for (unsigned s = 0; s < n; s++) {
-			if (!pin[s] && gu->slots[s].type == IR_I64 && gu->slots[s].weight &&
-			    (best < 0 || gu->slots[s].weight > gu->slots[best].weight)) {
+			if (!pin[s] && gu->slots[s].type == IR_I64 &&
+			    gu->slots[s].weight &&
+			    (best < 0 ||
+			     gu->slots[s].weight > gu->slots[best].weight)) {
 				best = (int)s;
 			}
 		}
@@ -563,13 +503,17 @@ static void x86_probe_cpu(void)
 	{
 		unsigned a = 0, b = 0, c = 0, d = 0;
 
-		__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(1), "c"(0));
+		__asm__ volatile("cpuid"
+		                 : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
+		                 : "a"(1), "c"(0));
 		h->f16c = h->avx && (c >> 29 & 1);
 		__asm__ volatile("cpuid"
-				 : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
-				 : "a"(0x80000001), "c"(0));
+		                 : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
+		                 : "a"(0x80000001), "c"(0));
 		h->lzcnt = c >> 5 & 1;
-		__asm__ volatile("cpuid" : "=a"(a), "=b"(b), "=c"(c), "=d"(d) : "a"(7), "c"(0));
+		__asm__ volatile("cpuid"
+		                 : "=a"(a), "=b"(b), "=c"(c), "=d"(d)
+		                 : "a"(7), "c"(0));
 		h->sha = b >> 29 & 1;
 	}
 #else
@@ -577,13 +521,14 @@ static void x86_probe_cpu(void)
 #endif
 }
 
-static int x86_init(const struct tcg_guest *gu, uint8_t *w, const uint8_t *x, size_t cap,
-		    struct err *e)
+static int x86_init(const struct tcg_guest *gu, uint8_t *w, const uint8_t *x,
+                    size_t cap, struct err *e)
 {
 	x86_probe_cpu();
 	if (!x86_host.avx || !x86_host.popcnt) {
-		return err_set(e, -ENOTSUP,
-			       "x86-64 back end: this host has no AVX; using the interpreter");
+		return err_set(
+			e, -ENOTSUP,
+			"x86-64 back end: this host has no AVX; using the interpreter");
 	}
 	x86_host.g = gu;
 	x86_assign_homes(gu);

@@ -17,7 +17,10 @@
 
 #include "tcg-fallback/host/x86/emit.h"
 
-enum { FL_KEEP = IR_FL_ALL, COND_ZSP = 1 << (IR_EQ >> 1) | 1 << (IR_S >> 1) | 1 << (IR_P >> 1) };
+enum {
+	FL_KEEP = IR_FL_ALL,
+	COND_ZSP = 1 << (IR_EQ >> 1) | 1 << (IR_S >> 1) | 1 << (IR_P >> 1)
+};
 
 unsigned fl_canon(const struct gen *g, unsigned f)
 {
@@ -141,7 +144,8 @@ void fl_release(struct gen *g, unsigned r)
 	for (unsigned k = 0; k < g->n_deferred && !g->no_release; k++) {
 		unsigned f = g->deferred[k];
 		const struct ir_ins *p = &g->ins[g->v[f].prod];
-		bool uses = gen_where(g, p->a) == (int)r || gen_where(g, p->b) == (int)r;
+		bool uses =
+			gen_where(g, p->a) == (int)r || gen_where(g, p->b) == (int)r;
 
 		if (g->v[f].fstate != FS_DEFER || g->v[f].last < g->i) {
 			continue;
@@ -211,9 +215,7 @@ static unsigned fl_packed_at(struct gen *g, unsigned f, unsigned depth)
 	f = fl_canon(g, f);
 	v = &g->v[f];
 	switch (v->fstate) {
-	case FS_DEFER:
-		fl_run_deferred(g, f);
-		break;
+	case FS_DEFER: fl_run_deferred(g, f); break;
 	case FS_TEST:
 		fl_clobber(g);
 		r = gen_reg(g, v->prod);
@@ -236,11 +238,8 @@ static unsigned fl_packed_at(struct gen *g, unsigned f, unsigned depth)
 		r = fl_mix_packed(g, f, depth);
 		fl_set_packed(g, f, r);
 		return r;
-	case FS_EFLAGS:
-		break;
-	default:
-		g->err = -EINVAL;
-		return gen_scratch(g);
+	case FS_EFLAGS: break;
+	default: g->err = -EINVAL; return gen_scratch(g);
 	}
 	r = gen_scratch(g);
 	asm_pushf(&g->b);
@@ -270,7 +269,8 @@ static unsigned fl_mix_packed(struct gen *g, unsigned f, unsigned depth)
 	asm_alu_rm(&g->b, ALU_XOR, 2, r, old);
 	asm_alu_ri(&g->b, ALU_AND, 2, r, (int32_t)in->imm & FL_KEEP);
 	asm_alu_rm(&g->b, ALU_XOR, 2, r, old);
-	if (in->op == IR_fshift && !(g->ins[in->c].op == IR_const && g->ins[in->c].imm)) {
+	if (in->op == IR_fshift &&
+	    !(g->ins[in->c].op == IR_const && g->ins[in->c].imm)) {
 		unsigned c = gen_reg(g, in->c);
 
 		asm_test_rr(&g->b, ty_sz(in->aux2), c, c);
@@ -291,7 +291,7 @@ static unsigned fl_part(const struct gen *g, unsigned f, unsigned reads)
 	const struct ir_ins *in = &g->ins[f];
 	unsigned mask = (unsigned)in->imm;
 	bool plain = in->op == IR_fmix ||
-		     (g->ins[in->c].op == IR_const && g->ins[in->c].imm);
+	             (g->ins[in->c].op == IR_const && g->ins[in->c].imm);
 
 	if (!(reads & mask)) {
 		return in->b;
@@ -334,11 +334,8 @@ unsigned fl_cond(struct gen *g, unsigned f, unsigned cc)
 	f = fl_canon(g, f);
 	v = &g->v[f];
 	switch (v->fstate) {
-	case FS_EFLAGS:
-		return cc;
-	case FS_DEFER:
-		fl_run_deferred(g, f);
-		return cc;
+	case FS_EFLAGS: return cc;
+	case FS_DEFER: fl_run_deferred(g, f); return cc;
 	case FS_TEST:
 		fl_clobber(g);
 		r = gen_reg(g, v->prod);
@@ -374,12 +371,9 @@ void fl_carry(struct gen *g, unsigned f)
 	f = fl_canon(g, f);
 	v = &g->v[f];
 	switch (v->fstate) {
-	case FS_EFLAGS:
-		return;
+	case FS_EFLAGS: return;
 	case FS_DEFER:
-	case FS_TEST:
-		fl_cond(g, f, IR_LTU);
-		return;
+	case FS_TEST: fl_cond(g, f, IR_LTU); return;
 	case FS_MIX:
 		part = fl_part(g, f, IR_FL_C);
 		if (part) {
@@ -388,8 +382,8 @@ void fl_carry(struct gen *g, unsigned f)
 		}
 		/* fall through */
 	default:
-		r = v->fstate == FS_BOOL || v->fstate == FS_PACKED ? gen_reg(g, f) :
-								      fl_packed(g, f);
+		r = v->fstate == FS_BOOL || v->fstate == FS_PACKED ? gen_reg(g, f)
+		                                                   : fl_packed(g, f);
 		fl_clobber(g);
 		asm_bt_ri(&g->b, 2, r, 0);
 		gen_unlock(g, r);
@@ -415,7 +409,7 @@ static void fl_store(struct gen *g, unsigned off, unsigned v)
 static void fl_store_op(struct gen *g, unsigned kind, unsigned type)
 {
 	asm_mov_mi(&g->b, 2, env_mem(x86_host.g->cc_op_offset),
-		   (int32_t)(kind | ty_sz(type) << 8));
+	           (int32_t)(kind | ty_sz(type) << 8));
 }
 
 /* SUB wants the first operand, which an in-place subtraction destroyed: result + b. */
@@ -544,7 +538,7 @@ void op_funpack(struct gen *g, const struct ir_ins *in)
 	gen_load_to(g, in->a, d, 2);
 	fl_clobber(g);
 	asm_alu_ri(&g->b, ALU_AND, 2, d,
-		   g->ins[in->a].type == IR_I8 ? FL_KEEP & 0xff : FL_KEEP);
+	           g->ins[in->a].type == IR_I8 ? FL_KEEP & 0xff : FL_KEEP);
 	gen_def(g, g->i, d, 12);
 	g->v[g->i].fstate = FS_PACKED;
 	g->v[g->i].fcond = 1;

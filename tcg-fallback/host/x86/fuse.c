@@ -19,9 +19,9 @@ static unsigned fuse_next(const struct gen *g, unsigned j)
 	for (j++; j < g->n; j++) {
 		const struct ir_ins *in = &g->ins[j];
 
-		if (g->v[j].dead || g->v[j].done || in->op == IR_flags || in->op == IR_NOP ||
-		    (in->op == IR_const && in->type != IR_FLAGS) || in->op == IR_pc ||
-		    (in->op == IR_get && !ty_vec(in->type))) {
+		if (g->v[j].dead || g->v[j].done || in->op == IR_flags ||
+		    in->op == IR_NOP || (in->op == IR_const && in->type != IR_FLAGS) ||
+		    in->op == IR_pc || (in->op == IR_get && !ty_vec(in->type))) {
 			continue;
 		}
 		return j;
@@ -56,30 +56,26 @@ static void fuse_free(struct gen *g, unsigned from, unsigned to)
 	for (unsigned j = from + 1; j < to; j++) {
 		const struct ir_ins *in = &g->ins[j];
 
-		if (!g->v[j].dead && !g->v[j].done && in->op != IR_flags && in->op != IR_NOP) {
+		if (!g->v[j].dead && !g->v[j].done && in->op != IR_flags &&
+		    in->op != IR_NOP) {
 			gen_early(g, j);
 		}
 	}
 	for (unsigned j = from + 1; j <= to; j++) {
-		g->v[j].done |= j == to || (g->ins[j].op != IR_flags && g->ins[j].op != IR_NOP);
+		g->v[j].done |=
+			j == to || (g->ins[j].op != IR_flags && g->ins[j].op != IR_NOP);
 	}
 }
 
 static int fuse_alu(unsigned op)
 {
 	switch (op) {
-	case IR_add:
-		return ALU_ADD;
-	case IR_sub:
-		return ALU_SUB;
-	case IR_and:
-		return ALU_AND;
-	case IR_or:
-		return ALU_OR;
-	case IR_xor:
-		return ALU_XOR;
-	default:
-		return -1;
+	case IR_add: return ALU_ADD;
+	case IR_sub: return ALU_SUB;
+	case IR_and: return ALU_AND;
+	case IR_or: return ALU_OR;
+	case IR_xor: return ALU_XOR;
+	default: return -1;
 	}
 }
 
@@ -157,9 +153,9 @@ static bool fuse_load_op(struct gen *g, const struct ir_ins *ld, unsigned i, uns
 	r = gen_where(g, other);
 	d = gen_home(g, j);
 	if (d == NOREG) {
-		d = r >= 0 && (SCRATCH_MASK >> r & 1) && !gen_live_after(g, (unsigned)r) ?
-			    (unsigned)r :
-			    gen_scratch(g);
+		d = r >= 0 && (SCRATCH_MASK >> r & 1) && !gen_live_after(g, (unsigned)r)
+		            ? (unsigned)r
+		            : gen_scratch(g);
 		gen_lock(g, d);
 		if (gen_where(g, other) != (int)d) {
 			gen_load_to(g, other, d, sz);
@@ -203,10 +199,12 @@ static bool fuse_rmw(struct gen *g, const struct ir_ins *ld, unsigned i, unsigne
 	st = &g->ins[k];
 	if (!k || st->op != IR_st || st->c != j || st->a != ld->a || st->b != ld->b ||
 	    st->imm != ld->imm || st->aux2 != ld->aux2 || st->hint != ld->hint ||
-	    st->mode != ld->mode || (st->aux & ~IR_M_ORD) != (ld->aux & ~(IR_M_RMW | IR_M_ORD))) {
+	    st->mode != ld->mode ||
+	    (st->aux & ~IR_M_ORD) != (ld->aux & ~(IR_M_RMW | IR_M_ORD))) {
 		return false;
 	}
-	if (g->v[j].nval != 1 || g->v[j].last != k || (g->v[j].fl && g->v[g->v[j].fl].fset)) {
+	if (g->v[j].nval != 1 || g->v[j].last != k ||
+	    (g->v[j].fl && g->v[g->v[j].fl].fset)) {
 		return false;
 	}
 	if (in->op == IR_neg || in->op == IR_not) {
@@ -331,6 +329,6 @@ void fuse_cold(struct gen *g, struct cold *k)
 	asm_call_abs(&g->b, x86_host.commit);
 	gen_pcmap(g);
 	asm_rm(&g->b, 0xff, 6, fl); /* push */
-	asm_8(&g->b, 0x9d);	    /* popf */
+	asm_8(&g->b, 0x9d);         /* popf */
 	asm_jmp_to(&g->b, k->behind);
 }

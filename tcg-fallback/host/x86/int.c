@@ -48,7 +48,8 @@ static struct opnd int_src(struct gen *g, unsigned v, unsigned sz)
 	return o;
 }
 
-static void int_alu(struct gen *g, unsigned op, unsigned sz, unsigned d, const struct opnd *o)
+static void int_alu(struct gen *g, unsigned op, unsigned sz, unsigned d,
+                    const struct opnd *o)
 {
 	if (o->kind == O_IMM) {
 		asm_alu_ri(&g->b, op, sz, d, o->imm);
@@ -131,8 +132,8 @@ static unsigned int_dest(struct gen *g, unsigned *a, unsigned *b, bool comm)
 }
 
 /* Low 8 or 16 bits of a home, in place: `add %bl,%al`. */
-static bool int_alu_part(struct gen *g, unsigned op, unsigned sz, unsigned a, unsigned b,
-			 bool comm)
+static bool int_alu_part(struct gen *g, unsigned op, unsigned sz, unsigned a,
+                         unsigned b, bool comm)
 {
 	unsigned r = gen_part(g, g->i), t;
 	struct opnd o;
@@ -163,7 +164,7 @@ static bool int_alu_part(struct gen *g, unsigned op, unsigned sz, unsigned a, un
 
 /* add/sub without flags as LEA into another register. */
 static bool int_lea(struct gen *g, unsigned op, unsigned sz, unsigned d, unsigned a,
-		    const struct opnd *o)
+                    const struct opnd *o)
 {
 	int r = gen_where(g, a);
 
@@ -174,7 +175,7 @@ static bool int_lea(struct gen *g, unsigned op, unsigned sz, unsigned d, unsigne
 		asm_lea(&g->b, sz, d, amem_x((unsigned)r, o->reg, 0, 0));
 	} else if (o->kind == O_IMM && o->imm != INT32_MIN) {
 		asm_lea(&g->b, sz, d,
-			amem((unsigned)r, op == ALU_ADD ? o->imm : -o->imm));
+		        amem((unsigned)r, op == ALU_ADD ? o->imm : -o->imm));
 	} else {
 		return false;
 	}
@@ -202,7 +203,8 @@ static void op_alu(struct gen *g, const struct ir_ins *in, unsigned op, bool com
 	d = int_dest(g, &a, &b, comm);
 	sz = v->fl ? sz : MAX(sz, 2u);
 	o = int_src(g, b, sz);
-	if (!v->fl && (op == ALU_ADD || op == ALU_SUB) && int_lea(g, op, sz, d, a, &o)) {
+	if (!v->fl && (op == ALU_ADD || op == ALU_SUB) &&
+	    int_lea(g, op, sz, d, a, &o)) {
 		gen_def(g, g->i, d, int_zb(sz));
 		return;
 	}
@@ -263,7 +265,8 @@ void op_cmp(struct gen *g, bool test, unsigned type, unsigned a, unsigned b)
 	if (gen_where(g, b) >= 0) {
 		gen_lock(g, (unsigned)gen_where(g, b));
 	}
-	if (gen_is_imm(g, b, &imm) && asm_s32(int_imm(imm, sz)) && gen_is_mem(g, a, sz, &m)) {
+	if (gen_is_imm(g, b, &imm) && asm_s32(int_imm(imm, sz)) &&
+	    gen_is_mem(g, a, sz, &m)) {
 		imm = int_imm(imm, sz);
 		g->ef_at = asm_pos(&g->b);
 		if (test) {
@@ -444,7 +447,8 @@ static void op_bdep(struct gen *g, const struct ir_ins *in, bool dep)
 		asm_zx_rr(&g->b, sz, d, b);
 		b = d;
 	}
-	asm_vrr(&g->b, 0xf5 | A_0F38 | (dep ? A_F2 : A_F3) | (sz == 3 ? A_W : 0), d, a, b);
+	asm_vrr(&g->b, 0xf5 | A_0F38 | (dep ? A_F2 : A_F3) | (sz == 3 ? A_W : 0), d, a,
+	        b);
 	gen_def(g, g->i, d, int_zb(MAX(sz, 2u)));
 }
 
@@ -462,8 +466,8 @@ static void op_crc32c(struct gen *g, const struct ir_ins *in)
 	if (bsz == 1) {
 		asm_8(&g->b, 0x66); /* operand size, beside the mandatory F2 */
 	}
-	asm_rr(&g->b, (bsz == 0 ? 0xf0u | A_BM : 0xf1u) | A_0F38 | A_F2 |
-			      (bsz == 3 ? A_W : 0),
+	asm_rr(&g->b,
+	       (bsz == 0 ? 0xf0u | A_BM : 0xf1u) | A_0F38 | A_F2 | (bsz == 3 ? A_W : 0),
 	       d, b);
 	gen_def(g, g->i, d, 32);
 }
@@ -478,8 +482,10 @@ static void op_zext(struct gen *g, const struct ir_ins *in)
 	int64_t imm;
 
 	if (gen_is_imm(g, in->a, &imm)) {
-		gen_def_const(g, g->i,
-			      from == 3 ? imm : imm & (int64_t)((UINT64_C(1) << (8 << from)) - 1));
+		gen_def_const(
+			g, g->i,
+			from == 3 ? imm
+				  : imm & (int64_t)((UINT64_C(1) << (8 << from)) - 1));
 		return;
 	}
 	if (r >= 0 && a->zb <= 8u << from) {
@@ -515,7 +521,8 @@ static void op_sext(struct gen *g, const struct ir_ins *in)
 	} else if (r >= 0) {
 		asm_sx_rr(&g->b, from, wide, d, (unsigned)r);
 	} else {
-		asm_sx_rm(&g->b, from, wide, d, frame_mem((int)(FR_SPILL + 8 * a->imm)));
+		asm_sx_rm(&g->b, from, wide, d,
+		          frame_mem((int)(FR_SPILL + 8 * a->imm)));
 	}
 	gen_def(g, g->i, d, wide ? 64 : 32);
 }
@@ -730,100 +737,37 @@ static void op_selnz(struct gen *g, const struct ir_ins *in)
 bool op_int(struct gen *g, const struct ir_ins *in)
 {
 	switch (in->op) {
-	case IR_add:
-		op_alu(g, in, ALU_ADD, true);
-		return true;
-	case IR_sub:
-		op_alu(g, in, ALU_SUB, false);
-		return true;
-	case IR_and:
-		op_alu(g, in, ALU_AND, true);
-		return true;
-	case IR_or:
-		op_alu(g, in, ALU_OR, true);
-		return true;
-	case IR_xor:
-		op_alu(g, in, ALU_XOR, true);
-		return true;
-	case IR_adc:
-		op_adc(g, in, ALU_ADC);
-		return true;
-	case IR_sbb:
-		op_adc(g, in, ALU_SBB);
-		return true;
-	case IR_neg:
-		op_g3(g, in, 3);
-		return true;
-	case IR_not:
-		op_g3(g, in, 2);
-		return true;
-	case IR_andn:
-		op_andn(g, in);
-		return true;
-	case IR_shl:
-		op_shift(g, in, SH_SHL);
-		return true;
-	case IR_shr:
-		op_shift(g, in, SH_SHR);
-		return true;
-	case IR_sar:
-		op_shift(g, in, SH_SAR);
-		return true;
-	case IR_rotl:
-		op_shift(g, in, SH_ROL);
-		return true;
-	case IR_rotr:
-		op_shift(g, in, SH_ROR);
-		return true;
-	case IR_shld:
-		op_shiftd(g, in, false);
-		return true;
-	case IR_shrd:
-		op_shiftd(g, in, true);
-		return true;
-	case IR_clz:
-		op_clz(g, in, false);
-		return true;
-	case IR_ctz:
-		op_clz(g, in, true);
-		return true;
-	case IR_popcnt:
-		op_popcnt(g, in);
-		return true;
-	case IR_bswap:
-		op_bswap(g, in);
-		return true;
-	case IR_bdep:
-		op_bdep(g, in, true);
-		return true;
-	case IR_bext:
-		op_bdep(g, in, false);
-		return true;
-	case IR_crc32c:
-		op_crc32c(g, in);
-		return true;
-	case IR_sext:
-		op_sext(g, in);
-		return true;
-	case IR_zext:
-		op_zext(g, in);
-		return true;
-	case IR_trunc:
-		op_trunc(g, in);
-		return true;
-	case IR_extr:
-		op_extr(g, in);
-		return true;
-	case IR_dep:
-		op_dep(g, in);
-		return true;
-	case IR_setcmp:
-		op_setcmp(g, in);
-		return true;
-	case IR_selnz:
-		op_selnz(g, in);
-		return true;
-	default:
-		return false;
+	case IR_add: op_alu(g, in, ALU_ADD, true); return true;
+	case IR_sub: op_alu(g, in, ALU_SUB, false); return true;
+	case IR_and: op_alu(g, in, ALU_AND, true); return true;
+	case IR_or: op_alu(g, in, ALU_OR, true); return true;
+	case IR_xor: op_alu(g, in, ALU_XOR, true); return true;
+	case IR_adc: op_adc(g, in, ALU_ADC); return true;
+	case IR_sbb: op_adc(g, in, ALU_SBB); return true;
+	case IR_neg: op_g3(g, in, 3); return true;
+	case IR_not: op_g3(g, in, 2); return true;
+	case IR_andn: op_andn(g, in); return true;
+	case IR_shl: op_shift(g, in, SH_SHL); return true;
+	case IR_shr: op_shift(g, in, SH_SHR); return true;
+	case IR_sar: op_shift(g, in, SH_SAR); return true;
+	case IR_rotl: op_shift(g, in, SH_ROL); return true;
+	case IR_rotr: op_shift(g, in, SH_ROR); return true;
+	case IR_shld: op_shiftd(g, in, false); return true;
+	case IR_shrd: op_shiftd(g, in, true); return true;
+	case IR_clz: op_clz(g, in, false); return true;
+	case IR_ctz: op_clz(g, in, true); return true;
+	case IR_popcnt: op_popcnt(g, in); return true;
+	case IR_bswap: op_bswap(g, in); return true;
+	case IR_bdep: op_bdep(g, in, true); return true;
+	case IR_bext: op_bdep(g, in, false); return true;
+	case IR_crc32c: op_crc32c(g, in); return true;
+	case IR_sext: op_sext(g, in); return true;
+	case IR_zext: op_zext(g, in); return true;
+	case IR_trunc: op_trunc(g, in); return true;
+	case IR_extr: op_extr(g, in); return true;
+	case IR_dep: op_dep(g, in); return true;
+	case IR_setcmp: op_setcmp(g, in); return true;
+	case IR_selnz: op_selnz(g, in); return true;
+	default: return false;
 	}
 }

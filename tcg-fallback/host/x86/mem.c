@@ -34,27 +34,28 @@ void acc_emit(struct gen *g, const struct access *a, struct amem m)
 			asm_zx_rm(&g->b, a->sz, a->reg, m);
 		}
 		break;
-	case AK_STORE:
-		asm_mov_mr(&g->b, a->sz, m, a->reg);
-		break;
-	case AK_STORE_IMM:
-		asm_mov_mi(&g->b, a->sz, m, a->imm);
-		break;
+	case AK_STORE: asm_mov_mr(&g->b, a->sz, m, a->reg); break;
+	case AK_STORE_IMM: asm_mov_mi(&g->b, a->sz, m, a->imm); break;
 	case AK_LOAD_VEC:
 	case AK_STORE_VEC: {
-		static const uint32_t ld[6] = { 0, 0, 0x6e | A_0F | A_66, 0x7e | A_0F | A_F3,
-						0x10 | A_0F, 0x10 | A_0F | A_L };
-		static const uint32_t st[6] = { 0x14 | A_0F3A | A_66, 0x15 | A_0F3A | A_66,
-						0x7e | A_0F | A_66, 0xd6 | A_0F | A_66,
-						0x11 | A_0F, 0x11 | A_0F | A_L };
+		static const uint32_t ld[6] = { 0,
+			                        0,
+			                        0x6e | A_0F | A_66,
+			                        0x7e | A_0F | A_F3,
+			                        0x10 | A_0F,
+			                        0x10 | A_0F | A_L };
+		static const uint32_t st[6] = {
+			0x14 | A_0F3A | A_66, 0x15 | A_0F3A | A_66, 0x7e | A_0F | A_66,
+			0xd6 | A_0F | A_66,   0x11 | A_0F,          0x11 | A_0F | A_L
+		};
 		bool load = a->kind == AK_LOAD_VEC;
 
 		if (load && a->sz < 2) {
 			/* vpxor; vpinsrb/w $0 */
 			asm_vrr(&g->b, 0xef | A_0F | A_66, a->reg, a->reg, a->reg);
 			asm_vrm(&g->b,
-				a->sz == 0 ? 0x20 | A_0F3A | A_66 : 0xc4 | A_0F | A_66, a->reg,
-				a->reg, m);
+			        a->sz == 0 ? 0x20 | A_0F3A | A_66 : 0xc4 | A_0F | A_66,
+			        a->reg, a->reg, m);
 			asm_8(&g->b, 0);
 			break;
 		}
@@ -64,15 +65,9 @@ void acc_emit(struct gen *g, const struct access *a, struct amem m)
 		}
 		break;
 	}
-	case AK_ALU:
-		asm_alu_mr(&g->b, a->alu, a->sz, m, a->reg);
-		break;
-	case AK_ALU_IMM:
-		asm_alu_mi(&g->b, a->alu, a->sz, m, a->imm);
-		break;
-	case AK_G3:
-		asm_rm(&g->b, asm_sz(0xf7, a->sz) & ~A_BM, a->alu, m);
-		break;
+	case AK_ALU: asm_alu_mr(&g->b, a->alu, a->sz, m, a->reg); break;
+	case AK_ALU_IMM: asm_alu_mi(&g->b, a->alu, a->sz, m, a->imm); break;
+	case AK_G3: asm_rm(&g->b, asm_sz(0xf7, a->sz) & ~A_BM, a->alu, m); break;
 	}
 }
 
@@ -90,8 +85,8 @@ static bool mem_in_scratch(const struct gen *g, unsigned v)
 }
 
 /* Constant address parts put together: a constant base becomes displacement. */
-static int64_t mem_const(struct gen *g, const struct ir_ins *in, unsigned *a, unsigned *b,
-			 unsigned scale)
+static int64_t mem_const(struct gen *g, const struct ir_ins *in, unsigned *a,
+                         unsigned *b, unsigned scale)
 {
 	int64_t disp = in->imm, imm;
 
@@ -101,7 +96,8 @@ static int64_t mem_const(struct gen *g, const struct ir_ins *in, unsigned *a, un
 		disp += imm;
 		*a = 0;
 	}
-	if (*b && gen_is_imm(g, *b, &imm) && asm_s32(disp + (int64_t)((uint64_t)imm << scale))) {
+	if (*b && gen_is_imm(g, *b, &imm) &&
+	    asm_s32(disp + (int64_t)((uint64_t)imm << scale))) {
 		disp += (int64_t)((uint64_t)imm << scale);
 		*b = 0;
 	}
@@ -114,7 +110,7 @@ static int64_t mem_const(struct gen *g, const struct ir_ins *in, unsigned *a, un
  * folded, the address).
  */
 void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p, unsigned keep,
-		 bool fold)
+                 bool fold)
 {
 	unsigned scale = in->op == IR_rmw ? 0 : in->aux2 & 3, a, b, need;
 	int64_t disp = mem_const(g, in, &a, &b, scale);
@@ -128,9 +124,9 @@ void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p, unsign
 	/* Two values in memory (place -1) are two loads, not one shared register. */
 	need = 1 + (a && mem_in_scratch(g, a)) +
 	       (b && b != a && mem_in_scratch(g, b) &&
-		(gen_where(g, b) < 0 || gen_where(g, a) != gen_where(g, b)));
-	if (keep != NOREG && (SCRATCH_MASK >> keep & 1) && gen_where(g, a) != (int)keep &&
-	    gen_where(g, b) != (int)keep) {
+	        (gen_where(g, b) < 0 || gen_where(g, a) != gen_where(g, b)));
+	if (keep != NOREG && (SCRATCH_MASK >> keep & 1) &&
+	    gen_where(g, a) != (int)keep && gen_where(g, b) != (int)keep) {
 		need++;
 	}
 	if (!asm_s32(disp)) {
@@ -172,8 +168,8 @@ void mem_address(struct gen *g, const struct ir_ins *in, struct probe *p, unsign
 			p->s0 = gen_scratch(g);
 		}
 		asm_lea(&g->b, 3, p->s0,
-			(struct amem){ (uint8_t)ra, (uint8_t)rb, (uint8_t)scale,
-				       (int32_t)disp });
+		        (struct amem){ (uint8_t)ra, (uint8_t)rb, (uint8_t)scale,
+		                       (int32_t)disp });
 		if (ra != NOREG && ra != p->s0 && ra != keep) {
 			gen_unlock(g, ra);
 		}
@@ -223,12 +219,12 @@ void mem_lea(struct gen *g, unsigned d, struct amem m)
 }
 
 /* The probe; leaves with the host operand p->host usable. */
-struct cold *mem_probe(struct gen *g, const struct ir_ins *in, struct probe *p, unsigned mem,
-		       bool write, unsigned kind)
+struct cold *mem_probe(struct gen *g, const struct ir_ins *in, struct probe *p,
+                       unsigned mem, bool write, unsigned kind)
 {
 	unsigned size = IR_M_SIZE(mem);
 	int win = (write ? TCG_ENV_OFF(win_w) : TCG_ENV_OFF(win_r)) +
-		  (int)sizeof(struct tcg_win) * in->hint;
+	          (int)sizeof(struct tcg_win) * in->hint;
 	struct cold *k = gen_cold(g);
 	unsigned s = p->folded ? p->s1 : p->s0;
 
@@ -258,16 +254,17 @@ struct cold *mem_probe(struct gen *g, const struct ir_ins *in, struct probe *p, 
 		asm_test_ri(&g->b, 0, s, (int32_t)size - 1);
 		k->from[k->n_from++] = asm_jcc(&g->b, IR_NE);
 	}
-	asm_alu_rm(&g->b, ALU_SUB, 3, s, env_mem(win + (int)offsetof(struct tcg_win, start)));
+	asm_alu_rm(&g->b, ALU_SUB, 3, s,
+	           env_mem(win + (int)offsetof(struct tcg_win, start)));
 	asm_alu_ri(&g->b, ALU_CMP, 3, s, (int32_t)(TCG_PAGE - size));
 	k->from[k->n_from++] = asm_jcc(&g->b, IR_GTU);
 	if (p->folded) {
 		asm_alu_rm(&g->b, ALU_ADD, 3, p->s0,
-			   env_mem(win + (int)offsetof(struct tcg_win, addend)));
+		           env_mem(win + (int)offsetof(struct tcg_win, addend)));
 		k->join = asm_pos(&g->b);
 	} else {
 		asm_mov_rm(&g->b, 3, p->s0,
-			   env_mem(win + (int)offsetof(struct tcg_win, addend)));
+		           env_mem(win + (int)offsetof(struct tcg_win, addend)));
 		k->join = asm_pos(&g->b);
 		if (p->addbase) {
 			asm_alu_rr(&g->b, ALU_ADD, 3, p->s0, p->base);
@@ -349,8 +346,7 @@ void op_st(struct gen *g, const struct ir_ins *in)
 	if (vec) {
 		acc.kind = AK_STORE_VEC;
 		acc.reg = (uint8_t)gen_xreg(g, in->c);
-	} else if (!be && gen_is_imm(g, in->c, &imm) &&
-		   (msz < 3 || asm_s32(imm))) {
+	} else if (!be && gen_is_imm(g, in->c, &imm) && (msz < 3 || asm_s32(imm))) {
 		acc.kind = AK_STORE_IMM;
 		acc.imm = (int32_t)imm;
 	} else if (be) {
@@ -382,7 +378,7 @@ void op_st(struct gen *g, const struct ir_ins *in)
  * before the probe because the slow path comes back behind the operation.
  */
 static struct cold *mem_atomic(struct gen *g, const struct ir_ins *in, struct probe *p,
-			       unsigned mem, ir_val x, ir_val y, unsigned *s2)
+                               unsigned mem, ir_val x, ir_val y, unsigned *s2)
 {
 	const ir_val v[2] = { x, y };
 	struct cold *k;
@@ -434,15 +430,19 @@ void op_cas(struct gen *g, const struct ir_ins *in)
 	asm_mov_rm(&g->b, 3, RAX, frame_mem(FR_ARG));
 	asm_mov_rm(&g->b, 3, s2, frame_mem(FR_ARG + 8));
 	asm_8(&g->b, 0xf0);
-	asm_rm(&g->b, (sz == 0 ? 0xb0u | A_BR : 0xb1u) | A_0F |
-			      (sz == 1 ? A_66 : sz == 3 ? A_W : 0),
+	asm_rm(&g->b,
+	       (sz == 0 ? 0xb0u | A_BR : 0xb1u) | A_0F |
+	               (sz == 1   ? A_66
+	                : sz == 3 ? A_W
+	                          : 0),
 	       s2, m);
 	asm_rr(&g->b, 0x87 | A_W, p.s1, RAX); /* xchg: result to s1, home back */
 	asm_zx_rr(&g->b, sz, p.s1, p.s1);
 	mem_atomic_end(g, p.s1, sz);
 }
 
-static void mem_rmw_loop(struct gen *g, unsigned op, unsigned sz, struct probe *p, unsigned s2)
+static void mem_rmw_loop(struct gen *g, unsigned op, unsigned sz, struct probe *p,
+                         unsigned s2)
 {
 	struct amem m = amem(p->s0, 0), arg = frame_mem(FR_ARG);
 	unsigned osz = MAX(sz, 2u);
@@ -453,25 +453,19 @@ static void mem_rmw_loop(struct gen *g, unsigned op, unsigned sz, struct probe *
 	top = asm_pos(&g->b);
 	asm_mov_rr(&g->b, 3, s2, RAX);
 	switch (op) {
-	case IR_RMW_AND:
-		asm_alu_rm(&g->b, ALU_AND, osz, s2, arg);
-		break;
-	case IR_RMW_OR:
-		asm_alu_rm(&g->b, ALU_OR, osz, s2, arg);
-		break;
-	case IR_RMW_XOR:
-		asm_alu_rm(&g->b, ALU_XOR, osz, s2, arg);
-		break;
+	case IR_RMW_AND: asm_alu_rm(&g->b, ALU_AND, osz, s2, arg); break;
+	case IR_RMW_OR: asm_alu_rm(&g->b, ALU_OR, osz, s2, arg); break;
+	case IR_RMW_XOR: asm_alu_rm(&g->b, ALU_XOR, osz, s2, arg); break;
 	case IR_RMW_ANDN: /* old & ~v, see interp */
 		asm_g3_r(&g->b, 2, osz, s2);
 		asm_alu_rm(&g->b, ALU_OR, osz, s2, arg);
 		asm_g3_r(&g->b, 2, osz, s2);
 		break;
 	default: { /* minima and maxima: keep the old value or take the argument */
-		unsigned keep = op == IR_RMW_SMIN ? IR_LE :
-				op == IR_RMW_SMAX ? IR_GE :
-				op == IR_RMW_UMIN ? IR_LEU :
-						    IR_GEU;
+		unsigned keep = op == IR_RMW_SMIN   ? IR_LE
+		                : op == IR_RMW_SMAX ? IR_GE
+		                : op == IR_RMW_UMIN ? IR_LEU
+		                                    : IR_GEU;
 		uint32_t j;
 
 		asm_alu_rm(&g->b, ALU_CMP, sz, s2, arg);
@@ -481,8 +475,11 @@ static void mem_rmw_loop(struct gen *g, unsigned op, unsigned sz, struct probe *
 	}
 	}
 	asm_8(&g->b, 0xf0);
-	asm_rm(&g->b, (sz == 0 ? 0xb0u | A_BR : 0xb1u) | A_0F |
-			      (sz == 1 ? A_66 : sz == 3 ? A_W : 0),
+	asm_rm(&g->b,
+	       (sz == 0 ? 0xb0u | A_BR : 0xb1u) | A_0F |
+	               (sz == 1   ? A_66
+	                : sz == 3 ? A_W
+	                          : 0),
 	       s2, m);
 	asm_jcc_to(&g->b, IR_NE, top);
 	asm_rr(&g->b, 0x87 | A_W, p->s1, RAX);
@@ -530,15 +527,14 @@ void op_rmw(struct gen *g, const struct ir_ins *in)
 			asm_mov_rm(&g->b, 3, p.s1, frame_mem(FR_ARG));
 			asm_8(&g->b, 0xf0);
 			asm_alu_mr(&g->b,
-				   in->aux == IR_RMW_AND ? ALU_AND :
-				   in->aux == IR_RMW_OR	 ? ALU_OR :
-							   ALU_XOR,
-				   sz, m, p.s1);
+			           in->aux == IR_RMW_AND  ? ALU_AND
+			           : in->aux == IR_RMW_OR ? ALU_OR
+			                                  : ALU_XOR,
+			           sz, m, p.s1);
 			break;
 		}
 		/* fall through */
-	default:
-		mem_rmw_loop(g, in->aux, sz, &p, s2);
+	default: mem_rmw_loop(g, in->aux, sz, &p, s2);
 	}
 	if (!unused && sz < 3) {
 		asm_zx_rr(&g->b, sz, p.s1, p.s1);
@@ -567,15 +563,12 @@ void mem_cold(struct gen *g, struct cold *k)
 	asm_push_i(&g->b, k->info);
 	switch (k->kind) {
 	case CK_LOAD:
-		asm_call_abs(&g->b, (k->info & IR_M_RMW ? x86_host.ld_w :
-							  x86_host.ld)[scratch_no(k->s0)]);
+		asm_call_abs(&g->b,
+		             (k->info & IR_M_RMW ? x86_host.ld_w
+		                                 : x86_host.ld)[scratch_no(k->s0)]);
 		break;
-	case CK_STORE:
-		asm_call_abs(&g->b, x86_host.st[scratch_no(k->s0)]);
-		break;
-	case CK_ATOMIC:
-		asm_call_abs(&g->b, x86_host.atomic[scratch_no(k->s0)]);
-		break;
+	case CK_STORE: asm_call_abs(&g->b, x86_host.st[scratch_no(k->s0)]); break;
+	case CK_ATOMIC: asm_call_abs(&g->b, x86_host.atomic[scratch_no(k->s0)]); break;
 	}
 	gen_pcmap(g);
 	j = k->kind == CK_LOAD ? 0 : asm_jcc8(&g->b, IR_LTU);
@@ -599,7 +592,8 @@ void mem_cold(struct gen *g, struct cold *k)
 	} else {
 		/* s1 holds the address, the frame the arguments; the result comes in env */
 		asm_mov_mr(&g->b, 3, frame_mem(FR_ARG + 16), k->s1);
-		asm_mov_mi(&g->b, 2, frame_mem(FR_ARG + 24), (int32_t)(k->info & 0xffffff));
+		asm_mov_mi(&g->b, 2, frame_mem(FR_ARG + 24),
+		           (int32_t)(k->info & 0xffffff));
 		if (k->cas) {
 			asm_call_abs(&g->b, x86_host.cas_slow);
 		} else {

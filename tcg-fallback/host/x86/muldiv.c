@@ -34,7 +34,8 @@ static bool md_stays(struct gen *g, unsigned v, unsigned r)
 }
 
 /* Parks RAX and RDX where needed and loads them: a -> RDX (0: none), b -> RAX. */
-static void md_enter(struct gen *g, struct fixed *f, unsigned a, unsigned b, unsigned sz)
+static void md_enter(struct gen *g, struct fixed *f, unsigned a, unsigned b,
+                     unsigned sz)
 {
 	f->keep_lo = md_stays(g, f->lo, RAX);
 	f->keep_hi = md_stays(g, f->hi, RDX);
@@ -107,7 +108,8 @@ static struct amem md_operand(struct gen *g, unsigned c, unsigned *reg)
 	return amem(RSP, 0);
 }
 
-static void md_g3(struct gen *g, unsigned digit, unsigned sz, unsigned reg, struct amem m)
+static void md_g3(struct gen *g, unsigned digit, unsigned sz, unsigned reg,
+                  struct amem m)
 {
 	if (reg != NOREG) {
 		asm_g3_r(&g->b, digit, sz, reg);
@@ -135,7 +137,8 @@ static unsigned md_mul_pair(const struct gen *g, const struct ir_ins *in)
 	return 0;
 }
 
-static void md_wide(struct gen *g, const struct ir_ins *in, unsigned lo, unsigned hi, bool sx)
+static void md_wide(struct gen *g, const struct ir_ins *in, unsigned lo, unsigned hi,
+                    bool sx)
 {
 	struct fixed f = { .lo = lo, .hi = hi };
 	unsigned sz = ty_sz(in->type), reg, a = in->a, b = in->b;
@@ -271,10 +274,10 @@ static bool md_same(const struct ir_ins *x, const struct ir_ins *y)
 /* The remainder (or quotient) of the same division a little further on, or 0. */
 static unsigned md_div_pair(const struct gen *g, const struct ir_ins *in)
 {
-	unsigned want = in->op == IR_udiv2 ? IR_urem2 :
-			in->op == IR_urem2 ? IR_udiv2 :
-			in->op == IR_sdiv2 ? IR_srem2 :
-					     IR_sdiv2;
+	unsigned want = in->op == IR_udiv2   ? IR_urem2
+	                : in->op == IR_urem2 ? IR_udiv2
+	                : in->op == IR_sdiv2 ? IR_srem2
+	                                     : IR_sdiv2;
 
 	for (unsigned j = g->i + 1; j < g->n && j < g->i + 2; j++) {
 		if (g->ins[j].op == want && !g->v[j].dead && md_same(in, &g->ins[j])) {
@@ -285,9 +288,11 @@ static unsigned md_div_pair(const struct gen *g, const struct ir_ins *in)
 }
 
 /* Dividends of 16 and 32 bits are put together in EAX and divided by 32-bit code. */
-static void md_div_narrow(struct gen *g, const struct ir_ins *in, struct fixed *f, bool sx)
+static void md_div_narrow(struct gen *g, const struct ir_ins *in, struct fixed *f,
+                          bool sx)
 {
-	unsigned sz = ty_sz(in->type), c = gen_scratch(g), t = gen_scratch(g), bits = 8u << sz;
+	unsigned sz = ty_sz(in->type), c = gen_scratch(g), t = gen_scratch(g),
+		 bits = 8u << sz;
 
 	gen_load_to(g, in->c, c, 2);
 	gen_load_to(g, in->a, t, 2);

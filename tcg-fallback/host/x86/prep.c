@@ -36,11 +36,12 @@ static void prep_extend(struct gen *g, unsigned x, unsigned pos)
 /* Can this instruction's flags be stored as a lazy record without the host flags? */
 static bool prep_recordable(unsigned op)
 {
-	return op == IR_add || op == IR_sub || op == IR_neg || op == IR_and || op == IR_or ||
-	       op == IR_xor || op == IR_andn;
+	return op == IR_add || op == IR_sub || op == IR_neg || op == IR_and ||
+	       op == IR_or || op == IR_xor || op == IR_andn;
 }
 
-static void prep_flags_use(struct gen *g, unsigned f, unsigned pos, unsigned conds, bool packed)
+static void prep_flags_use(struct gen *g, unsigned f, unsigned pos, unsigned conds,
+                           bool packed)
 {
 	struct val *v = &g->v[f];
 
@@ -72,7 +73,8 @@ static unsigned prep_raw(struct gen *g, unsigned src)
 }
 
 /* A mix passes what is asked of it on to its parts. */
-static void prep_mix(struct gen *g, unsigned fa, const struct ir_ins *in, const struct val *v)
+static void prep_mix(struct gen *g, unsigned fa, const struct ir_ins *in,
+                     const struct val *v)
 {
 	unsigned mask = (unsigned)in->imm, ca = 0, cb = 0;
 	bool both = v->packed, plain = in->op == IR_fmix;
@@ -128,8 +130,8 @@ static void prep_arith(struct gen *g, const struct ir_ins *in, struct val *v)
 	const struct val *f = &g->v[v->fl];
 	unsigned until = MAX(f->last, f->fset);
 
-	if (!v->nval && (in->op == IR_sub ||
-			 (in->op == IR_and && (!f->fset || in->a == in->b)))) {
+	if (!v->nval &&
+	    (in->op == IR_sub || (in->op == IR_and && (!f->fset || in->a == in->b)))) {
 		v->defer = true;
 		prep_extend(g, in->a, until);
 		prep_extend(g, in->b, until);
@@ -184,13 +186,12 @@ static unsigned prep_chain(const struct gen *g, unsigned i, const struct ir_ins 
 	case IR_rotl:
 	case IR_rotr:
 	case IR_neg:
-	case IR_not:
-		break;
-	default:
-		return 0;
+	case IR_not: break;
+	default: return 0;
 	}
 	if (in->type < IR_I32 || g->ins[x].type != in->type || x >= i || g->v[x].hint ||
-	    g->ins[x].op == IR_get || g->ins[x].op == IR_const || g->ins[x].op == IR_trunc) {
+	    g->ins[x].op == IR_get || g->ins[x].op == IR_const ||
+	    g->ins[x].op == IR_trunc) {
 		return 0;
 	}
 	return x;
@@ -299,18 +300,10 @@ static void prep_get(struct gen *g, unsigned i, const struct ir_ins *in)
 static void prep_operands(struct gen *g, unsigned i, const struct ir_ins *in)
 {
 	switch (in->op) {
-	case IR_flags:
-		prep_flags_ins(g, i, in->a);
-		return;
-	case IR_fset:
-		prep_fset(g, in->a, i);
-		return;
-	case IR_fpack:
-		prep_flags_use(g, in->a, i, 0, true);
-		return;
-	case IR_fmix:
-		prep_mix(g, in->a, in, &g->v[i]);
-		return;
+	case IR_flags: prep_flags_ins(g, i, in->a); return;
+	case IR_fset: prep_fset(g, in->a, i); return;
+	case IR_fpack: prep_flags_use(g, in->a, i, 0, true); return;
+	case IR_fmix: prep_mix(g, in->a, in, &g->v[i]); return;
 	case IR_fshift:
 		prep_mix(g, prep_raw(g, in->a), in, &g->v[i]);
 		prep_extend(g, in->c, g->v[i].last);
@@ -334,8 +327,7 @@ static void prep_operands(struct gen *g, unsigned i, const struct ir_ins *in)
 		prep_use(g, in->b, i);
 		prep_use(g, in->c, i);
 		return;
-	case IR_insn:
-		return;
+	case IR_insn: return;
 	default:
 		prep_use(g, in->a, i);
 		prep_use(g, in->b, i);
@@ -365,8 +357,8 @@ static bool prep_barrier(const struct gen *g, const struct ir_ins *in)
 		return false;
 	}
 	return (eff & (IR_E_EXIT | IR_E_CTL)) ||
-	       (in->op == IR_call && (eff & (IR_E_GET | IR_E_SET))) || (in->op == IR_ldenv && in->imm >= 0) ||
-	       in->op == IR_stenv;
+	       (in->op == IR_call && (eff & (IR_E_GET | IR_E_SET))) ||
+	       (in->op == IR_ldenv && in->imm >= 0) || in->op == IR_stenv;
 }
 
 void prep_unit(struct gen *g)

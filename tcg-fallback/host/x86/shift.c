@@ -14,7 +14,8 @@
 
 #include "tcg-fallback/host/x86/emit.h"
 
-static void int_shift_imm(struct gen *g, const struct ir_ins *in, unsigned op, unsigned n)
+static void int_shift_imm(struct gen *g, const struct ir_ins *in, unsigned op,
+                          unsigned n)
 {
 	struct val *v = &g->v[g->i];
 	unsigned sz = ty_sz(in->type), d;
@@ -58,8 +59,8 @@ static void int_shift_imm(struct gen *g, const struct ir_ins *in, unsigned op, u
 		d = gen_dest_reuse(g, g->i, in->a);
 		if (ra != (int)d) {
 			asm_lea(&g->b, sz, d,
-				n == 1 ? amem_x((unsigned)ra, (unsigned)ra, 0, 0) :
-					 amem_x(NOREG, (unsigned)ra, n, 0));
+			        n == 1 ? amem_x((unsigned)ra, (unsigned)ra, 0, 0)
+			               : amem_x(NOREG, (unsigned)ra, n, 0));
 			gen_def(g, g->i, d, int_zb(sz));
 			return;
 		}
@@ -78,7 +79,8 @@ static void int_shift_imm(struct gen *g, const struct ir_ins *in, unsigned op, u
 			gen_load_to(g, in->a, d, sz);
 		}
 	} else {
-		int_widen_to(g, in->a, d, op == SH_SHL ? MAX(sz, 2u) : sz, op == SH_SAR);
+		int_widen_to(g, in->a, d, op == SH_SHL ? MAX(sz, 2u) : sz,
+		             op == SH_SAR);
 	}
 	fl_clobber(g);
 	asm_sh_ri(&g->b, op, op <= SH_ROR ? sz : MAX(sz, 2u), d, n);
@@ -135,7 +137,8 @@ void op_shift(struct gen *g, const struct ir_ins *in, unsigned op)
 	d = gen_dest_reuse(g, g->i, in->a);
 	if ((d == RCX && (gen_where(g, in->b) != RCX || gen_where(g, in->a) != RCX)) ||
 	    gen_where(g, in->b) == (int)d) {
-		if (!(d == RCX && gen_where(g, in->a) == RCX && gen_where(g, in->b) == RCX)) {
+		if (!(d == RCX && gen_where(g, in->a) == RCX &&
+		      gen_where(g, in->b) == RCX)) {
 			gen_unlock(g, d);
 			if (gen_where(g, in->b) >= 0) {
 				gen_lock(g, (unsigned)gen_where(g, in->b));
@@ -149,7 +152,8 @@ void op_shift(struct gen *g, const struct ir_ins *in, unsigned op)
 			gen_load_to(g, in->a, d, sz);
 		}
 	} else {
-		int_widen_to(g, in->a, d, op == SH_SHL ? MAX(sz, 2u) : sz, op == SH_SAR);
+		int_widen_to(g, in->a, d, op == SH_SHL ? MAX(sz, 2u) : sz,
+		             op == SH_SAR);
 	}
 	int_by_cl(g, in->b, op, osz, d);
 	gen_def(g, g->i, d, int_zb(osz));
@@ -178,8 +182,11 @@ void op_shiftd(struct gen *g, const struct ir_ins *in, bool right)
 		if (n && n < n8) {
 			fl_clobber(g);
 			g->ef_at = asm_pos(&g->b);
-			asm_rr(&g->b, asm_sz(right ? 0xad - 1 : 0xa5 - 1, 2) | A_0F |
-					      (sz == 3 ? A_W : sz == 1 ? A_66 : 0),
+			asm_rr(&g->b,
+			       asm_sz(right ? 0xad - 1 : 0xa5 - 1, 2) | A_0F |
+			               (sz == 3   ? A_W
+			                : sz == 1 ? A_66
+			                          : 0),
 			       s, d);
 			asm_8(&g->b, (unsigned)n);
 		}
@@ -198,15 +205,21 @@ void op_shiftd(struct gen *g, const struct ir_ins *in, bool right)
 		asm_mov_rr(&g->b, 3, t, RCX);
 		gen_load_to(g, in->c, RCX, 2);
 		fl_clobber(g);
-		asm_rr(&g->b, (right ? 0xadu : 0xa5u) | A_0F |
-				      (sz == 3 ? A_W : sz == 1 ? A_66 : 0),
+		asm_rr(&g->b,
+		       (right ? 0xadu : 0xa5u) | A_0F |
+		               (sz == 3   ? A_W
+		                : sz == 1 ? A_66
+		                          : 0),
 		       s == RCX ? t : s, d);
 		asm_mov_rr(&g->b, 3, RCX, t);
 		gen_unlock(g, t);
 	} else {
 		fl_clobber(g);
-		asm_rr(&g->b, (right ? 0xadu : 0xa5u) | A_0F |
-				      (sz == 3 ? A_W : sz == 1 ? A_66 : 0),
+		asm_rr(&g->b,
+		       (right ? 0xadu : 0xa5u) | A_0F |
+		               (sz == 3   ? A_W
+		                : sz == 1 ? A_66
+		                          : 0),
 		       s, d);
 	}
 	gen_def(g, g->i, d, 64);

@@ -66,7 +66,7 @@ static void stub_save_vec(struct stub *s)
 {
 	for (unsigned x = 0; x < 16; x++) {
 		asm_vrm(&s->b, 0x11 | A_0F | A_L, x, 0,
-			env_mem(TCG_ENV_OFF(save_vec) + 64 * (int)x));
+		        env_mem(TCG_ENV_OFF(save_vec) + 64 * (int)x));
 	}
 	asm_vrr(&s->b, 0x77 | A_0F, 0, 0, 0);
 	s->b.p--; /* vzeroupper has no ModRM */
@@ -76,7 +76,7 @@ static void stub_load_vec(struct stub *s)
 {
 	for (unsigned x = 0; x < 16; x++) {
 		asm_vrm(&s->b, 0x10 | A_0F | A_L, x, 0,
-			env_mem(TCG_ENV_OFF(save_vec) + 64 * (int)x));
+		        env_mem(TCG_ENV_OFF(save_vec) + 64 * (int)x));
 	}
 }
 
@@ -136,7 +136,8 @@ static void stub_enter(struct stub *s)
 		stub_ldmxcsr(s, frame_mem(FR_ARG));
 	}
 	asm_mov_rr(&s->b, 3, R9, RSI);
-	asm_mov_rm(&s->b, 3, R8, env_mem(TCG_ENV_OFF(pc_now))); /* as a jump through a cache */
+	asm_mov_rm(&s->b, 3, R8,
+	           env_mem(TCG_ENV_OFF(pc_now))); /* as a jump through a cache */
 	stub_load_homes(s, ~0u);
 	asm_jmp_r(&s->b, R9);
 }
@@ -216,18 +217,20 @@ enum stub_mem { SM_LD, SM_LD_W, SM_ST, SM_ATOMIC };
 static void stub_tlb(struct stub *s, unsigned sx, enum stub_mem kind)
 {
 	bool write = kind != SM_LD;
-	int tag = write ? (int)offsetof(struct tcg_tlb_entry, tag_w) :
-			  (int)offsetof(struct tcg_tlb_entry, tag_r);
+	int tag = write ? (int)offsetof(struct tcg_tlb_entry, tag_w)
+	                : (int)offsetof(struct tcg_tlb_entry, tag_r);
 	int win = write ? TCG_ENV_OFF(win_w) : TCG_ENV_OFF(win_r);
 	int info = 24; /* two pushes, return address */
 	uint32_t odd, back, miss, off;
 
-	_Static_assert(sizeof(struct tcg_tlb_entry) == 32 && sizeof(struct tcg_win) == 16,
-		       "shifts below");
+	_Static_assert(sizeof(struct tcg_tlb_entry) == 32 &&
+	                       sizeof(struct tcg_win) == 16,
+	               "shifts below");
 	asm_push(&s->b, RAX);
 	asm_push(&s->b, RCX);
 	asm_mov_rm(&s->b, 2, RCX, frame_mem(info));
-	asm_test_ri(&s->b, 2, RCX, 1 << 16 | IR_M_ALIGN); /* system mode; aligned only */
+	asm_test_ri(&s->b, 2, RCX,
+	            1 << 16 | IR_M_ALIGN); /* system mode; aligned only */
 	odd = asm_jcc(&s->b, IR_NE);
 	back = asm_pos(&s->b);
 	asm_sh_ri(&s->b, SH_SHR, 2, RCX, 24); /* size - 1 */
@@ -242,7 +245,8 @@ static void stub_tlb(struct stub *s, unsigned sx, enum stub_mem kind)
 	miss = asm_jcc8(&s->b, IR_NE);
 	asm_mov_rm(&s->b, 2, sx, frame_mem(info));
 	asm_alu_ri(&s->b, ALU_AND, 3, RAX, -TCG_PAGE);
-	asm_mov_rm(&s->b, 3, RCX, amem(RCX, (int)offsetof(struct tcg_tlb_entry, addend)));
+	asm_mov_rm(&s->b, 3, RCX,
+	           amem(RCX, (int)offsetof(struct tcg_tlb_entry, addend)));
 	asm_sh_ri(&s->b, SH_SHR, 2, sx, 4);
 	asm_alu_ri(&s->b, ALU_AND, 2, sx, (IR_WINDOWS - 1) << 4); /* hint * 16 */
 	asm_mov_mr(&s->b, 3, amem_x(RBP, sx, 0, win), RAX);
@@ -286,9 +290,9 @@ static const uint8_t *stub_mem(struct stub *s, unsigned n, enum stub_mem kind)
 	}
 	stub_save_vec(s);
 	stub_env_arg(s);
-	stub_call_c(s, kind == SM_ST	 ? (uintptr_t)rt_st_slow :
-		       kind == SM_ATOMIC ? (uintptr_t)rt_atomic_host :
-					   (uintptr_t)rt_ld_slow);
+	stub_call_c(s, kind == SM_ST       ? (uintptr_t)rt_st_slow
+	               : kind == SM_ATOMIC ? (uintptr_t)rt_atomic_host
+	                                   : (uintptr_t)rt_ld_slow);
 	stub_load_vec(s);
 	for (unsigned k = N_SCRATCH; k-- > 0;) {
 		if (k != n) {
@@ -361,8 +365,7 @@ static void stub_flags_leaf(struct stub *s, unsigned kind, unsigned sz, unsigned
 	case CC_OP_SUB:
 		asm_alu_rm(&s->b, ALU_CMP, sz, r, env_mem(s->g->cc_b_offset));
 		break;
-	default:
-		asm_test_rr(&s->b, sz, r, r);
+	default: asm_test_rr(&s->b, sz, r, r);
 	}
 	asm_pushf(&s->b);
 	asm_pop(&s->b, r);
@@ -465,7 +468,7 @@ static const uint8_t *stub_helper(struct stub *s, unsigned kind)
 }
 
 int stubs_make(const struct tcg_guest *gu, uint8_t *w, const uint8_t *x, size_t cap,
-	       struct err *e)
+               struct err *e)
 {
 	struct stub s = { .b = { w, w, w + cap, x }, .g = gu };
 

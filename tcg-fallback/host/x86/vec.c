@@ -17,20 +17,20 @@
 
 void vec_load(struct gen *g, unsigned type, unsigned x, struct amem m)
 {
-	uint32_t op = type == IR_V256 ? 0x10 | A_0F | A_L :
-		      type == IR_F32  ? 0x6e | A_0F | A_66 :
-		      type == IR_F64  ? 0x7e | A_0F | A_F3 :
-					0x10 | A_0F;
+	uint32_t op = type == IR_V256  ? 0x10 | A_0F | A_L
+	              : type == IR_F32 ? 0x6e | A_0F | A_66
+	              : type == IR_F64 ? 0x7e | A_0F | A_F3
+	                               : 0x10 | A_0F;
 
 	asm_vrm(&g->b, op, x, 0, m);
 }
 
 void vec_store(struct gen *g, unsigned type, struct amem m, unsigned x)
 {
-	uint32_t op = type == IR_V256 ? 0x11 | A_0F | A_L :
-		      type == IR_F32  ? 0x7e | A_0F | A_66 :
-		      type == IR_F64  ? 0xd6 | A_0F | A_66 :
-					0x11 | A_0F;
+	uint32_t op = type == IR_V256  ? 0x11 | A_0F | A_L
+	              : type == IR_F32 ? 0x7e | A_0F | A_66
+	              : type == IR_F64 ? 0xd6 | A_0F | A_66
+	                               : 0x11 | A_0F;
 
 	asm_vrm(&g->b, op, x, 0, m);
 }
@@ -55,24 +55,15 @@ void op_vec_set(struct gen *g, const struct ir_ins *in, int64_t off, bool zero_h
 bool vec_supported(unsigned vop, bool wide)
 {
 	switch (vop_info[vop].cpu) {
-	case VC_AVX:
-		return x86_host.avx;
-	case VC_INT:
-		return wide ? x86_host.avx2 : x86_host.avx;
-	case VC_AVX2:
-		return x86_host.avx2;
-	case VC_FMA:
-		return x86_host.fma;
-	case VC_F16C:
-		return x86_host.f16c;
-	case VC_AES:
-		return x86_host.aes;
-	case VC_CLMUL:
-		return x86_host.clmul;
-	case VC_SHA:
-		return x86_host.sha;
-	default:
-		return false;
+	case VC_AVX: return x86_host.avx;
+	case VC_INT: return wide ? x86_host.avx2 : x86_host.avx;
+	case VC_AVX2: return x86_host.avx2;
+	case VC_FMA: return x86_host.fma;
+	case VC_F16C: return x86_host.f16c;
+	case VC_AES: return x86_host.aes;
+	case VC_CLMUL: return x86_host.clmul;
+	case VC_SHA: return x86_host.sha;
+	default: return false;
 	}
 }
 
@@ -92,10 +83,8 @@ static bool vec_reg_only(unsigned vop)
 	case VOP_vlow128:
 	case VOP_vzext128:
 	case VOP_vins8:
-	case VOP_vins16:
-		return true;
-	default:
-		return false;
+	case VOP_vins16: return true;
+	default: return false;
 	}
 }
 
@@ -134,7 +123,8 @@ static struct vrm vec_rm(struct gen *g, unsigned v, char cls, bool mem_ok)
 	return o;
 }
 
-static void vec_put(struct gen *g, uint32_t op, unsigned reg, unsigned vvvv, const struct vrm *o)
+static void vec_put(struct gen *g, uint32_t op, unsigned reg, unsigned vvvv,
+                    const struct vrm *o)
 {
 	if (o->is_mem) {
 		asm_vrm(&g->b, op, reg, vvvv, o->m);
@@ -182,7 +172,7 @@ static void vec_before_legacy(struct gen *g)
 
 /* Legacy-encoded SHA: result register holds a; c in XMM0. */
 static void vec_sha(struct gen *g, const struct ir_ins *in, const struct vop_info *vi,
-		    uint32_t op)
+                    uint32_t op)
 {
 	unsigned b, c, d;
 
@@ -239,8 +229,8 @@ void op_vop(struct gen *g, const struct ir_ins *in)
 	const struct vop_info *vi = &vop_info[in->d];
 	bool wide = vop_width(g->u, in) == IR_V256, mem_ok = !vec_reg_only(in->d);
 	uint32_t op = vi->op | (uint32_t)vi->pp << 10 | (uint32_t)vi->map << 8 |
-		      (vi->w ? A_W : 0) |
-		      (vi->l == VL_1 || (vi->l == VL_V && wide) ? A_L : 0);
+	              (vi->w ? A_W : 0) |
+	              (vi->l == VL_1 || (vi->l == VL_V && wide) ? A_L : 0);
 	unsigned d, a, c;
 	struct vrm o;
 
@@ -292,12 +282,8 @@ void op_vop(struct gen *g, const struct ir_ins *in)
 			g->v[g->i].fstate = FS_EFLAGS;
 		}
 		return;
-	case VF_FMA:
-		vec_fma(g, in, op);
-		return;
-	default:
-		vec_sha(g, in, vi, op);
-		return;
+	case VF_FMA: vec_fma(g, in, op); return;
+	default: vec_sha(g, in, vi, op); return;
 	}
 	if (vi->flags & VO_IMM) {
 		asm_8(&g->b, (unsigned)in->imm);

@@ -512,8 +512,7 @@ static void test_state(bool avx)
 #define ST(n) "movups %%xmm" #n ", " #n "*16(%1)\n\t"
 #define ALL(F)                                                                         \
 	F(0)                                                                           \
-	F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14)     \
-		F(15)
+	F(1) F(2) F(3) F(4) F(5) F(6) F(7) F(8) F(9) F(10) F(11) F(12) F(13) F(14) F(15)
 	__asm__ volatile(
 		ALL(LD) "fninit\n\tfldpi\n\tfld1\n\t"
 			"lock cmpxchg16b (%2)\n\t" ALL(ST) "faddp\n\tfstpl (%3)"

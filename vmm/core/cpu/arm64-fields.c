@@ -43,4 +43,5 @@ const struct cpu_field arm64_fields[] = {
 	FMAX(CPU_F_U32, power, ARM64_ON_PENDING), F(CPU_F_U64, on_pc), F(CPU_F_U64, on_ctx),
 };
 /* clang-format on */
-_Static_assert(sizeof(arm64_fields) / sizeof(arm64_fields[0]) == ARM64_N_FIELDS, "count");
+_Static_assert(sizeof(arm64_fields) / sizeof(arm64_fields[0]) == ARM64_N_FIELDS,
+               "count");

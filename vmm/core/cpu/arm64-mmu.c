@@ -23,7 +23,8 @@ struct mmu_half {
 
 static int mmu_grain(bool upper, unsigned tg)
 {
-	static const uint8_t lower_tg[4] = { 12, 16, 14, 0 }, upper_tg[4] = { 0, 14, 12, 16 };
+	static const uint8_t lower_tg[4] = { 12, 16, 14, 0 },
+			     upper_tg[4] = { 0, 14, 12, 16 };
 	unsigned g = upper ? upper_tg[tg] : lower_tg[tg];
 
 	return g ? (int)g : -EFAULT;
@@ -42,9 +43,10 @@ static int mmu_half(const struct arm64_cpu *c, bool upper, struct mmu_half *h)
 	h->top_ignored = c->tcr & (upper ? ARM64_TCR_TBI1 : ARM64_TCR_TBI0);
 	h->wide = g == 16 ? ARM64_TCR_IPS(c->tcr) == 6 : (c->tcr & ARM64_TCR_DS) != 0;
 	/* FEAT_TTST allows 48 (47 with the largest granule); LVA and LPA2 allow 12. */
-	return h->txsz > (g == 16 ? 47u : 48u) || h->txsz < (g == 16 || h->wide ? 12u : 16u) ?
-		       -EFAULT :
-		       0;
+	return h->txsz > (g == 16 ? 47u : 48u) ||
+	                       h->txsz < (g == 16 || h->wide ? 12u : 16u)
+	               ? -EFAULT
+	               : 0;
 }
 
 /* Every bit above the translated ones is a copy of bit 55. */
@@ -93,11 +95,12 @@ static bool mmu_block_level(const struct mmu_half *h, int level)
 }
 
 static int mmu_walk(const struct arm64_cpu *c, uint64_t va, const struct mmu_half *h,
-		    arm64_peek_fn *peek, void *opaque, struct arm64_xlat *out)
+                    arm64_peek_fn *peek, void *opaque, struct arm64_xlat *out)
 {
 	unsigned stride = h->grain - 3, bits = 64 - h->txsz;
 	int level = 4 - (int)((bits - h->grain + stride - 1) / stride);
-	uint64_t table = mmu_table_base(h, bits - h->grain - stride * (unsigned)(3 - level));
+	uint64_t table =
+		mmu_table_base(h, bits - h->grain - stride * (unsigned)(3 - level));
 
 	out->table_attrs = 0;
 	for (; level <= 3; level++) {
@@ -105,7 +108,8 @@ static int mmu_walk(const struct arm64_cpu *c, uint64_t va, const struct mmu_hal
 		unsigned n = MIN(stride, bits - shift);
 		uint64_t desc;
 
-		if (!peek(opaque, table + ((va >> shift) & (BIT64(n) - 1)) * 8, &desc, 8)) {
+		if (!peek(opaque, table + ((va >> shift) & (BIT64(n) - 1)) * 8, &desc,
+		          8)) {
 			return -EFAULT;
 		}
 		desc = c->sctlr & ARM64_SCTLR_EE ? ld_be64(&desc) : ld_le64(&desc);
@@ -115,7 +119,8 @@ static int mmu_walk(const struct arm64_cpu *c, uint64_t va, const struct mmu_hal
 		}
 		table = mmu_desc_addr(h, desc);
 		if (level == 3 || !(desc & 2)) {
-			out->pa = (table & ~(BIT64(shift) - 1)) | (va & (BIT64(shift) - 1));
+			out->pa = (table & ~(BIT64(shift) - 1)) |
+			          (va & (BIT64(shift) - 1));
 			out->desc = desc;
 			out->level = (int8_t)level;
 			out->shift = (uint8_t)shift;
@@ -126,14 +131,15 @@ static int mmu_walk(const struct arm64_cpu *c, uint64_t va, const struct mmu_hal
 	return -EFAULT;
 }
 
-int arm64_walk(const struct arm64_cpu *c, uint64_t va, arm64_peek_fn *peek, void *opaque,
-	       struct arm64_xlat *out)
+int arm64_walk(const struct arm64_cpu *c, uint64_t va, arm64_peek_fn *peek,
+               void *opaque, struct arm64_xlat *out)
 {
 	struct mmu_half h;
 
 	if (!(c->sctlr & ARM64_SCTLR_M)) {
-		*out = (struct arm64_xlat){ .pa = va & (BIT64(56) - 1), .level = 3,
-					    .shift = 12 };
+		*out = (struct arm64_xlat){ .pa = va & (BIT64(56) - 1),
+			                    .level = 3,
+			                    .shift = 12 };
 		return 0;
 	}
 	if (mmu_half(c, va >> 55 & 1, &h) < 0 || !mmu_canonical(va, &h)) {

@@ -16,7 +16,7 @@
 #include "core/vm.h"
 
 #define PSCI_ID(n)    (0x84000000u + (n))
-#define PSCI_64	      0x40000000u
+#define PSCI_64       0x40000000u
 #define PSCI_AFF_MASK UINT64_C(0xff00ffffff)
 
 static const struct {

@@ -38,14 +38,14 @@ uint64_t arm64_mpidr_of(unsigned index)
 static void arm64_ident_max(struct arm64_cpu *c, unsigned index)
 {
 	c->id = (struct arm64_ident){
-		.midr = 0x000f0510,	/* implementer 0: software; architecture by ID regs */
+		.midr = 0x000f0510, /* implementer 0: software; architecture by ID regs */
 		.mpidr = arm64_mpidr_of(index),
-		.ctr = 0x8444c004,	/* lines of 64 bytes, PIPT */
-		.dczid = 4,		/* DC ZVA: 64 bytes */
-		.pfr0 = 0x11,		/* EL0, EL1: AArch64 only; FP and SIMD */
-		.dfr0 = 0x00305006,	/* v8 debug: 6 breakpoints, 4 watchpoints */
-		.isar0 = 0x00010000,	/* CRC32 */
-		.mmfr0 = 0x00100024,	/* 44 bits, 16-bit ASIDs, all granules */
+		.ctr = 0x8444c004,   /* lines of 64 bytes, PIPT */
+		.dczid = 4,          /* DC ZVA: 64 bytes */
+		.pfr0 = 0x11,        /* EL0, EL1: AArch64 only; FP and SIMD */
+		.dfr0 = 0x00305006,  /* v8 debug: 6 breakpoints, 4 watchpoints */
+		.isar0 = 0x00010000, /* CRC32 */
+		.mmfr0 = 0x00100024, /* 44 bits, 16-bit ASIDs, all granules */
 	};
 	c->cntfrq = 62500000;
 }
@@ -61,16 +61,18 @@ static int arm64_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 		i++;
 	}
 	if (i == ARRAY_LEN(arm64_models)) {
-		return err_set(e, -EINVAL, "'%s' is not a CPU model of aarch64: max and host are",
-			       name);
+		return err_set(e, -EINVAL,
+		               "'%s' is not a CPU model of aarch64: max and host are",
+		               name);
 	}
 	if (!kvm && !strcmp(name, "host")) {
-		return err_set(e, -EINVAL, "-cpu host needs -accel kvm on an aarch64 host");
+		return err_set(e, -EINVAL,
+		               "-cpu host needs -accel kvm on an aarch64 host");
 	}
 	for (unsigned k = 0; opts && k < opt_count(opts); k++) {
 		if (strcmp(opt_key_at(opts, k), "model")) {
 			return err_set(e, -EINVAL, "-cpu %s: not supported: '%s'", name,
-				       opt_key_at(opts, k));
+			               opt_key_at(opts, k));
 		}
 	}
 	c->vcpu = v;
@@ -91,7 +93,8 @@ void arm64_reset_core(struct arm64_cpu *c, uint64_t pc)
 	memset(c->scratch, 0, sizeof(c->scratch));
 	memset(&c->sve, 0, sizeof(c->sve));
 	c->cc_b = 0;
-	arm64_set_pstate(c, ARM64_PS_EL1H | ARM64_PS_D | ARM64_PS_A | ARM64_PS_I | ARM64_PS_F);
+	arm64_set_pstate(c, ARM64_PS_EL1H | ARM64_PS_D | ARM64_PS_A | ARM64_PS_I |
+	                            ARM64_PS_F);
 	c->sp = 0;
 	c->pc = pc;
 	c->fpcr = c->fpsr = 0;
@@ -102,7 +105,8 @@ void arm64_reset_core(struct arm64_cpu *c, uint64_t pc)
 	c->cpacr = c->zcr = 0;
 	c->ttbr0 = c->ttbr1 = c->tcr = c->mair = c->amair = 0;
 	c->esr = c->far = c->afsr0 = c->afsr1 = c->par = c->vbar = c->disr = 0;
-	c->contextidr = c->tpidr_el0 = c->tpidrro_el0 = c->tpidr2_el0 = c->tpidr_el1 = 0;
+	c->contextidr = c->tpidr_el0 = c->tpidrro_el0 = c->tpidr2_el0 = c->tpidr_el1 =
+		0;
 	c->scxtnum_el0 = c->scxtnum_el1 = 0;
 	c->csselr = c->mdscr = c->mdccint = 0;
 	c->oslsr = 0xa; /* locked, as after a cold reset */
@@ -156,7 +160,8 @@ static bool arm64_has_work(struct vcpu *v)
 	if (atomic_load(&c->power) != ARM64_ON) {
 		return r & ARM64_REQ_POWER;
 	}
-	return (r & (ARM64_REQ_IRQ | ARM64_REQ_FIQ | ARM64_REQ_SERROR)) || c->serror_pending;
+	return (r & (ARM64_REQ_IRQ | ARM64_REQ_FIQ | ARM64_REQ_SERROR)) ||
+	       c->serror_pending;
 }
 
 static uint64_t arm64_pc(struct vcpu *v)
@@ -193,29 +198,33 @@ static void arm64_dump(struct vcpu *v, FILE *f)
 
 	fprintf(f, " PC=%016" PRIx64 "  SP=%016" PRIx64 "\n", c->pc, c->sp);
 	for (unsigned i = 0; i < 31; i++) {
-		fprintf(f, "X%02u=%016" PRIx64 "%c", i, c->x[i], i % 4 == 3 ? '\n' : ' ');
+		fprintf(f, "X%02u=%016" PRIx64 "%c", i, c->x[i],
+		        i % 4 == 3 ? '\n' : ' ');
 	}
 	fprintf(f,
-		"\nPSTATE=%08" PRIx32 " %c%c%c%c EL%u%c %c%c%c%c POWER=%u HLT=%d REQ=%x\n", ps,
-		ps & ARM64_PS_N ? 'N' : '-', ps & ARM64_PS_Z ? 'Z' : '-',
-		ps & ARM64_PS_C ? 'C' : '-', ps & ARM64_PS_V ? 'V' : '-', arm64_el(c),
-		ps & ARM64_PS_SP ? 'h' : 't', ps & ARM64_PS_D ? 'D' : '-',
-		ps & ARM64_PS_A ? 'A' : '-', ps & ARM64_PS_I ? 'I' : '-',
-		ps & ARM64_PS_F ? 'F' : '-', atomic_load(&c->power), v->halted,
-		atomic_load(&v->requests));
-	fprintf(f, "SCTLR=%08" PRIx64 " TCR=%016" PRIx64 " MAIR=%016" PRIx64 "\n", c->sctlr,
-		c->tcr, c->mair);
-	fprintf(f, "TTBR0=%016" PRIx64 " TTBR1=%016" PRIx64 " VBAR=%016" PRIx64 "\n", c->ttbr0,
-		c->ttbr1, c->vbar);
-	fprintf(f, "ESR=%08" PRIx64 " FAR=%016" PRIx64 " ELR=%016" PRIx64 " SPSR=%08" PRIx64 "\n",
-		c->esr, c->far, c->elr_el[1], c->spsr_el[1]);
+	        "\nPSTATE=%08" PRIx32
+	        " %c%c%c%c EL%u%c %c%c%c%c POWER=%u HLT=%d REQ=%x\n",
+	        ps, ps & ARM64_PS_N ? 'N' : '-', ps & ARM64_PS_Z ? 'Z' : '-',
+	        ps & ARM64_PS_C ? 'C' : '-', ps & ARM64_PS_V ? 'V' : '-', arm64_el(c),
+	        ps & ARM64_PS_SP ? 'h' : 't', ps & ARM64_PS_D ? 'D' : '-',
+	        ps & ARM64_PS_A ? 'A' : '-', ps & ARM64_PS_I ? 'I' : '-',
+	        ps & ARM64_PS_F ? 'F' : '-', atomic_load(&c->power), v->halted,
+	        atomic_load(&v->requests));
+	fprintf(f, "SCTLR=%08" PRIx64 " TCR=%016" PRIx64 " MAIR=%016" PRIx64 "\n",
+	        c->sctlr, c->tcr, c->mair);
+	fprintf(f, "TTBR0=%016" PRIx64 " TTBR1=%016" PRIx64 " VBAR=%016" PRIx64 "\n",
+	        c->ttbr0, c->ttbr1, c->vbar);
+	fprintf(f,
+	        "ESR=%08" PRIx64 " FAR=%016" PRIx64 " ELR=%016" PRIx64
+	        " SPSR=%08" PRIx64 "\n",
+	        c->esr, c->far, c->elr_el[1], c->spsr_el[1]);
 	fprintf(f, "SP_EL0=%016" PRIx64 " SP_EL1=%016" PRIx64 " TPIDR=%016" PRIx64 "\n",
-		c->sp_el[0], c->sp_el[1], c->tpidr_el1);
-	fprintf(f, "FPCR=%08" PRIx32 " FPSR=%08" PRIx32 " CPACR=%08" PRIx64 " SVE=%u\n", c->fpcr,
-		c->fpsr, c->cpacr, c->sve_vq * 128u);
+	        c->sp_el[0], c->sp_el[1], c->tpidr_el1);
+	fprintf(f, "FPCR=%08" PRIx32 " FPSR=%08" PRIx32 " CPACR=%08" PRIx64 " SVE=%u\n",
+	        c->fpcr, c->fpsr, c->cpacr, c->sve_vq * 128u);
 	for (unsigned i = 0; i < 32; i++) {
-		fprintf(f, "V%02u=%016" PRIx64 "%016" PRIx64 "%c", i, c->v[i].d[1], c->v[i].d[0],
-			i % 2 ? '\n' : ' ');
+		fprintf(f, "V%02u=%016" PRIx64 "%016" PRIx64 "%c", i, c->v[i].d[1],
+		        c->v[i].d[0], i % 2 ? '\n' : ' ');
 	}
 }
 

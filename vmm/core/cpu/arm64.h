@@ -28,49 +28,49 @@
 struct vcpu;
 
 /* PSTATE, as SPSR_ELx holds it */
-#define ARM64_PS_M_MASK	 0x1fu
-#define ARM64_PS_SP	 BIT(0) /* SPSel: 0 = SP_EL0 */
-#define ARM64_PS_EL(p)	 ((p) >> 2 & 3)
-#define ARM64_PS_NRW	 BIT(4) /* AArch32 */
-#define ARM64_PS_F	 BIT(6)
-#define ARM64_PS_I	 BIT(7)
-#define ARM64_PS_A	 BIT(8)
-#define ARM64_PS_D	 BIT(9)
-#define ARM64_PS_BTYPE	 (3u << 10)
-#define ARM64_PS_SSBS	 BIT(12)
-#define ARM64_PS_IL	 BIT(20)
-#define ARM64_PS_SS	 BIT(21)
-#define ARM64_PS_PAN	 BIT(22)
-#define ARM64_PS_UAO	 BIT(23)
-#define ARM64_PS_DIT	 BIT(24)
-#define ARM64_PS_TCO	 BIT(25)
-#define ARM64_PS_V	 BIT(28)
-#define ARM64_PS_C	 BIT(29)
-#define ARM64_PS_Z	 BIT(30)
-#define ARM64_PS_N	 BIT(31)
-#define ARM64_PS_NZCV	 (15u << 28)
-#define ARM64_PS_EL1H	 5u
+#define ARM64_PS_M_MASK 0x1fu
+#define ARM64_PS_SP     BIT(0) /* SPSel: 0 = SP_EL0 */
+#define ARM64_PS_EL(p)  ((p) >> 2 & 3)
+#define ARM64_PS_NRW    BIT(4) /* AArch32 */
+#define ARM64_PS_F      BIT(6)
+#define ARM64_PS_I      BIT(7)
+#define ARM64_PS_A      BIT(8)
+#define ARM64_PS_D      BIT(9)
+#define ARM64_PS_BTYPE  (3u << 10)
+#define ARM64_PS_SSBS   BIT(12)
+#define ARM64_PS_IL     BIT(20)
+#define ARM64_PS_SS     BIT(21)
+#define ARM64_PS_PAN    BIT(22)
+#define ARM64_PS_UAO    BIT(23)
+#define ARM64_PS_DIT    BIT(24)
+#define ARM64_PS_TCO    BIT(25)
+#define ARM64_PS_V      BIT(28)
+#define ARM64_PS_C      BIT(29)
+#define ARM64_PS_Z      BIT(30)
+#define ARM64_PS_N      BIT(31)
+#define ARM64_PS_NZCV   (15u << 28)
+#define ARM64_PS_EL1H   5u
 
-#define ARM64_SCTLR_M	 BIT(0)
-#define ARM64_SCTLR_EE	 BIT(25) /* EL1 data and table walks are big-endian */
+#define ARM64_SCTLR_M   BIT(0)
+#define ARM64_SCTLR_EE  BIT(25) /* EL1 data and table walks are big-endian */
 
 /* TCR_EL1 */
-#define ARM64_TCR_T0SZ(t) ((unsigned)(t) & 63)
-#define ARM64_TCR_EPD0	  BIT64(7)
+#define ARM64_TCR_T0SZ(t) ((unsigned)(t)&63)
+#define ARM64_TCR_EPD0    BIT64(7)
 #define ARM64_TCR_TG0(t)  ((unsigned)((t) >> 14) & 3)
 #define ARM64_TCR_T1SZ(t) ((unsigned)((t) >> 16) & 63)
-#define ARM64_TCR_EPD1	  BIT64(23)
+#define ARM64_TCR_EPD1    BIT64(23)
 #define ARM64_TCR_TG1(t)  ((unsigned)((t) >> 30) & 3)
 #define ARM64_TCR_IPS(t)  ((unsigned)((t) >> 32) & 7)
-#define ARM64_TCR_TBI0	  BIT64(37)
-#define ARM64_TCR_TBI1	  BIT64(38)
-#define ARM64_TCR_DS	  BIT64(59)
+#define ARM64_TCR_TBI0    BIT64(37)
+#define ARM64_TCR_TBI1    BIT64(38)
+#define ARM64_TCR_DS      BIT64(59)
 
 /* vcpu->requests */
-#define ARM64_REQ_IRQ	 BIT(0)
-#define ARM64_REQ_FIQ	 BIT(1)
+#define ARM64_REQ_IRQ    BIT(0)
+#define ARM64_REQ_FIQ    BIT(1)
 #define ARM64_REQ_SERROR BIT(2)
-#define ARM64_REQ_POWER	 BIT(3) /* PSCI CPU_ON: see arm64_power_up() */
+#define ARM64_REQ_POWER  BIT(3) /* PSCI CPU_ON: see arm64_power_up() */
 
 enum arm64_power { ARM64_ON, ARM64_OFF, ARM64_ON_PENDING };
 
@@ -110,14 +110,15 @@ struct arm64_cpu {
 	uint32_t fpcr, fpsr;
 	uint64_t tpidr_el0, tpidrro_el0, tpidr2_el0;
 	uint64_t excl_addr, excl_val[2]; /* local monitor; excl_addr ~0: open */
-	uint64_t scratch[8];		 /* for multi-part instructions of the front end */
+	uint64_t scratch[8]; /* for multi-part instructions of the front end */
 
 	/* V registers; bits 128 and up of the Z registers are in sve.z_hi, so that
 	 * code without SVE touches 512 bytes only. */
 	union arm64_vec v[32];
 
 	/* ---- system: EL1 and what EL0 can see ---- */
-	uint64_t sp_el[4], elr_el[4], spsr_el[4]; /* by level; [0] of the latter two unused */
+	uint64_t sp_el[4], elr_el[4],
+		spsr_el[4]; /* by level; [0] of the latter two unused */
 	uint64_t spsr_abt, spsr_und, spsr_irq, spsr_fiq;
 	uint64_t sctlr, actlr, cpacr, zcr;
 	uint64_t ttbr0, ttbr1, tcr, mair, amair;
@@ -143,13 +144,13 @@ struct arm64_cpu {
 		uint8_t ffr[ARM64_SVE_PBYTES];
 	} sve;
 	uint64_t sve_vls[8]; /* bit n: a length of n + 1 quadwords is offered */
-	uint8_t sve_vq;	     /* longest length offered, in quadwords; 0: no SVE */
+	uint8_t sve_vq;      /* longest length offered, in quadwords; 0: no SVE */
 
 	/* ---- pending events: part of the state that migrates ---- */
 	bool serror_pending, serror_has_esr, ext_dabt_pending;
 	uint64_t serror_esr;
-	_Atomic uint32_t power;	  /* enum arm64_power */
-	uint64_t on_pc, on_ctx;	  /* set by who switches it on, before ARM64_REQ_POWER */
+	_Atomic uint32_t power; /* enum arm64_power */
+	uint64_t on_pc, on_ctx; /* set by who switches it on, before ARM64_REQ_POWER */
 
 	/* ---- identification ---- */
 	struct arm64_ident id;
@@ -197,9 +198,9 @@ bool arm64_power_up(struct arm64_cpu *c);
 
 struct arm64_xlat {
 	uint64_t pa;
-	uint64_t desc;	     /* block or page descriptor; 0: the MMU is off */
-	int8_t level;	     /* of that descriptor: -1 to 3 */
-	uint8_t shift;	     /* log2 of the bytes it maps */
+	uint64_t desc;       /* block or page descriptor; 0: the MMU is off */
+	int8_t level;        /* of that descriptor: -1 to 3 */
+	uint8_t shift;       /* log2 of the bytes it maps */
 	uint8_t table_attrs; /* what tables above it forbid: bits 63..59 of theirs, or-ed */
 };
 
@@ -208,7 +209,7 @@ typedef bool arm64_peek_fn(void *opaque, uint64_t pa, void *out, unsigned len);
 
 /* 0, or -EFAULT when the address does not translate. Permissions and the access flag are
  * not looked at. No side effects but those of `peek`. */
-int arm64_walk(const struct arm64_cpu *c, uint64_t va, arm64_peek_fn *peek, void *opaque,
-	       struct arm64_xlat *out);
+int arm64_walk(const struct arm64_cpu *c, uint64_t va, arm64_peek_fn *peek,
+               void *opaque, struct arm64_xlat *out);
 
 #endif

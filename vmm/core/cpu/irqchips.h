@@ -16,15 +16,15 @@ struct arm64_irqchip {
 	unsigned version; /* 3, 2, or 0: 3 where there is one, else 2 */
 	unsigned n_irqs;  /* all interrupt numbers: 64 to 1020, a multiple of 32 */
 	uint64_t dist;
-	uint64_t redist; /* version 3: 128 KiB for each vCPU */
-	uint64_t cpu;	 /* version 2: 8 KiB */
-	uint64_t its;	 /* 0: none */
+	uint64_t redist;  /* version 3: 128 KiB for each vCPU */
+	uint64_t cpu;     /* version 2: 8 KiB */
+	uint64_t its;     /* 0: none */
 	unsigned pmu_ppi; /* interrupt number of the performance monitors; 0: none */
 };
 
 struct riscv64_irqchip {
-	unsigned n_sources; /* of the APLIC */
-	unsigned n_ids;	    /* of each IMSIC: 63, 127, 255, ... 2047 */
+	unsigned n_sources;    /* of the APLIC */
+	unsigned n_ids;        /* of each IMSIC: 63, 127, 255, ... 2047 */
 	uint64_t aplic, imsic; /* the IMSICs: 4 KiB for each vCPU */
 };
 

@@ -36,4 +36,5 @@ const struct cpu_field riscv64_fields[] = {
 	F(CPU_F_U64, zicbom_bytes), F(CPU_F_U64, zicboz_bytes), F(CPU_F_BOOL, no_machine),
 };
 /* clang-format on */
-_Static_assert(sizeof(riscv64_fields) / sizeof(riscv64_fields[0]) == RISCV64_N_FIELDS, "count");
+_Static_assert(sizeof(riscv64_fields) / sizeof(riscv64_fields[0]) == RISCV64_N_FIELDS,
+               "count");

@@ -13,13 +13,13 @@
 #include "base/bytes.h"
 #include "core/cpu/riscv64.h"
 
-#define PTE_V	 BIT64(0)
-#define PTE_R	 BIT64(1)
-#define PTE_W	 BIT64(2)
-#define PTE_X	 BIT64(3)
+#define PTE_V    BIT64(0)
+#define PTE_R    BIT64(1)
+#define PTE_W    BIT64(2)
+#define PTE_X    BIT64(3)
 #define PTE_RSVD (UINT64_C(0x7f) << 54)
-#define PTE_N	 BIT64(63)
-#define PTE_PPN	 (BIT64(44) - 1)
+#define PTE_N    BIT64(63)
+#define PTE_PPN  (BIT64(44) - 1)
 #define PTE_PBMT (UINT64_C(3) << 61)
 
 /* A superpage's low page number bits are zero; of a NAPOT page they say its size, of which
@@ -51,13 +51,13 @@ static int mmu_levels(uint64_t satp)
 {
 	unsigned mode = RISCV64_SATP_MODE(satp);
 
-	return mode >= RISCV64_SATP_SV39 && mode <= RISCV64_SATP_SV57 ?
-		       (int)(mode - RISCV64_SATP_SV39) + 3 :
-		       -EFAULT;
+	return mode >= RISCV64_SATP_SV39 && mode <= RISCV64_SATP_SV57
+	               ? (int)(mode - RISCV64_SATP_SV39) + 3
+	               : -EFAULT;
 }
 
-int riscv64_walk(const struct riscv64_cpu *c, uint64_t va, riscv64_peek_fn *peek, void *opaque,
-		 struct riscv64_xlat *out)
+int riscv64_walk(const struct riscv64_cpu *c, uint64_t va, riscv64_peek_fn *peek,
+                 void *opaque, struct riscv64_xlat *out)
 {
 	uint64_t table = RISCV64_SATP_PPN(c->satp) << 12;
 	int levels = mmu_levels(c->satp);

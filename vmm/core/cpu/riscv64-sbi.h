@@ -32,13 +32,14 @@ enum {
 };
 
 struct riscv64_sbi_result {
-	int64_t a0, a1; /* error and value; legacy calls: the result, and a1 as it was */
-	bool gone;	/* the machine ends or begins anew */
+	int64_t a0,
+		a1; /* error and value; legacy calls: the result, and a1 as it was */
+	bool gone;  /* the machine ends or begins anew */
 };
 
 enum riscv64_sbi_op riscv64_sbi_decode(uint64_t ext, uint64_t fn);
 /* On the vCPU's own thread. */
 struct riscv64_sbi_result riscv64_sbi(struct riscv64_cpu *c, uint64_t ext, uint64_t fn,
-				      const uint64_t arg[6]);
+                                      const uint64_t arg[6]);
 
 #endif

@@ -37,16 +37,19 @@ static int riscv64_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 		i++;
 	}
 	if (i == ARRAY_LEN(riscv64_models)) {
-		return err_set(e, -EINVAL,
-			       "'%s' is not a CPU model of riscv64: max, rv64 and host are", name);
+		return err_set(
+			e, -EINVAL,
+			"'%s' is not a CPU model of riscv64: max, rv64 and host are",
+			name);
 	}
 	if (!kvm && !strcmp(name, "host")) {
-		return err_set(e, -EINVAL, "-cpu host needs -accel kvm on a riscv64 host");
+		return err_set(e, -EINVAL,
+		               "-cpu host needs -accel kvm on a riscv64 host");
 	}
 	for (unsigned k = 0; opts && k < opt_count(opts); k++) {
 		if (strcmp(opt_key_at(opts, k), "model")) {
 			return err_set(e, -EINVAL, "-cpu %s: not supported: '%s'", name,
-				       opt_key_at(opts, k));
+			               opt_key_at(opts, k));
 		}
 	}
 	c->vcpu = v;
@@ -54,9 +57,9 @@ static int riscv64_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 	c->mhartid = v->index;
 	c->time_freq = 10000000;
 	/* RV64GC with S and U; under KVM, its word replaces this. */
-	c->misa = UINT64_C(2) << 62 | RISCV64_MISA('I') | RISCV64_MISA('M') | RISCV64_MISA('A') |
-		  RISCV64_MISA('F') | RISCV64_MISA('D') | RISCV64_MISA('C') | RISCV64_MISA('S') |
-		  RISCV64_MISA('U');
+	c->misa = UINT64_C(2) << 62 | RISCV64_MISA('I') | RISCV64_MISA('M') |
+	          RISCV64_MISA('A') | RISCV64_MISA('F') | RISCV64_MISA('D') |
+	          RISCV64_MISA('C') | RISCV64_MISA('S') | RISCV64_MISA('U');
 	return 0;
 }
 
@@ -82,7 +85,8 @@ static void riscv64_reset_regs(struct riscv64_cpu *c)
 	c->stvec = c->sscratch = c->sepc = c->scause = c->stval = c->satp = 0;
 	c->scounteren = c->senvcfg = c->sstateen0 = 0;
 	c->stimecmp = ~UINT64_C(0);
-	c->mie = c->medeleg = c->mtvec = c->mscratch = c->mepc = c->mcause = c->mtval = 0;
+	c->mie = c->medeleg = c->mtvec = c->mscratch = c->mepc = c->mcause = c->mtval =
+		0;
 	/* Without machine mode everything is supervisor mode's. */
 	c->mideleg = c->no_machine ? RISCV64_IP_S : 0;
 	atomic_store(&c->mip, 0);
@@ -99,7 +103,8 @@ static void riscv64_reset(struct vcpu *v)
 
 	c->vcpu = v;
 	riscv64_reset_regs(c);
-	c->x[10] = c->mhartid; /* a0: what the boot protocols of SBI and firmware pass */
+	c->x[10] =
+		c->mhartid; /* a0: what the boot protocols of SBI and firmware pass */
 	c->time = 0;
 	c->on_pc = c->on_ctx = 0;
 	atomic_store(&c->ext_irq, false);
@@ -129,7 +134,8 @@ bool riscv64_hart_started(struct riscv64_cpu *c)
 static bool riscv64_has_work(struct vcpu *v)
 {
 	struct riscv64_cpu *c = v->arch;
-	uint64_t ip = atomic_load(&c->mip) | (atomic_load(&c->ext_irq) ? RISCV64_IP_SEIP : 0);
+	uint64_t ip =
+		atomic_load(&c->mip) | (atomic_load(&c->ext_irq) ? RISCV64_IP_SEIP : 0);
 
 	if (atomic_load(&c->hart_state) != RISCV64_STARTED) {
 		return atomic_load(&v->requests) & RISCV64_REQ_START;
@@ -172,29 +178,39 @@ static int riscv64_debug_translate(struct vcpu *v, uint64_t va, uint64_t *pa)
 
 static void riscv64_dump(struct vcpu *v, FILE *f)
 {
-	static const char *const names[] = { "zero", "ra",  "sp",  "gp", "tp", "t0", "t1", "t2",
-					     "s0",   "s1",  "a0",  "a1", "a2", "a3", "a4", "a5",
-					     "a6",   "a7",  "s2",  "s3", "s4", "s5", "s6", "s7",
-					     "s8",   "s9",  "s10", "s11", "t3", "t4", "t5", "t6" };
+	static const char *const names[] = {
+		"zero", "ra", "sp", "gp", "tp",  "t0",  "t1", "t2", "s0", "s1", "a0",
+		"a1",   "a2", "a3", "a4", "a5",  "a6",  "a7", "s2", "s3", "s4", "s5",
+		"s6",   "s7", "s8", "s9", "s10", "s11", "t3", "t4", "t5", "t6"
+	};
 	struct riscv64_cpu *c = v->arch;
 
 	for (unsigned i = 0; i < 32; i++) {
-		fprintf(f, "%-4s=%016" PRIx64 "%c", names[i], c->x[i], i % 4 == 3 ? '\n' : ' ');
+		fprintf(f, "%-4s=%016" PRIx64 "%c", names[i], c->x[i],
+		        i % 4 == 3 ? '\n' : ' ');
 	}
-	fprintf(f, "pc  =%016" PRIx64 " priv=%u hart=%u HLT=%d REQ=%x\n", c->pc, c->priv,
-		atomic_load(&c->hart_state), v->halted, atomic_load(&v->requests));
-	fprintf(f, "mstatus=%016" PRIx64 " mie=%" PRIx64 " mip=%" PRIx64 " satp=%016" PRIx64 "\n",
-		c->mstatus, c->mie, atomic_load(&c->mip), c->satp);
-	fprintf(f, "stvec=%016" PRIx64 " sepc=%016" PRIx64 " scause=%" PRIx64 " stval=%016" PRIx64
-		   " sscratch=%016" PRIx64 "\n",
-		c->stvec, c->sepc, c->scause, c->stval, c->sscratch);
-	fprintf(f, "mtvec=%016" PRIx64 " mepc=%016" PRIx64 " mcause=%" PRIx64 " mtval=%016" PRIx64
-		   " medeleg=%" PRIx64 " mideleg=%" PRIx64 "\n",
-		c->mtvec, c->mepc, c->mcause, c->mtval, c->medeleg, c->mideleg);
-	fprintf(f, "frm=%u fflags=%02x vl=%" PRIu64 " vtype=%016" PRIx64 " vlenb=%" PRIu64 "\n",
-		c->frm, c->fflags, c->vl, c->vtype, c->vlenb);
+	fprintf(f, "pc  =%016" PRIx64 " priv=%u hart=%u HLT=%d REQ=%x\n", c->pc,
+	        c->priv, atomic_load(&c->hart_state), v->halted,
+	        atomic_load(&v->requests));
+	fprintf(f,
+	        "mstatus=%016" PRIx64 " mie=%" PRIx64 " mip=%" PRIx64
+	        " satp=%016" PRIx64 "\n",
+	        c->mstatus, c->mie, atomic_load(&c->mip), c->satp);
+	fprintf(f,
+	        "stvec=%016" PRIx64 " sepc=%016" PRIx64 " scause=%" PRIx64
+	        " stval=%016" PRIx64 " sscratch=%016" PRIx64 "\n",
+	        c->stvec, c->sepc, c->scause, c->stval, c->sscratch);
+	fprintf(f,
+	        "mtvec=%016" PRIx64 " mepc=%016" PRIx64 " mcause=%" PRIx64
+	        " mtval=%016" PRIx64 " medeleg=%" PRIx64 " mideleg=%" PRIx64 "\n",
+	        c->mtvec, c->mepc, c->mcause, c->mtval, c->medeleg, c->mideleg);
+	fprintf(f,
+	        "frm=%u fflags=%02x vl=%" PRIu64 " vtype=%016" PRIx64 " vlenb=%" PRIu64
+	        "\n",
+	        c->frm, c->fflags, c->vl, c->vtype, c->vlenb);
 	for (unsigned i = 0; i < 32; i++) {
-		fprintf(f, "f%-3u=%016" PRIx64 "%c", i, c->f[i], i % 4 == 3 ? '\n' : ' ');
+		fprintf(f, "f%-3u=%016" PRIx64 "%c", i, c->f[i],
+		        i % 4 == 3 ? '\n' : ' ');
 	}
 }
 

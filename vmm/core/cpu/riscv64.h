@@ -49,29 +49,36 @@ enum riscv64_priv { RISCV64_U = 0, RISCV64_S = 1, RISCV64_M = 3 };
 #define RISCV64_MSTATUS_SBE  BIT64(36)
 #define RISCV64_MSTATUS_SD   BIT64(63)
 /* What of it sstatus shows. */
-#define RISCV64_SSTATUS                                                                  \
-	(RISCV64_MSTATUS_SIE | RISCV64_MSTATUS_SPIE | RISCV64_MSTATUS_UBE |               \
-	 RISCV64_MSTATUS_SPP | RISCV64_MSTATUS_VS | RISCV64_MSTATUS_FS | RISCV64_MSTATUS_XS | \
-	 RISCV64_MSTATUS_SUM | RISCV64_MSTATUS_MXR | RISCV64_MSTATUS_UXL | RISCV64_MSTATUS_SD)
+#define RISCV64_SSTATUS                                                                \
+	(RISCV64_MSTATUS_SIE | RISCV64_MSTATUS_SPIE | RISCV64_MSTATUS_UBE |            \
+	 RISCV64_MSTATUS_SPP | RISCV64_MSTATUS_VS | RISCV64_MSTATUS_FS |               \
+	 RISCV64_MSTATUS_XS | RISCV64_MSTATUS_SUM | RISCV64_MSTATUS_MXR |              \
+	 RISCV64_MSTATUS_UXL | RISCV64_MSTATUS_SD)
 
 /* mip, mie */
-#define RISCV64_IP_SSIP BIT64(1)
-#define RISCV64_IP_MSIP BIT64(3)
-#define RISCV64_IP_STIP BIT64(5)
-#define RISCV64_IP_MTIP BIT64(7)
-#define RISCV64_IP_SEIP BIT64(9)
-#define RISCV64_IP_MEIP BIT64(11)
-#define RISCV64_IP_S	(RISCV64_IP_SSIP | RISCV64_IP_STIP | RISCV64_IP_SEIP)
+#define RISCV64_IP_SSIP      BIT64(1)
+#define RISCV64_IP_MSIP      BIT64(3)
+#define RISCV64_IP_STIP      BIT64(5)
+#define RISCV64_IP_MTIP      BIT64(7)
+#define RISCV64_IP_SEIP      BIT64(9)
+#define RISCV64_IP_MEIP      BIT64(11)
+#define RISCV64_IP_S         (RISCV64_IP_SSIP | RISCV64_IP_STIP | RISCV64_IP_SEIP)
 
 #define RISCV64_SATP_MODE(s) ((unsigned)((s) >> 60))
 #define RISCV64_SATP_PPN(s)  ((s) & (BIT64(44) - 1))
-enum { RISCV64_SATP_BARE = 0, RISCV64_SATP_SV39 = 8, RISCV64_SATP_SV48, RISCV64_SATP_SV57 };
+enum {
+	RISCV64_SATP_BARE = 0,
+	RISCV64_SATP_SV39 = 8,
+	RISCV64_SATP_SV48,
+	RISCV64_SATP_SV57
+};
 
 /* misa */
 #define RISCV64_MISA(letter) BIT64((letter) - 'A')
 
 /* vcpu->requests */
-#define RISCV64_REQ_IRQ	  BIT(0) /* lines, messages or the timer changed: see mip and ext_irq */
+#define RISCV64_REQ_IRQ                                                                \
+	BIT(0) /* lines, messages or the timer changed: see mip and ext_irq */
 #define RISCV64_REQ_START BIT(1) /* SBI hart_start: see riscv64_hart_started() */
 
 enum riscv64_hart { RISCV64_STARTED, RISCV64_STOPPED, RISCV64_START_PENDING };
@@ -82,7 +89,8 @@ enum { RISCV64_VLENB_MAX = 256, RISCV64_N_PMP = 16 };
  * thread; must not block. */
 struct riscv64_sbi_console {
 	void (*write)(void *arg, const void *buf, unsigned len);
-	unsigned (*read)(void *arg, void *buf, unsigned len); /* what is there: may be 0 */
+	unsigned (*read)(void *arg, void *buf,
+	                 unsigned len); /* what is there: may be 0 */
 };
 
 struct riscv64_cpu {
@@ -91,11 +99,11 @@ struct riscv64_cpu {
 	uint64_t pc;
 	uint32_t frm, fflags;
 	uint64_t res_addr, res_val; /* LR/SC; res_addr ~0: none */
-	uint32_t priv;		    /* enum riscv64_priv */
-	uint32_t hflags;	    /* front end's block-selection bits */
+	uint32_t priv;              /* enum riscv64_priv */
+	uint32_t hflags;            /* front end's block-selection bits */
 	uint64_t mstatus;
 	uint64_t scratch[8]; /* for multi-part instructions of the front end */
-	uint64_t f[32];	     /* singles are NaN-boxed */
+	uint64_t f[32];      /* singles are NaN-boxed */
 
 	/* ---- vectors ---- */
 	uint64_t vl, vtype, vstart, vcsr;
@@ -118,9 +126,9 @@ struct riscv64_cpu {
 	uint64_t pmpaddr[RISCV64_N_PMP];
 
 	/* ---- time ---- */
-	uint64_t time;	     /* when the state was taken */
-	uint64_t time_freq;  /* Hz */
-	bool timer_on;	     /* the SBI's timer is set, to stimecmp */
+	uint64_t time;      /* when the state was taken */
+	uint64_t time_freq; /* Hz */
+	bool timer_on;      /* the SBI's timer is set, to stimecmp */
 
 	/* ---- pending events: part of the state that migrates ---- */
 	_Atomic bool ext_irq; /* supervisor external interrupt line */
@@ -171,7 +179,7 @@ typedef bool riscv64_peek_fn(void *opaque, uint64_t pa, void *out, unsigned len)
 
 /* As satp says, whatever the privilege: 0, or -EFAULT. Permissions, A and D are not looked
  * at. No side effects but those of `peek`. */
-int riscv64_walk(const struct riscv64_cpu *c, uint64_t va, riscv64_peek_fn *peek, void *opaque,
-		 struct riscv64_xlat *out);
+int riscv64_walk(const struct riscv64_cpu *c, uint64_t va, riscv64_peek_fn *peek,
+                 void *opaque, struct riscv64_xlat *out);
 
 #endif

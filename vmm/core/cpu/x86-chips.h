@@ -60,7 +60,7 @@ struct x86_chip_lapic {
 	/* ID: the whole APIC id, unshifted. ICR_HI: 8 bits in 31..24, in x2APIC mode all
 	 * 32. TMR_CUR 0: the timer does not run (one-shot and periodic modes). */
 	uint32_t reg[LAPIC_REGS];
-	uint64_t base;	       /* IA32_APIC_BASE */
+	uint64_t base;         /* IA32_APIC_BASE */
 	uint64_t tsc_deadline; /* 0: not armed */
 };
 
@@ -72,25 +72,25 @@ struct x86_chip_ioapic {
 
 struct x86_chip_pic {
 	uint8_t irr, imr, isr, elcr;
-	uint8_t lines;	/* levels of the inputs, as the edge detector saw them last */
-	uint8_t base;	/* ICW2 */
-	uint8_t init;	/* 0 ready, else the ICW awaited: 2..4 */
+	uint8_t lines;  /* levels of the inputs, as the edge detector saw them last */
+	uint8_t base;   /* ICW2 */
+	uint8_t init;   /* 0 ready, else the ICW awaited: 2..4 */
 	uint8_t lowest; /* input of lowest priority */
 	bool need_icw4, single, auto_eoi, rotate_aeoi, special_mask, special_nest;
 	bool read_isr, poll;
 };
 
 struct x86_chip_pit_channel {
-	uint32_t count;	   /* 1..65536 */
-	uint8_t mode, rw;  /* rw: 1 low, 2 high, 3 both */
+	uint32_t count;   /* 1..65536 */
+	uint8_t mode, rw; /* rw: 1 low, 2 high, 3 both */
 	bool gate, bcd;
-	bool loaded;	   /* a count was written since the mode was */
-	bool fresh;	   /* no mode was written since reset */
-	uint64_t ticks;	   /* of 1.193182 MHz since it was loaded */
+	bool loaded;       /* a count was written since the mode was */
+	bool fresh;        /* no mode was written since reset */
+	uint64_t ticks;    /* of 1.193182 MHz since it was loaded */
 	bool ticks_known;  /* false: an accelerator that does not say */
 	uint8_t write_low; /* first byte of a count, when write_high */
 	bool write_high, read_high;
-	uint8_t latch_n;   /* bytes of `latched` that were not read yet */
+	uint8_t latch_n; /* bytes of `latched` that were not read yet */
 	uint16_t latched;
 	bool status_latched;
 	uint8_t status;
@@ -113,7 +113,7 @@ struct x86_pit_ops {
 };
 
 struct x86_chips {
-	unsigned has;	   /* X86_CHIP_* */
+	unsigned has;      /* X86_CHIP_* */
 	unsigned n_lapics; /* one for each vCPU, by vcpu.index */
 	struct x86_chip_ioapic ioapic;
 	struct x86_chip_pic pic[2]; /* master, slave */

@@ -412,26 +412,26 @@ void x86_feature_add_list(uint64_t *words, const char *list)
  */
 static const char feature_tcg[] =
 	"fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 "
-        "clflush mmx "
+	"clflush mmx "
 	"fxsr sse sse2 ss ht acpi "
 	"pni pclmulqdq ssse3 fma cx16 pcid sse4.1 sse4.2 x2apic movbe popcnt "
-        "tsc-deadline "
+	"tsc-deadline "
 	"aes xsave avx f16c rdrand hypervisor "
 	"fsgsbase tsc-adjust bmi1 avx2 smep bmi2 erms invpcid rdseed adx smap "
-        "clflushopt clwb "
+	"clflushopt clwb "
 	"sha-ni fdp-excptn-only zero-fcs-fds "
 	"umip la57 rdpid fsrm md-clear spec-ctrl stibp arch-capabilities ssbd "
 	"xsaveopt xsavec xgetbv1 arat "
 	"syscall nx mmxext fxsr-opt pdpe1gb rdtscp lm "
 	"lahf-lm cmp-legacy cr8legacy abm misalignsse 3dnowprefetch topoext "
 	"invtsc xsaveerptr wbnoinvd ibpb ibrs amd-stibp stibp-always-on amd-ssbd "
-        "virt-ssbd "
+	"virt-ssbd "
 	"amd-no-ssb btc-no lfence-always-serializing null-sel-clr-base auto-ibrs "
-        "srso-no "
+	"srso-no "
 	"no-nested-data-bp "
 	"rdctl-no ibrs-all skip-l1dfl-vmentry ssb-no mds-no pschange-mc-no taa-no "
 	"sbdr-ssdp-no fbsdp-no psdp-no bhi-no pbrsb-no gds-no rfds-no its-no bhi-ctrl "
-        "mcdt-no "
+	"mcdt-no "
 	"lodge-signature";
 
 static uint64_t feature_supported[XF_N];

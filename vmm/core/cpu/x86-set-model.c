@@ -268,9 +268,10 @@ static int model_property(struct model_build *b, const char *k, struct opt *o,
 			return err_set(e, -EINVAL, "-cpu: phys-bits must be 32..52");
 		}
 		if (r > 0 && v > model_phys_limit) {
-			return err_set(e, -ENOTSUP,
-			               "-cpu: phys-bits=%llu: this host's processor has %u",
-			               (unsigned long long)v, model_phys_limit);
+			return err_set(
+				e, -ENOTSUP,
+				"-cpu: phys-bits=%llu: this host's processor has %u",
+				(unsigned long long)v, model_phys_limit);
 		}
 		b->c->phys_bits = r > 0 && v ? (uint8_t)v : b->c->phys_bits;
 	} else if ((r = model_number(o, k, "tsc-freq", UINT64_C(100000000000), &v,
@@ -431,12 +432,13 @@ static void model_host_ident(struct x86_ident *id)
 	__cpuid(1, r[0], r[1], r[2], r[3]);
 	id->stepping = r[0] & 15;
 	id->model = (r[0] >> 4 & 15) | (r[0] >> 12 & 0xf0);
-	id->family = (r[0] >> 8 & 15) + ((r[0] >> 8 & 15) == 15 ? r[0] >> 20 & 0xff : 0);
+	id->family =
+		(r[0] >> 8 & 15) + ((r[0] >> 8 & 15) == 15 ? r[0] >> 20 & 0xff : 0);
 	__cpuid(0x80000000, r[0], r[1], r[2], r[3]);
 	if (r[0] >= 0x80000004) {
 		for (unsigned i = 0; i < 3; i++) {
-			__cpuid(0x80000002 + i, brand[4 * i], brand[4 * i + 1], brand[4 * i + 2],
-			        brand[4 * i + 3]);
+			__cpuid(0x80000002 + i, brand[4 * i], brand[4 * i + 1],
+			        brand[4 * i + 2], brand[4 * i + 3]);
 		}
 		snprintf(id->id, sizeof(id->id), "%.47s", (char *)brand);
 	}

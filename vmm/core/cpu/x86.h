@@ -132,7 +132,8 @@ struct x86_seg {
 #define X86_REQ_SIPI BIT(3)
 #define X86_REQ_SMI  BIT(4)
 #define X86_REQ_MCE  BIT(5)
-#define X86_REQ_UNHALT BIT(6) /* another vCPU ends the halt, or the next one; see HLT's exit */
+#define X86_REQ_UNHALT                                                                 \
+	BIT(6) /* another vCPU ends the halt, or the next one; see HLT's exit */
 
 enum x86_exc {
 	X86_EXC_DE,
@@ -248,9 +249,11 @@ struct x86_cpu {
 	uint64_t system_time_msr, wall_clock_msr, steal_time_msr, pv_eoi_msr;
 	/* of processors that only a hypervisor shows: the translator keeps them */
 	uint64_t misc_features, tsx_ctrl, xfd, xfd_err, umwait, feature_control, smbase,
-		smi_count, vm_hsave, tsc_ratio, mcg_ext_ctl, bndcfgs, pkrs, virt_spec_ctrl;
+		smi_count, vm_hsave, tsc_ratio, mcg_ext_ctl, bndcfgs, pkrs,
+		virt_spec_ctrl;
 	/* KVM's paravirtual ones besides the clocks and steal time */
-	uint64_t async_pf_msr, async_pf_int_msr, poll_control_msr, migration_control_msr;
+	uint64_t async_pf_msr, async_pf_int_msr, poll_control_msr,
+		migration_control_msr;
 	uint32_t a20_mask_off;
 
 	/* ---- pending events: part of the state that migrates ---- */

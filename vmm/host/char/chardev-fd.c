@@ -27,14 +27,14 @@
 /* ---- null ---- */
 
 static int chardev_null_open(struct chardev *c, struct opt *o __unused,
-			     struct err *e __unused)
+                             struct err *e __unused)
 {
 	c->connected = true;
 	return 0;
 }
 
 static ssize_t chardev_null_out(struct chardev *c __unused, const uint8_t *buf __unused,
-				size_t len)
+                                size_t len)
 {
 	return (ssize_t)len;
 }
@@ -72,8 +72,8 @@ static void chardev_tty_raw(int fd, bool signals)
 		chardev_tty_saved = 1;
 		atexit(chardev_restore_tty);
 	}
-	t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR | ICRNL |
-				 IXON);
+	t.c_iflag &= ~(tcflag_t)(IGNBRK | BRKINT | PARMRK | ISTRIP | INLCR | IGNCR |
+	                         ICRNL | IXON);
 	t.c_oflag |= OPOST;
 	t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN);
 	if (!signals) {
@@ -122,15 +122,17 @@ static int chardev_stdio_open(struct chardev *c, struct opt *o, struct err *e)
 		return r;
 	}
 	if (chardev_stdio_used) {
-		return err_set(e, -EBUSY, "stdio is used by another chardev; share it with "
-					  "mux=on or mon:stdio");
+		return err_set(e, -EBUSY,
+		               "stdio is used by another chardev; share it with "
+		               "mux=on or mon:stdio");
 	}
 	if (isatty(0)) {
 		chardev_tty_raw(0, sig);
 	}
 	chardev_stdio_used = true;
 	c->connected = true;
-	chardev_stream_start(c, chardev_stdio_own(0, O_RDONLY), chardev_stdio_own(1, O_WRONLY));
+	chardev_stream_start(c, chardev_stdio_own(0, O_RDONLY),
+	                     chardev_stdio_own(1, O_WRONLY));
 	return 0;
 }
 
@@ -228,7 +230,8 @@ static int chardev_file_open(struct chardev *c, struct opt *o, struct err *e)
 	if (!path) {
 		return err_set(e, -EINVAL, "chardev file: path=FILE is missing");
 	}
-	out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC), 0666);
+	out = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC),
+	           0666);
 	if (out < 0) {
 		return err_set_errno(e, -errno, "chardev file '%s'", path);
 	}
@@ -265,7 +268,8 @@ static int chardev_pipe_open(struct chardev *c, struct opt *o, struct err *e)
 	if (!path) {
 		return err_set(e, -EINVAL, "chardev pipe: path=FIFO is missing");
 	}
-	if (asprintf(&in_path, "%s.in", path) < 0 || asprintf(&out_path, "%s.out", path) < 0) {
+	if (asprintf(&in_path, "%s.in", path) < 0 ||
+	    asprintf(&out_path, "%s.out", path) < 0) {
 		return -ENOMEM;
 	}
 	/* O_RDWR keeps a FIFO open across readers and writers that come and go. */
@@ -280,8 +284,9 @@ static int chardev_pipe_open(struct chardev *c, struct opt *o, struct err *e)
 		}
 		in = out = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
 		if (in < 0) {
-			return err_set_errno(e, -errno, "chardev pipe '%s' (nor %s.in and %s.out)",
-					     path, path, path);
+			return err_set_errno(e, -errno,
+			                     "chardev pipe '%s' (nor %s.in and %s.out)",
+			                     path, path, path);
 		}
 	}
 	chardev_set_filename(c, "pipe:%s", path);
@@ -346,7 +351,9 @@ static int chardev_ringbuf_open(struct chardev *c, struct opt *o, struct err *e)
 		return ret;
 	}
 	if (!IS_POWER_OF_2(size) || size > (64u << 20)) {
-		return err_set(e, -EINVAL, "chardev ringbuf: size must be a power of two up to 64M");
+		return err_set(
+			e, -EINVAL,
+			"chardev ringbuf: size must be a power of two up to 64M");
 	}
 	r = calloc(1, sizeof(*r) + size);
 	if (!r) {

@@ -91,9 +91,10 @@ static void chardev_mux_flush(struct chardev_mux *m, unsigned i)
 
 static void chardev_mux_help(struct chardev_mux *m)
 {
-	static const char text[] = "\r\nCtrl-A h  this help\r\nCtrl-A x  quit\r\n"
-				   "Ctrl-A c  switch between console and monitor\r\n"
-				   "Ctrl-A b  send a break\r\nCtrl-A Ctrl-A  send Ctrl-A\r\n";
+	static const char text[] =
+		"\r\nCtrl-A h  this help\r\nCtrl-A x  quit\r\n"
+		"Ctrl-A c  switch between console and monitor\r\n"
+		"Ctrl-A b  send a break\r\nCtrl-A Ctrl-A  send Ctrl-A\r\n";
 
 	chardev_write(m->base, text, sizeof(text) - 1);
 }
@@ -103,26 +104,18 @@ static bool chardev_mux_command(struct chardev_mux *m, uint8_t ch)
 	static const char bye[] = "\r\nlodge: terminated\r\n";
 
 	switch (ch) {
-	case MUX_ESCAPE:
-		return true;
+	case MUX_ESCAPE: return true;
 	case 'x':
 		chardev_write(m->base, bye, sizeof(bye) - 1);
 		if (chardev_quit_fn) {
 			chardev_quit_fn(chardev_quit_opaque);
 		}
 		break;
-	case 'c':
-		chardev_mux_next(m);
-		break;
-	case 'b':
-		chardev_mux_tell(m, m->focus, CHARDEV_BREAK);
-		break;
+	case 'c': chardev_mux_next(m); break;
+	case 'b': chardev_mux_tell(m, m->focus, CHARDEV_BREAK); break;
 	case 'h':
-	case '?':
-		chardev_mux_help(m);
-		break;
-	default:
-		break;
+	case '?': chardev_mux_help(m); break;
+	default: break;
 	}
 	return false;
 }
@@ -181,7 +174,7 @@ static void chardev_mux_accept(struct chardev *c)
 
 /* A console takes the focus from a monitor that was merely attached first. */
 static int chardev_mux_attach(struct chardev *c, const struct chardev_front *f,
-			      struct err *e)
+                              struct err *e)
 {
 	struct chardev_mux *m = c->priv;
 	unsigned i = 0;
@@ -191,7 +184,8 @@ static int chardev_mux_attach(struct chardev *c, const struct chardev_front *f,
 		i++;
 	}
 	if (i == MUX_FRONTS) {
-		return err_set(e, -EBUSY, "chardev '%s' has %d users already", c->id, MUX_FRONTS);
+		return err_set(e, -EBUSY, "chardev '%s' has %d users already", c->id,
+		               MUX_FRONTS);
 	}
 	take = !m->front[m->focus].used ||
 	       (!m->switched && m->front[m->focus].f.monitor && !f->monitor);
@@ -244,7 +238,8 @@ static int chardev_mux_open(struct chardev *c, struct opt *o, struct err *e)
 	int r;
 
 	if (!base) {
-		return err_set(e, -ENOENT, "chardev mux: there is no chardev '%s'", id ? id : "");
+		return err_set(e, -ENOENT, "chardev mux: there is no chardev '%s'",
+		               id ? id : "");
 	}
 	m = calloc(1, sizeof(*m));
 	if (!m) {

@@ -51,22 +51,24 @@ static void chardev_socket_eof(struct chardev *c);
 
 /* ---- addresses ---- */
 
-static int chardev_socket_unix_addr(struct chardev_socket *s, const char *path, bool abstract,
-				    bool tight, struct err *e)
+static int chardev_socket_unix_addr(struct chardev_socket *s, const char *path,
+                                    bool abstract, bool tight, struct err *e)
 {
 	struct sockaddr_un *un = (struct sockaddr_un *)&s->addr;
 	size_t len = strlen(path);
 
 	if (len >= sizeof(un->sun_path) - (abstract ? 1 : 0)) {
 		return err_set(e, -ENAMETOOLONG,
-			       "socket path '%s' is longer than the %zu bytes the system allows",
-			       path, sizeof(un->sun_path) - 1);
+		               "socket path '%s' is longer than the %zu bytes the "
+		               "system allows",
+		               path, sizeof(un->sun_path) - 1);
 	}
 	un->sun_family = AF_UNIX;
 	memcpy(un->sun_path + (abstract ? 1 : 0), path, len);
-	s->addr_len = abstract && tight ? (socklen_t)(offsetof(struct sockaddr_un, sun_path) +
-						      1 + len)
-					: sizeof(*un);
+	s->addr_len =
+		abstract && tight
+			? (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + len)
+			: sizeof(*un);
 	snprintf(s->path, sizeof(s->path), "%s", path);
 	s->is_unix = true;
 	s->unlink_path = !abstract;
@@ -74,7 +76,8 @@ static int chardev_socket_unix_addr(struct chardev_socket *s, const char *path, 
 }
 
 static int chardev_socket_tcp_addr(struct chardev_socket *s, const char *host,
-				   const char *port, bool server, int family, struct err *e)
+                                   const char *port, bool server, int family,
+                                   struct err *e)
 {
 	struct addrinfo hint = { .ai_family = family, .ai_socktype = SOCK_STREAM };
 	struct addrinfo *res = NULL;
@@ -83,8 +86,8 @@ static int chardev_socket_tcp_addr(struct chardev_socket *s, const char *host,
 	hint.ai_flags = server ? AI_PASSIVE : 0;
 	r = getaddrinfo(host && *host ? host : NULL, port, &hint, &res);
 	if (r != 0 || !res) {
-		return err_set(e, -EINVAL, "address '%s' port '%s': %s", host ? host : "", port,
-			       gai_strerror(r));
+		return err_set(e, -EINVAL, "address '%s' port '%s': %s",
+		               host ? host : "", port, gai_strerror(r));
 	}
 	memcpy(&s->addr, res->ai_addr, res->ai_addrlen);
 	s->addr_len = res->ai_addrlen;
@@ -92,7 +95,8 @@ static int chardev_socket_tcp_addr(struct chardev_socket *s, const char *host,
 	return 0;
 }
 
-static void chardev_socket_name(struct chardev_socket *s, bool server, char *out, size_t n)
+static void chardev_socket_name(struct chardev_socket *s, bool server, char *out,
+                                size_t n)
 {
 	char host[64] = "?", port[16] = "?";
 
@@ -101,9 +105,9 @@ static void chardev_socket_name(struct chardev_socket *s, bool server, char *out
 		return;
 	}
 	getnameinfo((struct sockaddr *)&s->addr, s->addr_len, host, sizeof(host), port,
-		    sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
+	            sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV);
 	snprintf(out, n, "%s:%s:%s%s", s->telnet ? "telnet" : "tcp", host, port,
-		 server ? ",server=on" : "");
+	         server ? ",server=on" : "");
 }
 
 static void chardev_socket_set_name(struct chardev_socket *s)
@@ -111,7 +115,8 @@ static void chardev_socket_set_name(struct chardev_socket *s)
 	char name[256];
 
 	chardev_socket_name(s, s->listen_fd >= 0, name, sizeof(name));
-	chardev_set_filename(s->c, "%s%s", s->c->connected ? "" : "disconnected:", name);
+	chardev_set_filename(s->c, "%s%s",
+	                     s->c->connected ? "" : "disconnected:", name);
 }
 
 /* ---- connections ---- */
@@ -126,10 +131,10 @@ static void chardev_socket_listen_on(struct chardev_socket *s, bool on)
 static void chardev_socket_connected(struct chardev_socket *s, int fd)
 {
 	static const uint8_t hello[] = {
-		255, 251, 1,  /* WILL ECHO */
-		255, 251, 3,  /* WILL SUPPRESS-GO-AHEAD */
-		255, 251, 0,  /* WILL BINARY */
-		255, 253, 0,  /* DO BINARY */
+		255, 251, 1, /* WILL ECHO */
+		255, 251, 3, /* WILL SUPPRESS-GO-AHEAD */
+		255, 251, 0, /* WILL BINARY */
+		255, 253, 0, /* DO BINARY */
 	};
 	struct chardev *c = s->c;
 	int one = 1;
@@ -247,9 +252,7 @@ static size_t chardev_telnet_filter(struct chardev_socket *s, uint8_t *buf, size
 		case 3: /* inside a sub-negotiation, until IAC SE */
 			s->telnet_state = ch == TELNET_IAC ? 4 : 3;
 			break;
-		default:
-			s->telnet_state = ch == TELNET_SE ? 0 : 3;
-			break;
+		default: s->telnet_state = ch == TELNET_SE ? 0 : 3; break;
 		}
 	}
 	return out;
@@ -338,7 +341,8 @@ static ssize_t chardev_socket_out(struct chardev *c, const uint8_t *buf, size_t 
 
 static int chardev_socket_bind(struct chardev_socket *s, struct err *e)
 {
-	int fd = socket(s->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd = socket(s->addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+	                0);
 	char name[256];
 	int one = 1, r;
 
@@ -353,7 +357,8 @@ static int chardev_socket_bind(struct chardev_socket *s, struct err *e)
 	} else {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	}
-	if (bind(fd, (struct sockaddr *)&s->addr, s->addr_len) < 0 || listen(fd, 1) < 0) {
+	if (bind(fd, (struct sockaddr *)&s->addr, s->addr_len) < 0 ||
+	    listen(fd, 1) < 0) {
 		r = -errno;
 		close(fd);
 		return err_set_errno(e, r, "cannot listen on %s", name);
@@ -368,10 +373,11 @@ static int chardev_socket_server(struct chardev_socket *s, bool wait, struct err
 	struct pollfd p = { .fd = s->listen_fd, .events = POLLIN };
 
 	chardev_nonblock(s->listen_fd);
-	s->listen_watch =
-		loop_watch_new(s->c->loop, s->listen_fd, POLLIN, chardev_socket_accept, s);
+	s->listen_watch = loop_watch_new(s->c->loop, s->listen_fd, POLLIN,
+	                                 chardev_socket_accept, s);
 	if (!s->listen_watch) {
-		return err_set(e, -ENOMEM, "chardev '%s': cannot watch the socket", s->c->id);
+		return err_set(e, -ENOMEM, "chardev '%s': cannot watch the socket",
+		               s->c->id);
 	}
 	chardev_socket_set_name(s);
 	while (wait && s->c->in_fd < 0) {
@@ -384,13 +390,14 @@ static int chardev_socket_server(struct chardev_socket *s, bool wait, struct err
 }
 
 static int chardev_socket_from_fd(struct chardev_socket *s, int fd, bool *server,
-				  struct err *e)
+                                  struct err *e)
 {
 	int listening = 0;
 	socklen_t len = sizeof(listening);
 
 	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listening, &len) < 0) {
-		return err_set_errno(e, -errno, "chardev '%s': fd %d is no socket", s->c->id, fd);
+		return err_set_errno(e, -errno, "chardev '%s': fd %d is no socket",
+		                     s->c->id, fd);
 	}
 	s->addr_len = sizeof(s->addr);
 	getsockname(fd, (struct sockaddr *)&s->addr, &s->addr_len);
@@ -398,8 +405,8 @@ static int chardev_socket_from_fd(struct chardev_socket *s, int fd, bool *server
 	if (s->is_unix) {
 		struct sockaddr_un *un = (struct sockaddr_un *)&s->addr;
 
-		snprintf(s->path, sizeof(s->path), "%.*s", (int)sizeof(un->sun_path) - 1,
-			 un->sun_path);
+		snprintf(s->path, sizeof(s->path), "%.*s",
+		         (int)sizeof(un->sun_path) - 1, un->sun_path);
 	}
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	*server = listening != 0;
@@ -417,7 +424,8 @@ struct chardev_socket_opts {
 	const char *path, *host, *port, *fd;
 };
 
-static int chardev_socket_parse(struct chardev_socket_opts *a, struct opt *o, struct err *e)
+static int chardev_socket_parse(struct chardev_socket_opts *a, struct opt *o,
+                                struct err *e)
 {
 	bool unused;
 	int r;
@@ -441,24 +449,27 @@ static int chardev_socket_parse(struct chardev_socket_opts *a, struct opt *o, st
 		return r;
 	}
 	if (opt_has(o, "tls-creds") || opt_has(o, "websocket")) {
-		return err_set(e, -ENOTSUP, "chardev socket: tls-creds and websocket are not "
-					    "supported");
+		return err_set(e, -ENOTSUP,
+		               "chardev socket: tls-creds and websocket are not "
+		               "supported");
 	}
 	if (!a->path && !a->port && !a->fd) {
-		return err_set(e, -EINVAL, "chardev socket: give path=, host= and port=, or fd=");
+		return err_set(e, -EINVAL,
+		               "chardev socket: give path=, host= and port=, or fd=");
 	}
 	return 0;
 }
 
 static int chardev_socket_setup(struct chardev_socket *s, struct chardev_socket_opts *a,
-				struct err *e)
+                                struct err *e)
 {
 	char name[256];
 	int r = 0, fd;
 
 	if (a->fd) {
 		if (sscanf(a->fd, "%d", &fd) != 1 || fd < 0) {
-			return err_set(e, -EINVAL, "chardev socket: fd=%s is no descriptor", a->fd);
+			return err_set(e, -EINVAL,
+			               "chardev socket: fd=%s is no descriptor", a->fd);
 		}
 		r = chardev_socket_from_fd(s, fd, &a->server, e);
 		return r < 0 || !a->server ? r : chardev_socket_server(s, a->wait, e);
@@ -467,9 +478,10 @@ static int chardev_socket_setup(struct chardev_socket *s, struct chardev_socket_
 		r = chardev_socket_unix_addr(s, a->path, a->abstract, a->tight, e);
 	} else {
 		r = chardev_socket_tcp_addr(s, a->host, a->port, a->server,
-					    a->ipv4 && !a->ipv6 ? AF_INET
-					    : a->ipv6 && !a->ipv4 ? AF_INET6
-								  : AF_UNSPEC, e);
+		                            a->ipv4 && !a->ipv6   ? AF_INET
+		                            : a->ipv6 && !a->ipv4 ? AF_INET6
+		                                                  : AF_UNSPEC,
+		                            e);
 	}
 	if (r < 0) {
 		return r;

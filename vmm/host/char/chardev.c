@@ -31,7 +31,7 @@ static struct list chardev_all = LIST_INIT(chardev_all);
 
 static const struct chardev_driver *const chardev_drivers[] = {
 	&chardev_drv_null,   &chardev_drv_stdio,   &chardev_drv_pty,
-	&chardev_drv_file,   &chardev_drv_pipe,	   &chardev_drv_serial,
+	&chardev_drv_file,   &chardev_drv_pipe,    &chardev_drv_serial,
 	&chardev_drv_socket, &chardev_drv_ringbuf, &chardev_drv_mux,
 };
 
@@ -42,7 +42,8 @@ size_t chardev_room(struct chardev *c)
 	if (!c->attached) {
 		return 0;
 	}
-	return c->front.can_read ? c->front.can_read(c->front.opaque) : CHARDEV_READ_MAX;
+	return c->front.can_read ? c->front.can_read(c->front.opaque)
+	                         : CHARDEV_READ_MAX;
 }
 
 void chardev_input(struct chardev *c, const uint8_t *buf, size_t len)
@@ -73,9 +74,11 @@ int chardev_attach(struct chardev *c, const struct chardev_front *f, struct err 
 		return c->drv->attach(c, f, e);
 	}
 	if (c->attached) {
-		return err_set(e, -EBUSY,
-			       "chardev '%s' is already in use; give each user its own, or "
-			       "share it with mux=on", c->id);
+		return err_set(
+			e, -EBUSY,
+			"chardev '%s' is already in use; give each user its own, or "
+			"share it with mux=on",
+			c->id);
 	}
 	c->front = *f;
 	c->attached = true;
@@ -301,10 +304,12 @@ void chardev_stream_start(struct chardev *c, int in_fd, int out_fd)
 	c->in_eof = c->out_full = false;
 	c->in_unpollable = chardev_unpollable(in_fd);
 	if (in_fd >= 0 && !c->in_unpollable) {
-		c->in_watch = loop_watch_new(c->loop, in_fd, 0, chardev_stream_ready, c);
+		c->in_watch =
+			loop_watch_new(c->loop, in_fd, 0, chardev_stream_ready, c);
 	}
 	if (out_fd >= 0 && out_fd != in_fd && !chardev_unpollable(out_fd)) {
-		c->out_watch = loop_watch_new(c->loop, out_fd, 0, chardev_stream_ready, c);
+		c->out_watch =
+			loop_watch_new(c->loop, out_fd, 0, chardev_stream_ready, c);
 	}
 	chardev_stream_update(c);
 }
@@ -407,8 +412,9 @@ static int chardev_open_log(struct chardev *c, struct opt *o, struct err *e)
 	if (r < 0 || !path) {
 		return r;
 	}
-	c->log_fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC),
-			 0666);
+	c->log_fd = open(path,
+	                 O_WRONLY | O_CREAT | O_CLOEXEC | (append ? O_APPEND : O_TRUNC),
+	                 0666);
 	return c->log_fd < 0 ? err_set_errno(e, -errno, "chardev log '%s'", path) : 0;
 }
 
@@ -432,7 +438,7 @@ static void chardev_destroy(struct chardev *c)
 }
 
 static struct chardev *chardev_create(const struct chardev_driver *drv, const char *id,
-				      struct opt *o, struct loop *l, struct err *e)
+                                      struct opt *o, struct loop *l, struct err *e)
 {
 	struct chardev *c;
 
@@ -470,8 +476,8 @@ static struct chardev *chardev_create(const struct chardev_driver *drv, const ch
 }
 
 /* Wraps `base` into a mux that carries the id people know. */
-static struct chardev *chardev_wrap_mux(struct chardev *base, const char *id, struct loop *l,
-					struct err *e)
+static struct chardev *chardev_wrap_mux(struct chardev *base, const char *id,
+                                        struct loop *l, struct err *e)
 {
 	struct opt *mo = opt_new_dict();
 	struct chardev *c;
@@ -486,7 +492,7 @@ static struct chardev *chardev_wrap_mux(struct chardev *base, const char *id, st
 }
 
 static struct chardev *chardev_new_named(struct opt *o, const char *id, struct loop *l,
-					 struct err *e)
+                                         struct err *e)
 {
 	const char *name = opt_get_str(o, "backend", NULL);
 	const struct chardev_driver *drv;
@@ -495,13 +501,16 @@ static struct chardev *chardev_new_named(struct opt *o, const char *id, struct l
 	bool mux;
 
 	if (!name) {
-		err_set(e, -EINVAL, "chardev '%s': which back end? Try -chardev help", id ? id : "");
+		err_set(e, -EINVAL, "chardev '%s': which back end? Try -chardev help",
+		        id ? id : "");
 		return NULL;
 	}
 	drv = chardev_driver_find(name);
 	if (!drv) {
-		err_set(e, -EINVAL, "chardev back end '%s' is not supported; known: null, stdio, "
-			"pty, file, pipe, serial, socket, ringbuf, mux", name);
+		err_set(e, -EINVAL,
+		        "chardev back end '%s' is not supported; known: null, stdio, "
+		        "pty, file, pipe, serial, socket, ringbuf, mux",
+		        name);
 		return NULL;
 	}
 	if (opt_get_bool(o, "mux", false, &mux, e) < 0) {
@@ -536,7 +545,7 @@ struct chardev *chardev_new(struct opt *o, struct loop *l, struct err *e)
 
 /* "tcp:[host]:port,opts" and "unix:path,opts" -> the long form. */
 static int chardev_short_socket(struct opt **out, const char *kind, const char *rest,
-				struct err *e)
+                                struct err *e)
 {
 	bool is_unix = !strcmp(kind, "unix");
 	struct opt *o;
@@ -560,7 +569,8 @@ static int chardev_short_socket(struct opt **out, const char *kind, const char *
 	colon = strrchr(head, ':');
 	if (!colon) {
 		opt_free(o);
-		return err_set(e, -EINVAL, "'%s:%s': want %s:[HOST]:PORT", kind, rest, kind);
+		return err_set(e, -EINVAL, "'%s:%s': want %s:[HOST]:PORT", kind, rest,
+		               kind);
 	}
 	*colon = 0;
 	opt_put_str(o, "host", head);
@@ -579,7 +589,8 @@ static int chardev_short_opts(struct opt **out, const char *text, struct err *e)
 
 	if (rest) {
 		*rest++ = 0;
-		if (!strcmp(kind, "tcp") || !strcmp(kind, "telnet") || !strcmp(kind, "unix")) {
+		if (!strcmp(kind, "tcp") || !strcmp(kind, "telnet") ||
+		    !strcmp(kind, "unix")) {
 			return chardev_short_socket(out, kind, rest, e);
 		}
 		if (!strcmp(kind, "file") || !strcmp(kind, "pipe")) {
@@ -606,13 +617,16 @@ static int chardev_short_opts(struct opt **out, const char *text, struct err *e)
 		opt_put_str(*out, "path", kind);
 		return 0;
 	}
-	return err_set(e, -EINVAL, "'%s' is no character device; known: null, stdio, mon:stdio, "
-		       "pty, file:PATH, pipe:PATH, unix:PATH[,server=on,wait=off], "
-		       "tcp:HOST:PORT[,..], telnet:HOST:PORT[,..], chardev:ID, /dev/TTY", text);
+	return err_set(
+		e, -EINVAL,
+		"'%s' is no character device; known: null, stdio, mon:stdio, "
+		"pty, file:PATH, pipe:PATH, unix:PATH[,server=on,wait=off], "
+		"tcp:HOST:PORT[,..], telnet:HOST:PORT[,..], chardev:ID, /dev/TTY",
+		text);
 }
 
 struct chardev *chardev_new_short(const char *text, const char *id, struct loop *l,
-				  struct err *e)
+                                  struct err *e)
 {
 	bool mon = !strncmp(text, "mon:", 4);
 	struct opt *o = NULL;
@@ -724,6 +738,7 @@ void chardev_help(void)
 {
 	puts("Available chardev back ends:");
 	for (unsigned i = 0; i < ARRAY_LEN(chardev_drivers); i++) {
-		printf("  %-8s %s\n", chardev_drivers[i]->name, chardev_drivers[i]->help);
+		printf("  %-8s %s\n", chardev_drivers[i]->name,
+		       chardev_drivers[i]->help);
 	}
 }

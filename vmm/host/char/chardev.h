@@ -23,7 +23,13 @@ struct opt;
 struct loop;
 struct chardev;
 
-enum chardev_event { CHARDEV_OPENED, CHARDEV_CLOSED, CHARDEV_BREAK, CHARDEV_MUX_IN, CHARDEV_MUX_OUT };
+enum chardev_event {
+	CHARDEV_OPENED,
+	CHARDEV_CLOSED,
+	CHARDEV_BREAK,
+	CHARDEV_MUX_IN,
+	CHARDEV_MUX_OUT
+};
 
 struct chardev_front {
 	/* How many bytes the front end can take now; 0 pauses reading. */
@@ -38,10 +44,11 @@ struct chardev_front {
  * ("stdio", "mon:stdio", "pty", "file:x", "unix:x,server=on,wait=off", "tcp:..", "null"). */
 struct chardev *chardev_new(struct opt *o, struct loop *l, struct err *e);
 struct chardev *chardev_new_short(const char *text, const char *id, struct loop *l,
-				  struct err *e);
+                                  struct err *e);
 struct chardev *chardev_find(const char *id);
 void chardev_free(struct chardev *c);
-int chardev_attach(struct chardev *c, const struct chardev_front *f, struct err *e) __must_check;
+int chardev_attach(struct chardev *c, const struct chardev_front *f, struct err *e)
+	__must_check;
 void chardev_detach(struct chardev *c);
 /* Of a mux: only the front end with this opaque. */
 void chardev_detach_front(struct chardev *c, void *opaque);

@@ -45,12 +45,14 @@ static const struct netdev_driver *netdev_driver_find(const char *type, struct e
 	}
 #ifndef HAVE_SLIRP
 	if (!strcmp(type, "user")) {
-		err_set(e, -ENOTSUP, "netdev 'user' is not supported: lodge was built without "
-				     "libslirp");
+		err_set(e, -ENOTSUP,
+		        "netdev 'user' is not supported: lodge was built without "
+		        "libslirp");
 		return NULL;
 	}
 #endif
-	err_set(e, -EINVAL, "netdev type '%s' is not supported; known: user, tap", type);
+	err_set(e, -EINVAL, "netdev type '%s' is not supported; known: user, tap",
+	        type);
 	return NULL;
 }
 
@@ -110,12 +112,13 @@ void netdev_free(struct netdev *n)
 }
 
 int netdev_attach(struct netdev *n, struct loop *l, const struct netdev_nic *nic,
-		  struct err *e)
+                  struct err *e)
 {
 	int r;
 
 	if (n->attached) {
-		return err_set(e, -EBUSY, "netdev '%s' is in use by another network card", n->id);
+		return err_set(e, -EBUSY,
+		               "netdev '%s' is in use by another network card", n->id);
 	}
 	n->loop = l;
 	n->nic = *nic;
@@ -200,8 +203,8 @@ struct netdev *netdev_at(unsigned i)
 }
 
 #ifndef HAVE_SLIRP
-int netdev_user_hostfwd(struct netdev *n, const char *rule __unused, bool remove __unused,
-			struct err *e)
+int netdev_user_hostfwd(struct netdev *n, const char *rule __unused,
+                        bool remove __unused, struct err *e)
 {
 	return err_set(e, -EINVAL, "netdev '%s' is not of type user", n->id);
 }

@@ -38,11 +38,12 @@ struct netdev_nic {
 #define NETDEV_OFFLOAD_ECN  BIT(3)
 #define NETDEV_OFFLOAD_UFO  BIT(4)
 
-struct netdev *netdev_new(struct opt *o, struct err *e); /* {"type":"user","id":..,..} */
+struct netdev *netdev_new(struct opt *o,
+                          struct err *e); /* {"type":"user","id":..,..} */
 struct netdev *netdev_find(const char *id);
 void netdev_free(struct netdev *n);
 int netdev_attach(struct netdev *n, struct loop *l, const struct netdev_nic *nic,
-		  struct err *e) __must_check;
+                  struct err *e) __must_check;
 void netdev_detach(struct netdev *n);
 /* Takes the packet (copied); may drop when the queue is full, as a wire does. */
 void netdev_send(struct netdev *n, const struct iovec *iov, int iovcnt);
@@ -58,8 +59,8 @@ const char *netdev_info(const struct netdev *n); /* a line for "info network" */
 unsigned netdev_count(void);
 struct netdev *netdev_at(unsigned i);
 /* hostfwd_add / hostfwd_remove: "tcp:127.0.0.1:2222-:22"; remove needs the left half. */
-int netdev_user_hostfwd(struct netdev *n, const char *rule, bool remove,
-			struct err *e) __must_check;
+int netdev_user_hostfwd(struct netdev *n, const char *rule, bool remove, struct err *e)
+	__must_check;
 void netdev_help(void);
 
 #endif

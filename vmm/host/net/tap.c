@@ -29,11 +29,11 @@ enum { TAP_MAX_PACKET = 65550 + 12, TAP_BURST = 256 };
 
 struct tap {
 	int fd;
-	bool has_hdr;	/* the kernel puts a virtio_net_hdr in front */
-	int nic_hdr;	/* the NIC wants it: 0 or its length */
+	bool has_hdr; /* the kernel puts a virtio_net_hdr in front */
+	int nic_hdr;  /* the NIC wants it: 0 or its length */
 	struct loop_watch *watch;
 	struct event *kick;
-	size_t held;	/* length of a packet the NIC had no room for */
+	size_t held; /* length of a packet the NIC had no room for */
 	uint8_t buf[TAP_MAX_PACKET];
 };
 
@@ -55,9 +55,11 @@ static int tap_open_dev(struct tap *t, const char *ifname, char *name, struct er
 		r = -errno;
 		close(t->fd);
 		t->fd = -1;
-		return err_set_errno(e, r, "tap: could not configure '%s'%s", ifr.ifr_name,
-				     r == -EPERM ? " (create it with: ip tuntap add NAME mode tap "
-						   "user USER)" : "");
+		return err_set_errno(
+			e, r, "tap: could not configure '%s'%s", ifr.ifr_name,
+			r == -EPERM ? " (create it with: ip tuntap add NAME mode tap "
+				      "user USER)"
+				    : "");
 	}
 	t->has_hdr = true;
 	memcpy(name, ifr.ifr_name, IFNAMSIZ);
@@ -99,8 +101,9 @@ static int tap_check_opts(struct opt *o, struct err *e)
 		return r;
 	}
 	if ((strcmp(script, "no") && *script) || (strcmp(down, "no") && *down)) {
-		return err_set(e, -ENOTSUP, "tap: scripts are not supported; set the interface up "
-					    "beforehand and give script=no,downscript=no");
+		return err_set(e, -ENOTSUP,
+		               "tap: scripts are not supported; set the interface up "
+		               "beforehand and give script=no,downscript=no");
 	}
 	if (queues != 1 || opt_has(o, "fds")) {
 		return err_set(e, -ENOTSUP, "tap: several queues are not supported");
@@ -275,9 +278,9 @@ static unsigned tap_offloads(const struct netdev *n)
 {
 	const struct tap *t = n->priv;
 
-	return t->has_hdr ? NETDEV_OFFLOAD_CSUM | NETDEV_OFFLOAD_TSO4 | NETDEV_OFFLOAD_TSO6 |
-				    NETDEV_OFFLOAD_ECN
-			  : 0;
+	return t->has_hdr ? NETDEV_OFFLOAD_CSUM | NETDEV_OFFLOAD_TSO4 |
+	                            NETDEV_OFFLOAD_TSO6 | NETDEV_OFFLOAD_ECN
+	                  : 0;
 }
 
 static void tap_set_offloads(struct netdev *n, unsigned bits)

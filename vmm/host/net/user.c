@@ -76,8 +76,8 @@ struct netuser {
 	_Atomic bool quit, woken, valid_csum;
 	int wake_fd, hdr;
 	struct netuser_queue to_net, to_nic;
-	struct event *kick;		 /* on the NIC's loop */
-	struct netuser_pkt *held;	 /* NIC's loop: popped, not taken yet */
+	struct event *kick;       /* on the NIC's loop */
+	struct netuser_pkt *held; /* NIC's loop: popped, not taken yet */
 	struct list timers;
 	struct pollfd *polls;
 	unsigned n_polls;
@@ -198,7 +198,7 @@ static void netuser_deliver(void *opaque)
 		iov[1].iov_base = p->data;
 		iov[1].iov_len = p->len;
 		if (u->nd->nic.receive(u->nd->nic.opaque, u->hdr ? iov : iov + 1,
-				       u->hdr ? 2 : 1) == 0) {
+		                       u->hdr ? 2 : 1) == 0) {
 			return; /* until rx_ready */
 		}
 		u->held = p->next;
@@ -453,7 +453,8 @@ static void netuser_input_all(struct netuser *u)
 
 		next = p->next;
 		if (p->len > skip + 14 &&
-		    (!skip || netuser_finish_csum(p->data, p->data + skip, p->len - skip))) {
+		    (!skip ||
+		     netuser_finish_csum(p->data, p->data + skip, p->len - skip))) {
 			slirp_input(u->slirp, p->data + skip, (int)(p->len - skip));
 		}
 		free(p);
@@ -509,7 +510,8 @@ static void *netuser_main(void *arg)
 }
 
 /* Runs fn where libslirp may be called: here before the thread runs, else there. */
-static void netuser_call(struct netuser *u, void (*fn)(struct netuser *, void *), void *arg)
+static void netuser_call(struct netuser *u, void (*fn)(struct netuser *, void *),
+                         void *arg)
 {
 	if (!u->started) {
 		fn(u, arg);
@@ -556,7 +558,7 @@ static bool netuser_endpoint(char *s, struct in_addr *a, int *port)
 }
 
 static int netuser_fwd_parse(struct netuser_fwd *f, const char *rule, bool remove,
-			     struct err *e)
+                             struct err *e)
 {
 	AUTO_FREE char *copy = strdup(rule);
 	char *p = copy, *dash;
@@ -569,20 +571,26 @@ static int netuser_fwd_parse(struct netuser_fwd *f, const char *rule, bool remov
 	} else if (*p == ':') {
 		p++;
 	} else {
-		return err_set(e, -EINVAL, "Invalid host forwarding rule '%s' (Bad protocol name): "
-			       "want tcp|udp:[HOST]:PORT-[GUEST]:PORT", rule);
+		return err_set(e, -EINVAL,
+		               "Invalid host forwarding rule '%s' (Bad protocol name): "
+		               "want tcp|udp:[HOST]:PORT-[GUEST]:PORT",
+		               rule);
 	}
 	dash = strchr(p, '-');
 	if (dash) {
 		*dash++ = 0;
 	}
 	if (!netuser_endpoint(p, &f->host, &f->host_port)) {
-		return err_set(e, -EINVAL, "Invalid host forwarding rule '%s' (Bad host address or "
-			       "port): want tcp|udp:[HOST]:PORT-[GUEST]:PORT", rule);
+		return err_set(e, -EINVAL,
+		               "Invalid host forwarding rule '%s' (Bad host address or "
+		               "port): want tcp|udp:[HOST]:PORT-[GUEST]:PORT",
+		               rule);
 	}
 	if (!remove && (!dash || !netuser_endpoint(dash, &f->guest, &f->guest_port))) {
-		return err_set(e, -EINVAL, "Invalid host forwarding rule '%s' (Bad guest address "
-			       "or port): want tcp|udp:[HOST]:PORT-[GUEST]:PORT", rule);
+		return err_set(e, -EINVAL,
+		               "Invalid host forwarding rule '%s' (Bad guest address "
+		               "or port): want tcp|udp:[HOST]:PORT-[GUEST]:PORT",
+		               rule);
 	}
 	return 0;
 }
@@ -595,8 +603,8 @@ static void netuser_fwd_do(struct netuser *u, void *arg)
 	if (f->remove) {
 		f->ret = slirp_remove_hostfwd(u->slirp, f->udp, f->host, f->host_port);
 	} else {
-		f->ret = slirp_add_hostfwd(u->slirp, f->udp, f->host, f->host_port, f->guest,
-					   f->guest_port);
+		f->ret = slirp_add_hostfwd(u->slirp, f->udp, f->host, f->host_port,
+		                           f->guest, f->guest_port);
 	}
 	if (f->ret < 0) {
 		f->ret = errno ? -errno : -ENOENT;
@@ -617,16 +625,22 @@ int netdev_user_hostfwd(struct netdev *n, const char *rule, bool remove, struct 
 	}
 	netuser_call(n->priv, netuser_fwd_do, &f);
 	if (f.ret == -EADDRINUSE) {
-		return err_set(e, f.ret, "Could not set up host forwarding rule '%s': port %d on "
-			       "the host is in use by another program", rule, f.host_port);
+		return err_set(e, f.ret,
+		               "Could not set up host forwarding rule '%s': port %d on "
+		               "the host is in use by another program",
+		               rule, f.host_port);
 	}
 	if (f.ret == -EACCES) {
-		return err_set(e, f.ret, "Could not set up host forwarding rule '%s': port %d needs "
-			       "privileges; take one from 1024 up", rule, f.host_port);
+		return err_set(
+			e, f.ret,
+			"Could not set up host forwarding rule '%s': port %d needs "
+			"privileges; take one from 1024 up",
+			rule, f.host_port);
 	}
-	return f.ret < 0 ? err_set_errno(e, f.ret, "Could not %s host forwarding rule '%s'",
-					 remove ? "remove" : "set up", rule)
-			 : 0;
+	return f.ret < 0 ? err_set_errno(e, f.ret,
+	                                 "Could not %s host forwarding rule '%s'",
+	                                 remove ? "remove" : "set up", rule)
+	                 : 0;
 }
 
 static int netuser_fwds(struct netdev *n, struct opt *o, struct err *e)
@@ -651,14 +665,15 @@ static int netuser_fwds(struct netdev *n, struct opt *o, struct err *e)
 /* ---- set-up ---- */
 
 static int netuser_addr(struct opt *o, const char *key, struct in_addr def,
-			struct in_addr *out, struct err *e)
+                        struct in_addr *out, struct err *e)
 {
 	const char *s = opt_get_str(o, key, NULL);
 
 	*out = def;
 	return s && !inet_aton(s, out)
-		       ? err_set(e, -EINVAL, "netdev user: %s=%s is no IPv4 address", key, s)
-		       : 0;
+	               ? err_set(e, -EINVAL, "netdev user: %s=%s is no IPv4 address",
+	                         key, s)
+	               : 0;
 }
 
 /* net=ADDR[/MASK]: MASK is a number of bits or dotted. */
@@ -677,13 +692,15 @@ static int netuser_net(struct opt *o, SlirpConfig *c, struct err *e)
 	}
 	if (slash && strchr(slash, '.')) {
 		if (!inet_aton(slash, &c->vnetmask)) {
-			return err_set(e, -EINVAL, "netdev user: net=%s has no valid mask", s);
+			return err_set(e, -EINVAL,
+			               "netdev user: net=%s has no valid mask", s);
 		}
 	} else {
 		if (slash) {
 			bits = strtol(slash, &end, 10);
 			if (*end || bits < 4 || bits > 28) {
-				return err_set(e, -EINVAL, "netdev user: net=%s: 4 to 28 bits", s);
+				return err_set(e, -EINVAL,
+				               "netdev user: net=%s: 4 to 28 bits", s);
 			}
 		}
 		c->vnetmask.s_addr = htonl(~UINT32_C(0) << (32 - bits));
@@ -711,7 +728,8 @@ static int netuser_ipv6(struct opt *o, SlirpConfig *c, struct err *e)
 		return r;
 	}
 	if (inet_pton(AF_INET6, prefix, &c->vprefix_addr6) != 1 || len > 126) {
-		return err_set(e, -EINVAL, "netdev user: ipv6-prefix=%s is no IPv6 prefix", prefix);
+		return err_set(e, -EINVAL,
+		               "netdev user: ipv6-prefix=%s is no IPv6 prefix", prefix);
 	}
 	c->vprefix_len = (uint8_t)len;
 	c->vhost6 = c->vnameserver6 = c->vprefix_addr6;
@@ -719,15 +737,17 @@ static int netuser_ipv6(struct opt *o, SlirpConfig *c, struct err *e)
 	c->vnameserver6.s6_addr[15] |= 3;
 	if ((host && inet_pton(AF_INET6, host, &c->vhost6) != 1) ||
 	    (dns && inet_pton(AF_INET6, dns, &c->vnameserver6) != 1)) {
-		return err_set(e, -EINVAL, "netdev user: ipv6-host or ipv6-dns is no IPv6 address");
+		return err_set(e, -EINVAL,
+		               "netdev user: ipv6-host or ipv6-dns is no IPv6 address");
 	}
 	return 0;
 }
 
 static int netuser_config(struct opt *o, SlirpConfig *c, struct err *e)
 {
-	static const char *const missing[] = { "tftp", "bootfile", "smb", "smbserver",
-					       "guestfwd", "tftp-server-name" };
+	static const char *const missing[] = { "tftp",     "bootfile",
+		                               "smb",      "smbserver",
+		                               "guestfwd", "tftp-server-name" };
 	bool restricted;
 	int r;
 
@@ -736,7 +756,7 @@ static int netuser_config(struct opt *o, SlirpConfig *c, struct err *e)
 	for (unsigned i = 0; i < ARRAY_LEN(missing); i++) {
 		if (opt_has(o, missing[i])) {
 			return err_set(e, -ENOTSUP, "netdev user: %s is not supported",
-				       missing[i]);
+			               missing[i]);
 		}
 	}
 	r = opt_get_bool(o, "restrict", false, &restricted, e);
@@ -744,8 +764,11 @@ static int netuser_config(struct opt *o, SlirpConfig *c, struct err *e)
 	r = r < 0 ? r : opt_get_bool(o, "ipv6", true, &c->in6_enabled, e);
 	r = r < 0 ? r : netuser_net(o, c, e);
 	r = r < 0 ? r : netuser_addr(o, "host", netuser_host_in(c, 2), &c->vhost, e);
-	r = r < 0 ? r : netuser_addr(o, "dhcpstart", netuser_host_in(c, 15), &c->vdhcp_start, e);
-	r = r < 0 ? r : netuser_addr(o, "dns", netuser_host_in(c, 3), &c->vnameserver, e);
+	r = r < 0 ? r
+	          : netuser_addr(o, "dhcpstart", netuser_host_in(c, 15),
+	                         &c->vdhcp_start, e);
+	r = r < 0 ? r
+	          : netuser_addr(o, "dns", netuser_host_in(c, 3), &c->vnameserver, e);
 	r = r < 0 ? r : netuser_ipv6(o, c, e);
 	if (r < 0) {
 		return r;
@@ -757,8 +780,9 @@ static int netuser_config(struct opt *o, SlirpConfig *c, struct err *e)
 	    (c->vdhcp_start.s_addr & c->vnetmask.s_addr) != c->vnetwork.s_addr ||
 	    c->vhost.s_addr == c->vnameserver.s_addr ||
 	    c->vhost.s_addr == c->vdhcp_start.s_addr) {
-		return err_set(e, -EINVAL, "netdev user: host=, dhcpstart= and dns= must be "
-					   "different addresses inside net=");
+		return err_set(e, -EINVAL,
+		               "netdev user: host=, dhcpstart= and dns= must be "
+		               "different addresses inside net=");
 	}
 	return 0;
 }
@@ -817,7 +841,7 @@ static int netuser_open(struct netdev *n, struct opt *o, struct err *e)
 	}
 	inet_ntop(AF_INET, &cfg.vnetwork, net, sizeof(net));
 	snprintf(n->info, sizeof(n->info), "user,net=%s,restrict=%s", net,
-		 cfg.restricted ? "on" : "off");
+	         cfg.restricted ? "on" : "off");
 	return 0;
 }
 
@@ -850,7 +874,8 @@ static int netuser_attach(struct netdev *n, struct err *e)
 	if (!u->kick) {
 		return err_set(e, -EMFILE, "netdev user: cannot make an event");
 	}
-	r = role_thread_start(&u->thread, ROLE_NET_USER, "net-user", netuser_main, u, e);
+	r = role_thread_start(&u->thread, ROLE_NET_USER, "net-user", netuser_main, u,
+	                      e);
 	if (r < 0) {
 		event_free(u->kick);
 		u->kick = NULL;
@@ -873,7 +898,8 @@ static void netuser_detach(struct netdev *n)
 
 const struct netdev_driver netdev_drv_user = {
 	.name = "user",
-	.help = "NAT without privileges [net=A/B] [host=A] [dhcpstart=A] [dns=A] [restrict=on] "
+	.help = "NAT without privileges [net=A/B] [host=A] [dhcpstart=A] [dns=A] "
+		"[restrict=on] "
 		"[hostfwd=tcp:[HOST]:PORT-[GUEST]:PORT]",
 	.open = netuser_open,
 	.close = netuser_close,
