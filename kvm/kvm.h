@@ -64,6 +64,7 @@ struct kvm {
 		uint32_t ring_n;          /* entries of a vCPU's ring */
 		uint64_t *bitmap;         /* of one slot */
 		size_t bitmap_size;
+		bool overrun;    /* a ring was, since the last reset; mem_lk */
 		uint64_t *saved; /* pages for the next collect; all of RAM */
 	} dirty;
 
@@ -107,6 +108,7 @@ struct kvm_vcpu {
 	_Atomic uint32_t run_seq;   /* odd: in KVM_RUN; see gate.c */
 	struct kvm_dirty_gfn *ring; /* NULL: none; under mem_lk */
 	uint32_t ring_next;
+	bool ring_gap; /* it was overrun once: see dirty.c */
 
 	/* hybrid*.c */
 	_Atomic bool
