@@ -99,6 +99,7 @@ static int chip_lapic_get(struct kvm_vcpu *v, struct x86_chip_lapic *s)
 
 static int chip_lapics(struct vm *vm, struct x86_chips *out, const struct x86_chips *in)
 {
+	/* cppcheck-suppress nullPointer; one of the two is given */
 	unsigned n = out ? out->n_lapics : in->n_lapics;
 	int r = 0;
 
