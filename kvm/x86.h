@@ -104,8 +104,6 @@ int kvm_x86_msr_vm_init(struct kvm *k);
 int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v);
 void kvm_x86_msr_pull(struct kvm_vcpu *v);
 void kvm_x86_msr_push(struct kvm_vcpu *v);
-/* The guest runs: KVM's values are no longer known. */
-void kvm_x86_msr_forget(struct kvm_vcpu *v);
 
 /* x86-xsave.c */
 void kvm_x86_xsave_permit(void);
