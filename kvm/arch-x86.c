@@ -134,8 +134,6 @@ void kvm_arch_vm_fini(struct kvm *k)
 	if (k->arch) {
 		free(k->arch->supported);
 		free(k->arch->msrs);
-		free(k->arch->msi);
-		free(k->arch->routes);
 		free(k->arch);
 		k->arch = NULL;
 	}

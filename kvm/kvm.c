@@ -23,6 +23,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "core/cpu/arch.h"
+#include "kvm/routes.h"
 
 static int kvm_fd = -1;     /* control thread opens it */
 static int kvm_new_vm = -1; /* made by the probe: the first VM is the test */
@@ -197,6 +198,7 @@ static void kvm_vm_fini(struct vm *vm)
 	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
 	kvm_arch_vm_fini(k);
+	kvm_routes_fini(k);
 	if (k->vm_fd >= 0) {
 		close(k->vm_fd);
 	}

@@ -73,6 +73,9 @@ struct kvm {
 	_Atomic uint64_t n_gates;
 	struct err slot_err; /* a slot was refused: the machine does not start */
 
+	struct kvm_routes
+		*routes; /* routes.h; NULL: no interrupt controller of KVM's */
+
 	/* hybrid*.c */
 	bool fallback;    /* hv_fallback is set up and may be used */
 	bool kernel_chip; /* local APICs are the kernel's */

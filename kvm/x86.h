@@ -5,6 +5,7 @@
 
 #include "core/cpu/x86.h"
 #include "kvm/kvm.h"
+#include "kvm/routes.h"
 
 #define MSR_TSC          0x10u
 #define MSR_TSC_DEADLINE 0x6e0u
@@ -22,17 +23,9 @@ struct kvm_arch_vm {
 	_Atomic int64_t tsc_offset; /* of all vCPUs: guest TSC - host TSC */
 	_Atomic bool tsc_set;
 	/* x86-irqchip.c */
-	struct lk routes_lk; /* msi, routes */
-	struct kvm_irq_routing *routes;
-	struct {
-		bool used;
-		int fd;
-		struct msi_msg m;
-	} * msi;
-	unsigned n_msi;
 	bool x2apic_api;               /* APIC ids of 32 bits */
 	uint32_t pin_level, pic_level; /* as KVM knows them; under the mux's lock */
-	uint32_t pin_valid; /* split: what IOAPIC pins send; under routes_lk */
+	uint32_t pin_valid; /* split: what IOAPIC pins send; under routes->lk */
 	struct msi_msg pin[24];
 	uint8_t pit_parked; /* see kvm_x86_pit_push() */
 	struct {
@@ -61,7 +54,6 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e);
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e);
 
 /* x86-irqchip.c */
-int kvm_x86_write_routes_locked(struct kvm *k);
 uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api);
 
 /* x86-split.c */
