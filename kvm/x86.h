@@ -87,8 +87,9 @@ int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e);
 int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e);
 void kvm_x86_pit_irq_enable(struct vm *vm, bool on);
 void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
-int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v); /* before the registers */
-int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v); /* after them */
+int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v); /* local APIC as after power-on */
+int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v);  /* before the registers */
+int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v);  /* after them */
 void kvm_x86_chip_take_over(struct kvm_vcpu *v);
 
 /* x86-chip-state.c: pure */
@@ -143,6 +144,7 @@ void kvm_x86_pv_init(struct kvm_vcpu *v);
 void kvm_x86_pv_pull(struct kvm_vcpu *v);
 void kvm_x86_pv_push(struct kvm_vcpu *v);
 void kvm_x86_pv_enter(struct kvm_vcpu *v);
+void kvm_x86_pv_clear(struct kvm_vcpu *v);
 
 /* x86-tsc.c: frequency (0: unknown), and whether guests see an offset (true unless asked) */
 bool kvm_x86_tsc_probe(bool ask_guest, int *khz);
