@@ -89,8 +89,11 @@ static void move_in(struct vcpu *c, void *opaque)
 static void move_all(struct kvm *k, void (*fn)(struct vcpu *, void *),
                      struct move_job *j)
 {
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		vcpu_run_on_sync(k->vm->vcpus[i], fn, j);
+	struct vcpu *c;
+
+	vm_for_each_vcpu(k->vm, c)
+	{
+		vcpu_run_on_sync(c, fn, j);
 	}
 }
 
@@ -150,6 +153,10 @@ static int move_vm(struct kvm *k, bool to_tcg, const char *why, struct err *e)
 	int r = 0;
 
 	if (atomic_load(&k->moved) != to_tcg) {
+		r = k->forced ? 0 : kvm_arch_may_cross(k, to_tcg, e);
+		if (r < 0) {
+			return r;
+		}
 		vm_hold_vcpus(k->vm);
 		r = move_held(k, to_tcg, e);
 		vm_release_vcpus(k->vm);
@@ -284,7 +291,7 @@ static int move_may(const struct kvm *k, struct err *e)
 	}
 }
 
-int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
+int kvm_move_set(struct vm *vm, const char *accel, bool force, struct err *e)
 {
 	struct kvm *k = vm->hv_priv;
 	bool to_tcg = !strcmp(accel, "tcg");
@@ -303,6 +310,7 @@ int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
 	}
 	r = move_may(k, e);
 	if (r >= 0) {
+		k->forced = k->forced || force;
 		r = move_vm(k, to_tcg, "an operator asked for it", e);
 	}
 	if (r >= 0) {
@@ -340,6 +348,7 @@ struct opt *kvm_move_query(struct vm *vm)
 	struct kvm *k = vm->hv_priv;
 	struct opt *o = opt_new_dict(), *cpus = opt_new_list();
 	bool moved = atomic_load(&k->moved);
+	struct vcpu *c;
 
 	opt_put_str(o, "accel", moved ? "tcg" : "kvm");
 	opt_put_str(o, "why", k->why);
@@ -352,9 +361,10 @@ struct opt *kvm_move_query(struct vm *vm)
 	            k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)k->n_stays);
 	opt_put_int(o, "last-move-ns", (int64_t)k->last_move_ns);
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		if (vm->vcpus[i]->hv) {
-			opt_append_take(cpus, move_query_vcpu(vm->vcpus[i]->hv));
+	vm_for_each_vcpu(vm, c)
+	{
+		if (c->hv) {
+			opt_append_take(cpus, move_query_vcpu(c->hv));
 		}
 	}
 	opt_put_take(o, "vcpus", cpus);

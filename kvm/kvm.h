@@ -56,14 +56,17 @@ struct kvm {
 	unsigned phys_bits; /* of the host; 0: unknown */
 	bool readonly_mem;
 	unsigned n_as; /* address spaces of KVM that have the slots; 0 counts as 1 */
-	struct kvm_vcpu **all; /* that have a KVM vCPU, by index */
+	struct kvm_vcpu **all; /* that have a KVM vCPU, by index; of its full size */
 	unsigned n_all;
+	struct kvm_vcpu
+		*parked; /* of vCPUs that are gone: KVM keeps its own for ever */
 	struct {
 		bool on;
 		enum kvm_dirty_mode mode; /* set before the first vCPU */
 		uint32_t ring_n;          /* entries of a vCPU's ring */
 		uint64_t *bitmap;         /* of one slot */
 		size_t bitmap_size;
+		bool overrun;    /* a ring was, since the last reset; mem_lk */
 		uint64_t *saved; /* pages for the next collect; all of RAM */
 	} dirty;
 
@@ -86,6 +89,7 @@ struct kvm {
 	_Atomic bool moved;
 	_Atomic bool pinned;      /* an operator wants the translator */
 	bool want_kvm;            /* control: an operator wants KVM */
+	bool forced;              /* control: though the guest will notice */
 	const char *why;          /* control: of the present accelerator */
 	struct timer *stay_timer; /* ends a stay; control */
 	_Atomic bool no_stays;    /* the VM can't leave KVM */
@@ -98,10 +102,13 @@ struct kvm {
 	struct kvm_arch_vm *arch;
 };
 
+/* Never freed before the VM: a kick may come late. */
 struct kvm_vcpu {
 	struct vcpu *c;
 	struct kvm *k;
 	int fd;
+	unsigned long id; /* KVM's: the fd is taken again for this one only */
+	struct kvm_vcpu *next_parked;
 	struct kvm_run *run;
 	_Atomic int tid;
 	_Atomic bool in_guest;      /* near KVM_RUN: kicks need the signal */
@@ -110,7 +117,10 @@ struct kvm_vcpu {
 	_Atomic uint32_t run_seq;   /* odd: in KVM_RUN; see gate.c */
 	struct kvm_dirty_gfn *ring; /* NULL: none; under mem_lk */
 	uint32_t ring_next;
+	bool ring_gap; /* it was overrun once: see dirty.c */
+	bool reused; /* the fd had another life: KVM's state is anything */
 
+	/* What follows is cleared for the next life. */
 	/* hybrid*.c */
 	_Atomic bool
 		in_fallback; /* the translator runs it; the struct holds the state */
@@ -149,7 +159,7 @@ void kvm_mem_init(struct kvm *k);
 int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s);
 /* The slots in KVM's second address space too: system management mode looks there. */
 int kvm_mem_show_smm(struct kvm *k);
-void kvm_mem_add_vcpu(struct kvm_vcpu *v);
+int kvm_mem_add_vcpu(struct kvm_vcpu *v, struct err *e);
 void kvm_mem_del_vcpu(struct kvm_vcpu *v);
 void kvm_mem_fini(struct kvm *k);
 /* Slots the map wants, ascending; up to `max`; the number wanted. */
@@ -175,7 +185,7 @@ void kvm_dirty_save_slot(struct kvm *k, unsigned slot);
 void kvm_dirty_save_rings(struct kvm *k);
 int kvm_dirty_vcpu_init(struct kvm_vcpu *v, struct err *e);
 void kvm_dirty_vcpu_fini(struct kvm_vcpu *v);
-void kvm_dirty_ring_full(struct kvm_vcpu *v);
+void kvm_dirty_ring_full(struct kvm_vcpu *v); /* also of one that leaves */
 int kvm_dirty_start(struct vm *vm, struct err *e);
 int kvm_dirty_stop(struct vm *vm, struct err *e);
 int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
@@ -185,6 +195,7 @@ int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *b
 void kvm_vcpu_setup_signal(void);
 int kvm_vcpu_init(struct vcpu *c, struct err *e);
 void kvm_vcpu_fini(struct vcpu *c);
+void kvm_vcpu_free_parked(struct kvm *k);
 enum vcpu_exit kvm_vcpu_run(struct vcpu *c);
 void kvm_vcpu_kick(struct vcpu *c);
 /* Gives the data of an I/O exit back, so that the state is between two instructions. */
@@ -212,7 +223,7 @@ void kvm_move_fini(struct kvm *k);
 bool kvm_move_ask(struct kvm *k, const char *why); /* false: it can't */
 /* After a reset, on the vCPU's thread: true when the translator goes on from the struct. */
 bool kvm_move_after_reset(struct kvm_vcpu *v);
-int kvm_move_set(struct vm *vm, const char *accel, struct err *e);
+int kvm_move_set(struct vm *vm, const char *accel, bool force, struct err *e);
 struct opt *kvm_move_query(struct vm *vm);
 
 /* say.c: refusals in a sentence. Positive errno in; -errno out, like err_set(). */
@@ -244,6 +255,8 @@ unsigned long kvm_arch_vcpu_id(struct vcpu *c);
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e);
 /* After a pull: can the translator go on with this state? The reason if not. */
 int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e);
+/* Will the guest see the same processor there? The reason if not. */
+int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e);
 /* A reset: what is kept beside the struct goes. */
 void kvm_arch_forget(struct kvm_vcpu *v);
 /* `flush`: page tables may have changed meanwhile: no cached translation survives. */

@@ -208,12 +208,14 @@ static int64_t pv_send_ipi(struct x86_cpu *c, const uint64_t map[2], unsigned bi
 static void pv_kick(struct x86_cpu *c, uint64_t apic_id)
 {
 	struct vm *vm = c->vcpu->vm;
+	struct vcpu *v;
 
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		const struct x86_cpu *o = vm->vcpus[i]->arch;
+	vm_for_each_vcpu(vm, v)
+	{
+		const struct x86_cpu *o = v->arch;
 
 		if (o->apic_id == apic_id) {
-			vcpu_request(vm->vcpus[i], X86_REQ_UNHALT);
+			vcpu_request(v, X86_REQ_UNHALT);
 		}
 	}
 }
@@ -321,6 +323,16 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v)
 		dma_mark_written(&v->c->vm->mem, gpa, 1);
 	}
 	aspace_leave(&v->c->vm->mem);
+}
+
+/* A vCPU that had another life: KVM shall not write where that one had asked for it. */
+void kvm_x86_pv_clear(struct kvm_vcpu *v)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(pv_msrs); i++) {
+		uint64_t none = 0;
+
+		(void)pv_msr_io(v, KVM_SET_MSRS, pv_msrs[i], &none);
+	}
 }
 
 /* The guest was told of KVM in CPUID. */

@@ -3,7 +3,7 @@
 #ifndef LODGE_KVM_X86_H
 #define LODGE_KVM_X86_H
 
-#include "core/cpu/x86.h"
+#include "core/cpu/x86-model.h"
 #include "kvm/kvm.h"
 #include "kvm/routes.h"
 
@@ -14,6 +14,9 @@ enum { KVM_X86_PV_MSRS = 4 };
 
 struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
+	uint64_t tcg[XF_N]; /* what the translator executes */
+	char other_cpuid
+		[128]; /* what guests see in KVM only, or not there; "": nothing */
 	unsigned xsave_size;
 	bool sregs2, xcrs, debugregs, tsc_offset_attr, tsc_fixed, exit_on_failure,
 		msr_exits;
@@ -53,6 +56,17 @@ struct kvm_arch_vcpu {
 int kvm_x86_cpuid_init(struct kvm *k, struct err *e);
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e);
 
+/* x86-cpuid-check.c */
+const struct kvm_cpuid_entry2 *kvm_x86_cpuid_find(const struct kvm_cpuid2 *t,
+                                                  uint32_t leaf, uint32_t sub);
+uint32_t kvm_x86_cpuid_reg(const struct kvm_cpuid_entry2 *e, unsigned reg);
+/* Feature bits that guests see in one of them only. Pure. */
+bool kvm_x86_cpuid_diff(const struct kvm_cpuid2 *want, const struct kvm_cpuid2 *got,
+                        uint64_t diff[XF_N]);
+void kvm_x86_cpuid_text(const uint64_t *words, char *text, size_t size);
+/* After KVM was told `want`. */
+void kvm_x86_cpuid_check(struct kvm_vcpu *v, const struct kvm_cpuid2 *want);
+
 /* x86-irqchip.c */
 uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api);
 
@@ -65,8 +79,9 @@ int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e);
 int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e);
 void kvm_x86_pit_irq_enable(struct vm *vm, bool on);
 void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
-int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v); /* before the registers */
-int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v); /* after them */
+int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v); /* local APIC as after power-on */
+int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v);  /* before the registers */
+int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v);  /* after them */
 void kvm_x86_chip_take_over(struct kvm_vcpu *v);
 
 /* x86-chip-state.c: pure */
@@ -121,6 +136,7 @@ void kvm_x86_pv_init(struct kvm_vcpu *v);
 void kvm_x86_pv_pull(struct kvm_vcpu *v);
 void kvm_x86_pv_push(struct kvm_vcpu *v);
 void kvm_x86_pv_enter(struct kvm_vcpu *v);
+void kvm_x86_pv_clear(struct kvm_vcpu *v);
 
 /* x86-tsc.c: frequency (0: unknown), and whether guests see an offset (true unless asked) */
 bool kvm_x86_tsc_probe(bool ask_guest, int *khz);

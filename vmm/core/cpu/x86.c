@@ -137,6 +137,13 @@ static void x86_reset(struct vcpu *v)
 	}
 }
 
+static void x86_plug(struct vcpu *v)
+{
+	const struct x86_cpu *first = v->vm->vcpus[0]->arch;
+
+	((struct x86_cpu *)v->arch)->tsc_offset = first->tsc_offset;
+}
+
 void x86_init_reset(struct x86_cpu *c)
 {
 	uint64_t keep = c->cr0 & (X86_CR0_CD | X86_CR0_NW);
@@ -334,6 +341,7 @@ const struct guest_arch x86_guest_arch = {
 	.state_size = sizeof(struct x86_cpu),
 	.set_model = x86_set_model,
 	.reset = x86_reset,
+	.plug = x86_plug,
 	.has_work = x86_has_work,
 	.nmi = x86_nmi,
 	.dump = x86_dump,
