@@ -84,6 +84,15 @@ static void x86_reset_common(struct x86_cpu *c)
 	}
 }
 
+/* All vCPUs are in step; one that was plugged in late joins the others, which may have been
+ * stopped in between. */
+static void x86_reset_tsc(const struct vm *vm, struct x86_cpu *c)
+{
+	const struct x86_cpu *first = vm && vm->n_vcpus ? vm->vcpus[0]->arch : NULL;
+
+	c->tsc_offset = first && first != c ? first->tsc_offset : 0;
+}
+
 static void x86_reset(struct vcpu *v)
 {
 	struct x86_cpu *c = v->arch;
@@ -109,7 +118,7 @@ static void x86_reset(struct vcpu *v)
 	c->pat = UINT64_C(0x0007040600070406);
 	c->tsc_aux = c->tsc_deadline = 0;
 	c->tsc_adjust = 0;
-	c->tsc_offset = 0; /* the same on all vCPUs: they are never out of step */
+	x86_reset_tsc(v->vm, c);
 	c->misc_enable = BIT(0) | BIT(11) | BIT(12); /* fast strings; no BTS, no PEBS */
 	c->spec_ctrl = c->debugctl = c->pkru = 0;
 	c->mcg_status = 0;
@@ -144,6 +153,9 @@ void x86_init_reset(struct x86_cpu *c)
 	x86_reset_common(c);
 	c->cr0 = keep | X86_CR0_ET;
 	c->cr8 = 0;
+	/* As KVM does: nothing is written into the guest's memory any more. */
+	c->system_time_msr = c->steal_time_msr = 0;
+	c->async_pf_msr = c->async_pf_int_msr = 0;
 	if (c->apic_ops && c->apic) {
 		c->apic_ops->reset(c->apic, true);
 	}
@@ -171,7 +183,8 @@ uint64_t x86_tsc(struct x86_cpu *c)
 
 #ifdef __x86_64__
 	if (c->tsc_from_host) {
-		return __builtin_ia32_rdtsc() + (uint64_t)c->tsc_offset;
+		return (c->stop_tsc ? c->stop_tsc : __builtin_ia32_rdtsc()) +
+		       (uint64_t)c->tsc_offset;
 	}
 #endif
 	ns = clock_ns(CLOCK_VM);
