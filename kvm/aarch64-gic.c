@@ -197,11 +197,12 @@ void kvm_gic_fini(struct kvm *k)
 static unsigned gic_list(struct kvm *k, struct gic_reg *out, unsigned max)
 {
 	struct kvm_arch_vm *a = k->arch;
-	AUTO_FREE uint64_t *mpidr = calloc(k->vm->n_vcpus + 1, sizeof(*mpidr));
+	AUTO_FREE uint64_t *mpidr = NULL;
 
 	if (a->gic_version == 2) {
 		return gic_v2_list(a->chip.n_irqs, k->vm->n_vcpus, out, max);
 	}
+	mpidr = calloc(k->vm->n_vcpus + 1, sizeof(*mpidr));
 	if (!mpidr) {
 		return 0;
 	}

@@ -89,8 +89,11 @@ static void move_in(struct vcpu *c, void *opaque)
 static void move_all(struct kvm *k, void (*fn)(struct vcpu *, void *),
                      struct move_job *j)
 {
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		vcpu_run_on_sync(k->vm->vcpus[i], fn, j);
+	struct vcpu *c;
+
+	vm_for_each_vcpu(k->vm, c)
+	{
+		vcpu_run_on_sync(c, fn, j);
 	}
 }
 
@@ -341,6 +344,7 @@ struct opt *kvm_move_query(struct vm *vm)
 	struct kvm *k = vm->hv_priv;
 	struct opt *o = opt_new_dict(), *cpus = opt_new_list();
 	bool moved = atomic_load(&k->moved);
+	struct vcpu *c;
 
 	opt_put_str(o, "accel", moved ? "tcg" : "kvm");
 	opt_put_str(o, "why", k->why);
@@ -353,9 +357,10 @@ struct opt *kvm_move_query(struct vm *vm)
 	            k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)k->n_stays);
 	opt_put_int(o, "last-move-ns", (int64_t)k->last_move_ns);
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		if (vm->vcpus[i]->hv) {
-			opt_append_take(cpus, move_query_vcpu(vm->vcpus[i]->hv));
+	vm_for_each_vcpu(vm, c)
+	{
+		if (c->hv) {
+			opt_append_take(cpus, move_query_vcpu(c->hv));
 		}
 	}
 	opt_put_take(o, "vcpus", cpus);

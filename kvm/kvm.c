@@ -154,9 +154,9 @@ int kvm_check_vcpus(struct kvm *k, struct err *e)
 		               "-accel tcg",
 		               max, n);
 	}
-	if (soft > 0 && k->vm->n_vcpus > (unsigned)soft) {
-		log_warn("%u vCPUs: KVM recommends at most %d here", k->vm->n_vcpus,
-		         soft);
+	n = k->vm->n_vcpus;
+	if (soft > 0 && n > (unsigned)soft) {
+		log_warn("%u vCPUs: KVM recommends at most %d here", n, soft);
 	}
 	return 0;
 }
@@ -190,6 +190,7 @@ static void kvm_vm_fini(struct vm *vm)
 	if (!k) {
 		return;
 	}
+	kvm_vcpu_free_parked(k);
 	kvm_mem_fini(k);
 	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);

@@ -56,8 +56,10 @@ struct kvm {
 	unsigned phys_bits; /* of the host; 0: unknown */
 	bool readonly_mem;
 	unsigned n_as; /* address spaces of KVM that have the slots; 0 counts as 1 */
-	struct kvm_vcpu **all; /* that have a KVM vCPU, by index */
+	struct kvm_vcpu **all; /* that have a KVM vCPU, by index; of its full size */
 	unsigned n_all;
+	struct kvm_vcpu
+		*parked; /* of vCPUs that are gone: KVM keeps its own for ever */
 	struct {
 		bool on;
 		enum kvm_dirty_mode mode; /* set before the first vCPU */
@@ -95,10 +97,13 @@ struct kvm {
 	struct kvm_arch_vm *arch;
 };
 
+/* Never freed before the VM: a kick may come late. */
 struct kvm_vcpu {
 	struct vcpu *c;
 	struct kvm *k;
 	int fd;
+	unsigned long id; /* KVM's: the fd is taken again for this one only */
+	struct kvm_vcpu *next_parked;
 	struct kvm_run *run;
 	_Atomic int tid;
 	_Atomic bool in_guest;      /* near KVM_RUN: kicks need the signal */
@@ -107,7 +112,9 @@ struct kvm_vcpu {
 	_Atomic uint32_t run_seq;   /* odd: in KVM_RUN; see gate.c */
 	struct kvm_dirty_gfn *ring; /* NULL: none; under mem_lk */
 	uint32_t ring_next;
+	bool reused; /* the fd had another life: KVM's state is anything */
 
+	/* What follows is cleared for the next life. */
 	/* hybrid*.c */
 	_Atomic bool
 		in_fallback; /* the translator runs it; the struct holds the state */
@@ -146,7 +153,7 @@ void kvm_mem_init(struct kvm *k);
 int kvm_mem_set(struct kvm *k, unsigned slot, const struct kvm_slot *s);
 /* The slots in KVM's second address space too: system management mode looks there. */
 int kvm_mem_show_smm(struct kvm *k);
-void kvm_mem_add_vcpu(struct kvm_vcpu *v);
+int kvm_mem_add_vcpu(struct kvm_vcpu *v, struct err *e);
 void kvm_mem_del_vcpu(struct kvm_vcpu *v);
 void kvm_mem_fini(struct kvm *k);
 /* Slots the map wants, ascending; up to `max`; the number wanted. */
@@ -172,7 +179,7 @@ void kvm_dirty_save_slot(struct kvm *k, unsigned slot);
 void kvm_dirty_save_rings(struct kvm *k);
 int kvm_dirty_vcpu_init(struct kvm_vcpu *v, struct err *e);
 void kvm_dirty_vcpu_fini(struct kvm_vcpu *v);
-void kvm_dirty_ring_full(struct kvm_vcpu *v);
+void kvm_dirty_ring_full(struct kvm_vcpu *v); /* also of one that leaves */
 int kvm_dirty_start(struct vm *vm, struct err *e);
 int kvm_dirty_stop(struct vm *vm, struct err *e);
 int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *bits,
@@ -182,6 +189,7 @@ int kvm_dirty_collect(struct vm *vm, uint64_t ram_off, uint64_t len, uint64_t *b
 void kvm_vcpu_setup_signal(void);
 int kvm_vcpu_init(struct vcpu *c, struct err *e);
 void kvm_vcpu_fini(struct vcpu *c);
+void kvm_vcpu_free_parked(struct kvm *k);
 enum vcpu_exit kvm_vcpu_run(struct vcpu *c);
 void kvm_vcpu_kick(struct vcpu *c);
 /* Gives the data of an I/O exit back, so that the state is between two instructions. */

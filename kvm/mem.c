@@ -240,23 +240,21 @@ static void kvm_mem_changed(struct aspace_listener *l, const struct flat *was,
 
 /* ---- vCPUs ---- */
 
-void kvm_mem_add_vcpu(struct kvm_vcpu *v)
+int kvm_mem_add_vcpu(struct kvm_vcpu *v, struct err *e)
 {
 	LOCK_SCOPE(&v->k->mem_lk);
 	struct kvm *k = v->k;
-	unsigned i = v->c->index;
+	unsigned i = v->c->index, room = vm_vcpu_room(k->vm);
 
-	if (i >= k->n_all) {
-		struct kvm_vcpu **all = reallocarray(k->all, i + 1, sizeof(*all));
-
-		if (!all) {
-			abort(); /* a pointer */
-		}
-		memset(all + k->n_all, 0, (i + 1 - k->n_all) * sizeof(*all));
-		k->all = all;
-		k->n_all = i + 1;
+	if (!k->all) {
+		k->all = calloc(room, sizeof(*k->all));
+	}
+	if (!k->all || i >= room) {
+		return err_set(e, -ENOMEM, "no room for vCPU %u", i);
 	}
 	k->all[i] = v;
+	k->n_all = MAX(k->n_all, i + 1);
+	return 0;
 }
 
 void kvm_mem_del_vcpu(struct kvm_vcpu *v)

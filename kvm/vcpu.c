@@ -17,6 +17,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -296,14 +297,12 @@ enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
 
 static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 {
-	unsigned long id = kvm_arch_vcpu_id(v->c);
-
 	if (v->k->slot_err.text[0]) {
 		return err_set(e, -ENOMEM, "%s", v->k->slot_err.text);
 	}
-	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, id);
+	v->fd = kvm_ioctl_n(v->k->vm_fd, KVM_CREATE_VCPU, v->id);
 	if (v->fd < 0) {
-		return kvm_say_create_vcpu(-v->fd, id, e);
+		return kvm_say_create_vcpu(-v->fd, v->id, e);
 	}
 	v->run = mmap(NULL, v->k->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd,
 	              0);
@@ -317,8 +316,6 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 
 static void kvm_vcpu_close(struct kvm_vcpu *v)
 {
-	kvm_hybrid_vcpu_fini(v);
-	kvm_arch_vcpu_fini(v);
 	kvm_dirty_vcpu_fini(v);
 	if (v->run) {
 		munmap(v->run, v->k->run_size);
@@ -329,32 +326,96 @@ static void kvm_vcpu_close(struct kvm_vcpu *v)
 	free(v);
 }
 
+/* KVM does not destroy a vCPU before the VM: what is needed to run it waits for the next
+ * one of the same id. */
+static void kvm_vcpu_park(struct kvm_vcpu *v)
+{
+	kvm_hybrid_vcpu_fini(v);
+	kvm_arch_vcpu_fini(v);
+	if (!v->run) { /* it did not come that far */
+		kvm_vcpu_close(v);
+		return;
+	}
+	kvm_dirty_ring_full(v);
+	LOCK_SCOPE(&v->k->mem_lk);
+	v->next_parked = v->k->parked;
+	v->k->parked = v;
+}
+
+static struct kvm_vcpu *kvm_vcpu_unpark(struct kvm *k, unsigned long id)
+{
+	enum { REST = offsetof(struct kvm_vcpu, reused) + sizeof(bool) };
+	LOCK_SCOPE(&k->mem_lk);
+
+	for (struct kvm_vcpu **p = &k->parked; *p; p = &(*p)->next_parked) {
+		struct kvm_vcpu *v = *p;
+
+		if (v->id == id) {
+			*p = v->next_parked;
+			v->next_parked = NULL;
+			memset((char *)v + REST, 0, sizeof(*v) - REST);
+			v->reused = true;
+			return v;
+		}
+	}
+	return NULL;
+}
+
+void kvm_vcpu_free_parked(struct kvm *k)
+{
+	while (k->parked) {
+		struct kvm_vcpu *v = k->parked;
+
+		k->parked = v->next_parked;
+		kvm_vcpu_close(v);
+	}
+}
+
+static struct kvm_vcpu *kvm_vcpu_new(struct kvm *k, unsigned long id)
+{
+	struct kvm_vcpu *v = kvm_vcpu_unpark(k, id);
+
+	if (!v) {
+		v = calloc(1, sizeof(*v));
+		if (!v) {
+			return NULL;
+		}
+		v->k = k;
+		v->id = id;
+		v->fd = -1;
+	}
+	v->stats_fd = -1;
+	v->n_again = 0;
+	v->io_pending = false;
+	atomic_store(&v->in_guest, false);
+	atomic_store(&v->tid, (int)gettid());
+	return v;
+}
+
 int kvm_vcpu_init(struct vcpu *c, struct err *e)
 {
-	struct kvm_vcpu *v = calloc(1, sizeof(*v));
+	struct kvm *k = c->vm->hv_priv;
+	struct kvm_vcpu *v = kvm_vcpu_new(k, kvm_arch_vcpu_id(c));
 	int r;
 
 	if (!v) {
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	v->c = c;
-	v->k = c->vm->hv_priv;
-	v->fd = v->stats_fd = -1;
-	atomic_store(&v->tid, (int)gettid());
-	r = c->index == 0 ? kvm_check_vcpus(v->k, e) : 0;
-	r = r < 0 ? r : kvm_vcpu_open(v, e);
+	r = c->index == 0 ? kvm_check_vcpus(k, e) : 0;
+	r = r < 0 || v->reused ? r : kvm_vcpu_open(v, e);
 	r = r < 0 ? r : kvm_arch_vcpu_init(v, e);
+	r = r < 0 ? r : kvm_mem_add_vcpu(v, e);
 	if (r >= 0) {
 		c->hv = v;
 		kvm_vcpu_this = v;
-		kvm_mem_add_vcpu(v);
 		r = kvm_hybrid_vcpu_init(v, e);
 	}
 	if (r < 0) {
 		kvm_vcpu_this = NULL;
 		c->hv = NULL;
 		kvm_mem_del_vcpu(v);
-		kvm_vcpu_close(v);
+		kvm_vcpu_park(v);
 	}
 	return r;
 }
@@ -367,7 +428,7 @@ void kvm_vcpu_fini(struct vcpu *c)
 		return;
 	}
 	kvm_vcpu_this = NULL;
-	kvm_mem_del_vcpu(v);
-	kvm_vcpu_close(v);
 	c->hv = NULL;
+	kvm_mem_del_vcpu(v);
+	kvm_vcpu_park(v);
 }

@@ -100,6 +100,7 @@ static int chip_lapic_get(struct kvm_vcpu *v, struct x86_chip_lapic *s)
 
 static int chip_lapics(struct vm *vm, struct x86_chips *out, const struct x86_chips *in)
 {
+	/* cppcheck-suppress nullPointer; one of the two is given */
 	unsigned n = out ? out->n_lapics : in->n_lapics;
 	int r = 0;
 
@@ -272,6 +273,26 @@ int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e)
 void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v)
 {
 	v->arch->apic_base = 0xfee00800u | (v->c->index == 0 ? 0x100u : 0);
+}
+
+int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v)
+{
+	const struct x86_cpu *c = v->c->arch;
+	struct x86_chip_lapic s = { .base = v->arch->apic_base };
+	uint64_t off = 0;
+
+	if (!v->k->kernel_chip) {
+		return 0;
+	}
+	s.reg[LAPIC_REG_ID] = c->apic_id;
+	s.reg[LAPIC_REG_DFR] = UINT32_MAX;
+	s.reg[LAPIC_REG_SVR] = 0xff;
+	for (unsigned i = 0; i < 6; i++) {
+		s.reg[LAPIC_REG_LVT + i] = BIT(16); /* masked */
+	}
+	/* From x2APIC mode the only way is through off. */
+	(void)chip_msr(v, true, MSR_APIC_BASE, &off);
+	return chip_lapic_set(v, &s);
 }
 
 /* Before the registers: KVM carries out an INIT or STARTUP that has come. */

@@ -158,23 +158,24 @@ static void clock_stop(struct kvm *k)
 	bool moved = atomic_load(&k->moved);
 	struct kvm_clock_data d;
 	uint64_t ns = 0, page_ns;
+	struct vcpu *v;
 
 	if (kvm_x86_clock_get(k, &d) >= 0) {
 		ns = d.clock;
 	}
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		vcpu_run_on_sync(k->vm->vcpus[i], clock_stop_vcpu, NULL);
-	}
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		struct x86_cpu *c = k->vm->vcpus[i]->arch;
+	vm_for_each_vcpu(k->vm, v)
+	{
+		struct x86_cpu *c = v->arch;
 
+		vcpu_run_on_sync(v, clock_stop_vcpu, NULL);
 		c->stop_tsc = k->arch->tsc_fixed && !moved ? 0 : d.host_tsc;
 	}
 	if (moved && kvm_x86_pv_clock(k, &page_ns)) {
 		ns = page_ns;
 	}
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		((struct x86_cpu *)k->vm->vcpus[i]->arch)->stop_clock_ns = ns;
+	vm_for_each_vcpu(k->vm, v)
+	{
+		((struct x86_cpu *)v->arch)->stop_clock_ns = ns;
 	}
 }
 
@@ -223,6 +224,7 @@ static void clock_go(struct kvm *k)
 {
 	const struct x86_cpu *first = k->vm->n_vcpus ? k->vm->vcpus[0]->arch : NULL;
 	uint64_t ns = first ? first->stop_clock_ns : 0;
+	struct vcpu *v;
 	int64_t lost = 0;
 
 	if (!first || !(first->stop_tsc || ns)) {
@@ -232,8 +234,9 @@ static void clock_go(struct kvm *k)
 		lost = clock_lost(k, first);
 		atomic_fetch_sub(&k->arch->tsc_offset, lost);
 	}
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		vcpu_run_on_sync(k->vm->vcpus[i], clock_go_vcpu, &lost);
+	vm_for_each_vcpu(k->vm, v)
+	{
+		vcpu_run_on_sync(v, clock_go_vcpu, &lost);
 	}
 	if (ns && k->arch->clock) {
 		clock_set(k, ns);

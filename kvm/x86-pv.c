@@ -116,10 +116,11 @@ static uint64_t pv_page_ns(const struct pv_page *p, uint64_t tsc)
 /* Of any vCPU whose TSC is as far from the host's as c's. */
 static bool pv_find_page(const struct x86_cpu *c, struct pv_page *p)
 {
-	const struct vm *vm = c->vcpu->vm;
+	const struct vcpu *v;
 
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		const struct x86_cpu *o = vm->vcpus[i]->arch;
+	vm_for_each_vcpu(c->vcpu->vm, v)
+	{
+		const struct x86_cpu *o = v->arch;
 
 		if (o->tsc_offset == c->tsc_offset && o->vcpu && pv_read_page(o, p)) {
 			return true;
@@ -130,10 +131,12 @@ static bool pv_find_page(const struct x86_cpu *c, struct pv_page *p)
 
 bool kvm_x86_pv_clock(const struct kvm *k, uint64_t *ns)
 {
+	const struct vcpu *v;
 	struct pv_page p;
 
-	for (unsigned i = 0; i < k->vm->n_vcpus; i++) {
-		struct x86_cpu *c = k->vm->vcpus[i]->arch;
+	vm_for_each_vcpu(k->vm, v)
+	{
+		struct x86_cpu *c = v->arch;
 
 		if (c->pv_ops && c->vcpu && pv_read_page(c, &p)) {
 			*ns = pv_page_ns(&p, x86_tsc(c));
@@ -346,12 +349,14 @@ static int64_t pv_send_ipi(struct x86_cpu *c, const uint64_t map[2], unsigned bi
 static void pv_kick(struct x86_cpu *c, uint64_t apic_id)
 {
 	struct vm *vm = c->vcpu->vm;
+	struct vcpu *v;
 
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		const struct x86_cpu *o = vm->vcpus[i]->arch;
+	vm_for_each_vcpu(vm, v)
+	{
+		const struct x86_cpu *o = v->arch;
 
 		if (o->apic_id == apic_id) {
-			vcpu_request(vm->vcpus[i], X86_REQ_UNHALT);
+			vcpu_request(v, X86_REQ_UNHALT);
 		}
 	}
 }
@@ -456,6 +461,16 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v)
 		dma_mark_written(&v->c->vm->mem, gpa, 1);
 	}
 	aspace_leave(&v->c->vm->mem);
+}
+
+/* A vCPU that had another life: KVM shall not write where that one had asked for it. */
+void kvm_x86_pv_clear(struct kvm_vcpu *v)
+{
+	for (unsigned i = 0; i < KVM_X86_PV_MSRS; i++) {
+		uint64_t none = 0;
+
+		(void)pv_msr_io(v, KVM_SET_MSRS, pv_regs[i].msr, &none);
+	}
 }
 
 /* The guest was told of KVM in CPUID. */

@@ -82,8 +82,9 @@ int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e);
 int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e);
 void kvm_x86_pit_irq_enable(struct vm *vm, bool on);
 void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
-int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v); /* before the registers */
-int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v); /* after them */
+int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v); /* local APIC as after power-on */
+int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v);  /* before the registers */
+int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v);  /* after them */
 void kvm_x86_chip_take_over(struct kvm_vcpu *v);
 
 /* x86-chip-state.c: pure */
@@ -140,6 +141,7 @@ void kvm_x86_pv_init(struct kvm_vcpu *v);
 void kvm_x86_pv_pull(struct kvm_vcpu *v);
 void kvm_x86_pv_push(struct kvm_vcpu *v);
 void kvm_x86_pv_enter(struct kvm_vcpu *v);
+void kvm_x86_pv_clear(struct kvm_vcpu *v);
 /* What the guest's clock page says now; false: it has none. The structs hold the state. */
 bool kvm_x86_pv_clock(const struct kvm *k, uint64_t *ns);
 /* Tells the guest, in its page, that it was stopped. */

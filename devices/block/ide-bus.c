@@ -145,13 +145,11 @@ static uint8_t ide_reg_read(struct ide_bus *b, unsigned r)
 	if (!d) {
 		return 0;
 	}
-	if (r == IDE_STATUS) {
-		ide_irq(d, false);
+	switch (r) {
+	case IDE_STATUS: ide_irq(d, false); return d->reg[IDE_STATUS];
+	case IDE_DEVICE: return d->reg[IDE_DEVICE] | 0xa0;
+	default: return b->ctl & IDE_C_HOB ? d->hob[r] : d->reg[r];
 	}
-	if (r == IDE_DEVICE) {
-		return d->reg[r] | 0xa0;
-	}
-	return b->ctl & IDE_C_HOB && r < IDE_DEVICE ? d->hob[r] : d->reg[r];
 }
 
 static void ide_command_write(struct ide_bus *b, uint8_t v)

@@ -94,17 +94,13 @@ static void irqchip_drive_locked(struct irqchip_priv *p, unsigned gsi, bool pin_
 	}
 }
 
-static void irqchip_change_locked(struct irqchip_priv *p, uint64_t *gsi_map,
-                                  uint16_t *pic_map, unsigned n, bool on)
+static void irqchip_change_locked(struct irqchip_priv *p, uint64_t *map, unsigned n,
+                                  bool on)
 {
 	bool pin_was = (p->gsi_level | p->fd_level) >> n & 1;
 	bool input_was = pin_was || (n < IRQCHIP_PIC_LINES && (p->pic_level >> n & 1));
 
-	if (gsi_map) {
-		*gsi_map = on ? *gsi_map | BIT64(n) : *gsi_map & ~BIT64(n);
-	} else {
-		*pic_map = (uint16_t)(on ? *pic_map | BIT(n) : *pic_map & ~BIT(n));
-	}
+	*map = on ? *map | BIT64(n) : *map & ~BIT64(n);
 	irqchip_drive_locked(p, n, pin_was, input_was);
 }
 
@@ -114,7 +110,7 @@ void irqchip_gsi(void *arg, unsigned n, int level)
 		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
 
 	LOCK_SCOPE(&p->lk);
-	irqchip_change_locked(p, &p->gsi_level, NULL, n, level != 0);
+	irqchip_change_locked(p, &p->gsi_level, n, level != 0);
 }
 
 void irqchip_pic_line(void *arg, unsigned n, int level)
@@ -123,12 +119,12 @@ void irqchip_pic_line(void *arg, unsigned n, int level)
 		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
 
 	LOCK_SCOPE(&p->lk);
-	irqchip_change_locked(p, NULL, &p->pic_level, n, level != 0);
+	irqchip_change_locked(p, &p->pic_level, n, level != 0);
 }
 
 void irqchip_set_fd_level_locked(struct irqchip_priv *p, unsigned gsi, bool level)
 {
-	irqchip_change_locked(p, &p->fd_level, NULL, gsi, level);
+	irqchip_change_locked(p, &p->fd_level, gsi, level);
 }
 
 /* The level of the PIT's output, known to both sides without an edge. */

@@ -38,7 +38,7 @@ struct irqchip_priv {
 
 	struct lk lk; /* RANK_IRQ_MUX: everything below but `send` */
 	uint64_t gsi_level, fd_level;
-	uint16_t pic_level; /* of pic_line[] alone */
+	uint64_t pic_level; /* of pic_line[] alone */
 	unsigned in_hv;     /* X86_CHIP_* that the hypervisor owns */
 	bool want_hv;       /* whenever the VM runs */
 	bool parked;        /* in a reset: eventfds wait */

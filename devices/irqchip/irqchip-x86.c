@@ -69,7 +69,8 @@ int irqchip_x86_add_vcpu(struct irqchip_x86 *c, struct vcpu *v, struct err *e)
 		a->cpu->apic = NULL;
 		a->cpu->apic_ops = NULL;
 	}
-	s->all[s->n++] = a;
+	s->all[s->n] = a;
+	atomic_fetch_add(&s->n, 1);
 	atomic_store(&s->by_id[id], a);
 	return 0;
 }
@@ -82,7 +83,7 @@ static int irqchip_make_lapics(struct irqchip_priv *p, struct err *e)
 
 	s->vm = vm;
 	s->max_id = LAPIC_IDS - 1;
-	s->cap = vm->max_vcpus > vm->n_vcpus ? vm->max_vcpus : vm->n_vcpus;
+	s->cap = vm_vcpu_room(vm);
 	s->by_id = calloc(LAPIC_IDS, sizeof(*s->by_id));
 	s->all = calloc(s->cap ? s->cap : 1, sizeof(*s->all));
 	if (!s->by_id || !s->all) {
@@ -187,13 +188,18 @@ void irqchip_x86_free(struct irqchip_x86 *c)
 
 void irqchip_x86_nmi(struct irqchip_x86 *c)
 {
+	struct vcpu *v;
+
 	if (atomic_load(&c->lapics->away)) { /* their LINT1 is out of reach */
-		for (unsigned i = 0; i < c->vm->n_vcpus; i++) {
-			vcpu_request(c->vm->vcpus[i], X86_REQ_NMI);
+		vm_for_each_vcpu(c->vm, v)
+		{
+			vcpu_request(v, X86_REQ_NMI);
 		}
 		return;
 	}
 	for (unsigned i = 0; i < c->lapics->n; i++) {
-		lapic_nmi_button(c->lapics->all[i]);
+		if (atomic_load(&c->lapics->all[i]->vcpu->present)) {
+			lapic_nmi_button(c->lapics->all[i]);
+		}
 	}
 }

@@ -57,7 +57,8 @@ static struct lapic *lapic_pick_lowest(struct lapic_set *s, const struct lapic_m
 	for (unsigned i = 0; i < s->n; i++) {
 		struct lapic *a = s->all[(start + i) % s->n];
 
-		if (!lapic_on(a) || !(a->svr & SVR_ENABLE) || !lapic_match(a, m)) {
+		if (!atomic_load(&a->vcpu->present) || !lapic_on(a) ||
+		    !(a->svr & SVR_ENABLE) || !lapic_match(a, m)) {
 			continue;
 		}
 		if (!best || a->ppr < best->ppr) {

@@ -146,6 +146,9 @@ void lapic_accept_locked(struct lapic *a, uint8_t vector, bool level)
 
 void lapic_accept_mode(struct lapic *a, uint8_t mode, uint8_t vector, bool level)
 {
+	if (unlikely(!atomic_load_explicit(&a->vcpu->present, memory_order_acquire))) {
+		return; /* nobody is at that address */
+	}
 	switch (mode) {
 	case LAPIC_FIXED:
 	case LAPIC_LOWEST: {

@@ -101,8 +101,9 @@ struct lapic_set {
 	struct loop *loop;            /* timers */
 	struct lapic *_Atomic *by_id; /* max_id + 1 entries */
 	uint32_t max_id;
-	struct lapic **all;
-	unsigned n, cap;
+	struct lapic **all; /* by vCPU index; absent vCPUs have one, too */
+	_Atomic unsigned n; /* grows only [control] */
+	unsigned cap;
 	_Atomic unsigned rotate; /* lowest-priority ties */
 	struct ioapic *ioapic[2];
 	int (*ext_ack)(void *arg);

@@ -366,7 +366,7 @@ bool pic_chip_set(struct pic *p, const struct x86_chip_pic *in, uint16_t lines)
 			.elcr = c->elcr & pic_elcr_mask[i],
 			.lines = (uint8_t)(lines >> 8 * i),
 			.base = c->base & 0xf8,
-			.init = MIN(c->init, 4),
+			.init = c->init < 4 ? c->init : 4,
 			.lowest = c->lowest & 7,
 			.need_icw4 = c->need_icw4,
 			.single = c->single,

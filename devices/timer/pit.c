@@ -436,7 +436,7 @@ static void pit_channel_set(struct pit_channel *c, const struct x86_chip_pit_cha
 
 	*c = (struct pit_channel){
 		.count = s->count && s->count <= 0x10000 ? s->count : 0x10000,
-		.mode = MIN(s->mode, 5),
+		.mode = s->mode < 5 ? s->mode : 5,
 		.rw = s->rw & 3,
 		.gate = s->gate,
 		.bcd = s->bcd,
@@ -446,7 +446,7 @@ static void pit_channel_set(struct pit_channel *c, const struct x86_chip_pit_cha
 		.write_low = s->write_low,
 		.write_high = s->write_high,
 		.read_high = s->read_high,
-		.latch_count_n = MIN(s->latch_n, 2),
+		.latch_count_n = s->latch_n < 2 ? s->latch_n : 2,
 		.latched = s->latched,
 		.status_latched = s->status_latched,
 		.status = s->status,

@@ -110,10 +110,12 @@ static void hmp_dump_cpu(struct vcpu *c, void *out)
 
 static void hmp_registers(struct qmp_ctx *ctx, FILE *out, struct opt *ret)
 {
+	struct vcpu *c;
+
 	(void)ret;
-	for (unsigned i = 0; i < ctx->vm->n_vcpus && ctx->vm->arch->dump; i++) {
-		fprintf(out, "CPU#%u\n", i);
-		vcpu_run_on_sync(ctx->vm->vcpus[i], hmp_dump_cpu, out);
+	for (unsigned i = 0; ctx->vm->arch->dump && (c = vm_vcpu_next(ctx->vm, &i));) {
+		fprintf(out, "CPU#%u\n", c->index);
+		vcpu_run_on_sync(c, hmp_dump_cpu, out);
 	}
 }
 

@@ -81,13 +81,16 @@ int qmp_cmd_system_wakeup(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 
 int qmp_cmd_inject_nmi(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 {
+	struct vcpu *c;
+
 	(void)ret;
 	if (!ctx->vm->arch->nmi) {
 		return err_set(e, -ENOTSUP, "not supported: NMI on %s",
 		               ctx->vm->arch->name);
 	}
-	for (unsigned i = 0; i < ctx->vm->n_vcpus; i++) {
-		ctx->vm->arch->nmi(ctx->vm->vcpus[i]);
+	vm_for_each_vcpu(ctx->vm, c)
+	{
+		ctx->vm->arch->nmi(c);
 	}
 	return 0;
 }

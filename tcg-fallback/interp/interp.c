@@ -489,10 +489,12 @@ struct interp_result interp_run(struct tcg_env *env, const struct tcg_guest *g,
 {
 	struct interp s = { .env = env, .g = g, .u = u, .arch = tcg_arch_of(env) };
 	struct interp_result res;
+	/* cppcheck-suppress allocaCalled; IR_MAX_INS bounds it, an array has no alignment */
 	void *mem = alloca((u->n + 1) * sizeof(union ival));
 
 	s.v = (union ival *)ALIGN_UP((uintptr_t)mem, 32);
 	s.v[0].u = 0;
+	/* cppcheck-suppress allocaCalled; as above */
 	s.label = alloca((u->n_labels + 1) * sizeof(uint16_t));
 	if (u->n_labels) {
 		interp_labels(&s);

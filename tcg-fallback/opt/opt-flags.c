@@ -183,6 +183,7 @@ static void opt_fl_back_edges(struct opt_fl *s)
 {
 	uint8_t seen[IR_MAX_INS / 8 + 1];
 
+	/* cppcheck-suppress ctuuninitvar; the caller sets u */
 	if (!s->u->n_labels) {
 		return;
 	}

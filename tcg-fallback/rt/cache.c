@@ -150,10 +150,11 @@ static void rt_region_retire(struct tcg_rt *rt, struct rt_region *r)
 	}
 	rt_jc_forget_region(rt, r);
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
-		r->retired_epoch[i] =
-			rt->vcpus[i] ? atomic_load(&rt->vcpus[i]->epoch) : 0;
-		if (rt->vcpus[i]) {
-			rt_kick_one(rt->vcpus[i]);
+		struct rt_vcpu *v = rt->vcpus[i];
+
+		r->retired_epoch[i] = v ? atomic_load(&v->epoch) : 0;
+		if (v) {
+			rt_kick_one(v);
 		}
 	}
 	r->state = RT_RETIRED;
@@ -225,7 +226,7 @@ struct rt_region *rt_cache_room(struct rt_vcpu *v, size_t need)
 	}
 	if (!r->blocks) {
 		r->blocks = malloc(RT_REGION_BLOCKS * sizeof(*r->blocks));
-		r->retired_epoch = calloc(rt->vm->max_vcpus + 1u, sizeof(uint64_t));
+		r->retired_epoch = calloc(vm_vcpu_room(rt->vm), sizeof(uint64_t));
 	}
 	return r->blocks && r->retired_epoch ? r : NULL;
 }

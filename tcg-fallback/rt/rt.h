@@ -162,6 +162,7 @@ struct rt_space {
 };
 enum { RT_SPACES = 64 };
 
+/* Never freed before the VM: others may look at one whose vCPU is gone. */
 struct rt_vcpu {
 	struct vcpu *c;
 	struct tcg_rt *rt;
@@ -170,6 +171,7 @@ struct rt_vcpu {
 	_Atomic int state;
 	_Atomic uint64_t
 		epoch; /* even: outside run(); changes at each quiescent point */
+	/* From here to `mail`, and from `region` on: cleared when a vCPU is plugged again. */
 	struct tcg_exit *last_exit; /* to be linked to the next block */
 
 	struct rt_tlb_ext *ext;
@@ -221,8 +223,11 @@ struct tcg_rt {
 	struct rt_page *pages;
 	uint64_t n_pages;
 	struct lk lk;
-	unsigned n_vcpus;
-	struct rt_vcpu **vcpus;
+	_Atomic unsigned n_vcpus;
+	struct rt_vcpu *_Atomic
+		*vcpus;        /* by index; NULL: not there. Written under lk */
+	struct rt_vcpu **kept; /* all that ever were, by index */
+	unsigned room;         /* of both */
 	struct tcg_jc_entry *jc_empty;
 	uint8_t *sink; /* page that invalid windows point to */
 	void *miss_stub;

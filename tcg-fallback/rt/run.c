@@ -361,26 +361,49 @@ static void rt_vcpu_kick(struct vcpu *c)
 	}
 }
 
-static int rt_vcpu_init(struct vcpu *c, struct err *e)
+/* A new one, or the one that the slot had before. */
+static struct rt_vcpu *rt_vcpu_get(struct tcg_rt *rt, unsigned index)
 {
-	struct tcg_rt *rt = c->vm->tcg;
-	struct rt_vcpu *v = aligned_alloc(64, ALIGN_UP(sizeof(*v), (size_t)64));
+	enum {
+		MID = offsetof(struct rt_vcpu, last_exit),
+		MAIL = offsetof(struct rt_vcpu, mail),
+		REST = offsetof(struct rt_vcpu, region),
+	};
+	struct rt_vcpu *v = rt->kept[index];
+
+	if (v) {
+		memset((char *)v + MID, 0, MAIL - MID);
+		memset((char *)v + REST, 0, sizeof(*v) - REST);
+		memset(v->env, 0, sizeof(*v->env));
+		return v;
+	}
+	v = aligned_alloc(64, ALIGN_UP(sizeof(*v), (size_t)64));
+	if (v) {
+		memset(v, 0, sizeof(*v));
+		rt->kept[index] = v;
+	}
+	return v;
+}
+
+static void rt_vcpu_drop(struct rt_vcpu *v)
+{
+	rt_mmu_fini(v);
+	rt_jc_fini(v);
+	ir_unit_fini(&v->unit);
+	v->c->tcg = NULL;
+}
+
+static int rt_vcpu_make(struct rt_vcpu *v, struct vcpu *c, struct err *e)
+{
 	int ret;
 
-	_Static_assert(sizeof(struct tcg_env) <= CPU_HEADROOM,
-	               "head-room of the CPU struct");
-	if (!v) {
-		return err_set(e, -ENOMEM, "translator: no memory for vCPU %u",
-		               c->index);
-	}
-	memset(v, 0, sizeof(*v));
 	v->c = c;
-	v->rt = rt;
+	v->rt = c->vm->tcg;
 	v->arch = c->arch;
 	v->env = tcg_env_of(c->arch);
 	v->loop_exit = -1;
 	v->env->vcpu = c;
-	v->env->rt = rt;
+	v->env->rt = v->rt;
 	c->tcg = v;
 	ir_unit_init(&v->unit);
 	if (rt_jc_init(v) < 0) {
@@ -388,17 +411,37 @@ static int rt_vcpu_init(struct vcpu *c, struct err *e)
 		               c->index);
 	}
 	ret = rt_mmu_init(v, e);
+	if (ret >= 0 && v->rt->guest->init_vcpu) {
+		v->rt->guest->init_vcpu(v->env);
+	}
+	return ret;
+}
+
+static int rt_vcpu_init(struct vcpu *c, struct err *e)
+{
+	struct tcg_rt *rt = c->vm->tcg;
+	struct rt_vcpu *v;
+	int ret;
+
+	_Static_assert(sizeof(struct tcg_env) <= CPU_HEADROOM,
+	               "head-room of the CPU struct");
+	if (c->index >= rt->room) {
+		return err_set(e, -ENOSPC, "translator: no room for vCPU %u", c->index);
+	}
+	v = rt_vcpu_get(rt, c->index);
+	if (!v) {
+		return err_set(e, -ENOMEM, "translator: no memory for vCPU %u",
+		               c->index);
+	}
+	ret = rt_vcpu_make(v, c, e);
 	if (ret < 0) {
+		rt_vcpu_drop(v);
 		return ret;
 	}
-	if (rt->guest->init_vcpu) {
-		rt->guest->init_vcpu(v->env);
-	}
-	{
-		LOCK_SCOPE(&rt->lk);
-
-		rt->vcpus[c->index] = v;
-		rt->n_vcpus = MAX(rt->n_vcpus, c->index + 1);
+	LOCK_SCOPE(&rt->lk);
+	atomic_store(&rt->vcpus[c->index], v);
+	if (c->index >= rt->n_vcpus) {
+		atomic_store(&rt->n_vcpus, c->index + 1);
 	}
 	return 0;
 }
@@ -413,17 +456,14 @@ static void rt_vcpu_fini(struct vcpu *c)
 	{
 		LOCK_SCOPE(&v->rt->lk);
 
-		v->rt->vcpus[c->index] = NULL;
+		atomic_store(&v->rt->vcpus[c->index], NULL);
 		if (v->region) {
 			v->region->state = RT_FULL;
 			v->region->owner = NULL;
+			v->region = NULL;
 		}
 	}
-	c->tcg = NULL;
-	rt_mmu_fini(v);
-	rt_jc_fini(v);
-	ir_unit_fini(&v->unit);
-	free(v);
+	rt_vcpu_drop(v);
 }
 
 static void rt_ram_written(void *opaque, uint64_t ram_off, uint64_t len)
@@ -439,9 +479,11 @@ static void rt_map_changed(struct aspace_listener *l, const struct flat *was,
 	(void)was;
 	(void)now;
 	for (unsigned i = 0; i < rt->n_vcpus; i++) {
-		if (rt->vcpus[i]) {
-			atomic_store(&rt->vcpus[i]->flush_req, true);
-			rt_kick_one(rt->vcpus[i]);
+		struct rt_vcpu *v = rt->vcpus[i];
+
+		if (v) {
+			atomic_store(&v->flush_req, true);
+			rt_kick_one(v);
 		}
 	}
 }
@@ -537,9 +579,11 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	rt->sink = mmap(NULL, 2 * TCG_PAGE, PROT_READ | PROT_WRITE,
 	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	rt->vcpus = calloc(vm->max_vcpus ? vm->max_vcpus : 256, sizeof(*rt->vcpus));
+	rt->room = vm_vcpu_room(vm);
+	rt->vcpus = calloc(rt->room, sizeof(*rt->vcpus));
+	rt->kept = calloc(rt->room, sizeof(*rt->kept));
 	if (rt->pages == MAP_FAILED || rt->hash == MAP_FAILED ||
-	    rt->sink == MAP_FAILED || !rt->vcpus) {
+	    rt->sink == MAP_FAILED || !rt->vcpus || !rt->kept) {
 		return err_set(e, -ENOMEM, "translator: out of memory");
 	}
 	ret = rt_cache_init(rt, cache, e);
@@ -579,6 +623,10 @@ static void rt_vm_fini(struct vm *vm)
 		munmap(rt->jc_empty, sizeof(struct tcg_jc_entry) * TCG_JC_N);
 	}
 	lk_fini(&rt->lk);
+	for (unsigned i = 0; i < rt->room; i++) {
+		free(rt->kept[i]);
+	}
+	free(rt->kept);
 	free(rt->vcpus);
 	free(rt);
 	vm->tcg = NULL;

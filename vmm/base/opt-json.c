@@ -206,7 +206,7 @@ static int json_members(struct json_in *j, struct opt *o, char close)
 	}
 	for (;;) {
 		AUTO_FREE char *key = NULL;
-		struct opt *v;
+		struct opt *v = NULL;
 		int ret;
 
 		json_space(j);
@@ -263,7 +263,7 @@ static bool json_word(struct json_in *j, const char *w)
 static int json_value(struct json_in *j, struct opt **out)
 {
 	struct opt *o;
-	char *s;
+	char *s = NULL;
 	int ret;
 
 	json_space(j);
@@ -308,7 +308,7 @@ static int json_value(struct json_in *j, struct opt **out)
 int opt_parse_json(struct opt **out, const char *text, struct err *e)
 {
 	struct json_in j = { .start = text, .p = text, .e = e };
-	struct opt *o;
+	struct opt *o = NULL;
 	int ret = json_value(&j, &o);
 
 	if (ret) {

@@ -16,6 +16,7 @@
 #define LODGE_CLI_CLI_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include "base/err.h"
 
@@ -30,6 +31,8 @@ int cli_parse_run(int argc, char **argv, struct opt **out, struct err *e) __must
 /* "-X text" into the tree; for run.c and configuration files. `name` without dash. */
 int cli_put(struct opt *tree, const char *name, const char *text, struct err *e)
 	__must_check;
+/* The text with its commas doubled, as it stands in a value of key=value text: its length. */
+size_t cli_escape(char *out, size_t room, const char *text);
 /* Target of argv[0]: "qemu-system-x86_64" -> "x86_64"; the host's default otherwise. */
 const char *cli_target(const char *argv0);
 void cli_help(void);

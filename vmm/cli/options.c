@@ -394,20 +394,26 @@ static int cli_refuse(const struct cli_option *o, struct err *e)
 	               o->implied ? ": " : "", o->implied ? o->implied : "");
 }
 
-/* A comma in a file name is doubled where it becomes part of key=value text. */
+size_t cli_escape(char *out, size_t room, const char *text)
+{
+	size_t n = 0;
+
+	for (; *text && n + 2 < room; text++) {
+		if (*text == ',') {
+			out[n++] = ',';
+		}
+		out[n++] = *text;
+	}
+	out[n] = 0;
+	return n;
+}
+
 static int cli_short_arg(struct opt *tree, const struct cli_option *o, const char *arg,
                          struct err *e)
 {
 	char escaped[4096], text[4400];
-	size_t n = 0;
 
-	for (; *arg && n + 2 < sizeof(escaped); arg++) {
-		if (*arg == ',') {
-			escaped[n++] = ',';
-		}
-		escaped[n++] = *arg;
-	}
-	escaped[n] = 0;
+	(void)cli_escape(escaped, sizeof(escaped), arg);
 	snprintf(text, sizeof(text), o->implied, escaped);
 	return cli_put(tree, o->key, text, e);
 }

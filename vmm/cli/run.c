@@ -158,19 +158,12 @@ static void cli_argv_add(struct cli_argv *a, const char *opt, const char *val)
 	}
 }
 
-/* "drive" text with commas of the file name doubled. */
 static void cli_argv_drive(struct cli_argv *a, const char *file)
 {
 	char text[4400];
-	size_t n = snprintf(text, sizeof(text), "if=virtio,file=");
+	size_t n = (size_t)snprintf(text, sizeof(text), "if=virtio,file=");
 
-	for (; *file && n + 3 < sizeof(text); file++) {
-		if (*file == ',') {
-			text[n++] = ',';
-		}
-		text[n++] = *file;
-	}
-	text[n] = 0;
+	(void)cli_escape(text + n, sizeof(text) - n, file);
 	cli_argv_add(a, "-drive", text);
 }
 

@@ -564,6 +564,7 @@ void co_mutex_lock(struct co_mutex *m)
 		return;
 	}
 	*m->last = &w;
+	/* cppcheck-suppress autoVariables; the frame stays until the waiter is taken out */
 	m->last = &w.next;
 	co_mutex_unguard(m);
 	/* Whoever unlocks makes us the owner and has us entered on our own loop, whose

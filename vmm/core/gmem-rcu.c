@@ -182,6 +182,7 @@ static uint64_t gmem_oldest(const struct gmem_reader *but)
 	uint64_t oldest = UINT64_MAX;
 	struct gmem_reader *r;
 
+	/* cppcheck-suppress nullPointerRedundantCheck; it is `but` that may be NULL */
 	list_for_each (r, &gmem_readers, link) {
 		uint64_t seen = atomic_load(&r->seen);
 

@@ -30,6 +30,7 @@ libcore_a_SOURCES = \
 	%D%/loop.c %D%/loop.h \
 	%D%/role.c %D%/role.h \
 	%D%/vcpu.c \
+	%D%/vcpu-plug.c \
 	%D%/vm-internal.h \
 	%D%/vm.c %D%/vm.h
 libcore_a_CPPFLAGS = $(INC_VMM) $(LIBURING_CFLAGS)

@@ -40,7 +40,8 @@ static unsigned stat_hash(const char *name, enum role role)
 {
 	unsigned h = 2166136261u ^ (unsigned)role;
 
-	for (unsigned i = 0; name[i] && i < LOCK_STAT_NAME - 1; i++) {
+	/* cppcheck-suppress arrayIndexOutOfBoundsCond; it ends at the NUL */
+	for (unsigned i = 0; i < LOCK_STAT_NAME - 1 && name[i]; i++) {
 		h = (h ^ (unsigned char)name[i]) * 16777619u;
 	}
 	return h;

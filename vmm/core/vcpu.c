@@ -134,12 +134,30 @@ static void vcpu_do_work(struct vcpu *c)
 	}
 }
 
+/* Its thread may have ended between a look at `online` and the push. Whoever comes second
+ * (the thread clears `online`, then looks for work) does the work. */
+static void vcpu_work_if_gone(struct vcpu *c)
+{
+	if (unlikely(!atomic_load(&c->online))) {
+		vcpu_do_work(c);
+	}
+}
+
+/* No thread: it has none yet, and the control thread is alone with it, or it is gone, and
+ * there is nothing to do on it. */
+static void vcpu_do_now(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque)
+{
+	if (atomic_load(&c->present)) {
+		fn(c, opaque);
+	}
+}
+
 void vcpu_run_on(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque)
 {
 	struct vcpu_work *w;
 
 	if (!atomic_load(&c->online)) {
-		fn(c, opaque); /* no thread yet: the control thread is alone with it */
+		vcpu_do_now(c, fn, opaque);
 		return;
 	}
 	w = calloc(1, sizeof(*w));
@@ -149,6 +167,7 @@ void vcpu_run_on(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque
 	w->fn = fn;
 	w->opaque = opaque;
 	vcpu_push_work(c, w);
+	vcpu_work_if_gone(c);
 }
 
 static void vcpu_leave_guest(struct vcpu *c)
@@ -194,11 +213,16 @@ void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *o
 	uint64_t since;
 	bool was_running;
 
-	if (c == self || !atomic_load(&c->online)) {
+	if (c == self) {
 		fn(c, opaque);
 		return;
 	}
+	if (!atomic_load(&c->online)) {
+		vcpu_do_now(c, fn, opaque);
+		return;
+	}
 	vcpu_push_work(c, &w);
+	vcpu_work_if_gone(c);
 	if (!self) {
 		gmem_offline();
 		while (!atomic_load(&done)) {
@@ -234,21 +258,25 @@ void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *o
 /* One at a time; who waits for its turn counts as out of guest code. */
 static void vm_exclusive_begin(struct vm *vm)
 {
+	struct vcpu *c;
+
 	lk_acquire(&vm->lk);
 	while (atomic_load(&vm->exclusive)) {
 		pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
 	}
 	atomic_store(&vm->exclusive, true);
 	lk_release(&vm->lk);
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		if (vm->vcpus[i] != vcpu_this && atomic_load(&vm->vcpus[i]->running)) {
-			vcpu_kick(vm->vcpus[i]);
+	/* One that is plugged in after these looks sees `exclusive` before it runs. */
+	vm_for_each_vcpu(vm, c)
+	{
+		if (c != vcpu_this && atomic_load(&c->running)) {
+			vcpu_kick(c);
 		}
 	}
 	lk_acquire(&vm->lk);
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		while (vm->vcpus[i] != vcpu_this &&
-		       atomic_load(&vm->vcpus[i]->running)) {
+		c = vm->vcpus[i];
+		while (c != vcpu_this && atomic_load(&c->running)) {
 			pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
 		}
 	}
@@ -403,14 +431,6 @@ static void vcpu_kick_opaque(void *opaque)
 
 enum { VCPU_START_MAX = 8 };
 
-struct vcpu_start {
-	struct vcpu *c;
-	struct err *e;
-	int ret;
-	int no_thread; /* -errno: it could not even be started */
-	_Atomic uint32_t done;
-};
-
 static void *vcpu_thread(void *arg)
 {
 	struct vcpu_start *s = arg;
@@ -432,6 +452,7 @@ static void *vcpu_thread(void *arg)
 	if (!ret) {
 		vcpu_loop(c);
 		role_set_wake(NULL, NULL);
+		atomic_store(&c->online, false); /* see vcpu_work_if_gone() */
 		vcpu_do_work(c);
 		if (hv->vcpu.fini) {
 			hv->vcpu.fini(c);
@@ -449,47 +470,105 @@ static size_t vcpu_arch_room(const struct vm *vm)
 	return CPU_HEADROOM + ALIGN_UP(vm->arch->state_size, (size_t)4096);
 }
 
-int vm_add_vcpu(struct vm *vm, struct vcpu **out, struct err *e)
+/* vcpus[] never moves: others read it. */
+static int vcpu_make_room(struct vm *vm, struct err *e)
 {
-	struct vcpu *c = calloc(1, sizeof(*c));
-	struct vcpu **all;
-	uint8_t *p;
-
-	all = reallocarray(vm->vcpus, vm->n_vcpus + 1, sizeof(*all));
-	if (all) {
-		vm->vcpus = all;
+	if (!vm->vcpus) {
+		vm->vcpus = calloc(vm_vcpu_room(vm), sizeof(struct vcpu *));
 	}
+	if (!vm->vcpus) {
+		return err_set(e, -ENOMEM, "no memory for %u vCPUs", vm_vcpu_room(vm));
+	}
+	if (vm->n_vcpus >= vm_vcpu_room(vm)) {
+		return err_set(e, -ENOSPC, "this machine has room for %u vCPUs",
+		               vm_vcpu_room(vm));
+	}
+	return 0;
+}
+
+int vm_make_slot(struct vm *vm, struct vcpu **out, struct err *e)
+{
+	struct vcpu *c;
+	unsigned n = vm->n_vcpus;
+	uint8_t *p;
+	int r = vcpu_make_room(vm, e);
+
+	if (r < 0) {
+		return r;
+	}
+	c = calloc(1, sizeof(*c));
 	p = mmap(NULL, vcpu_arch_room(vm), PROT_READ | PROT_WRITE,
 	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (!c || !all || p == MAP_FAILED ||
-	    asprintf(&c->qom_path, "/machine/unattached/cpu[%u]", vm->n_vcpus) < 0) {
+	if (!c || p == MAP_FAILED ||
+	    asprintf(&c->qom_path, "/machine/unattached/cpu[%u]", n) < 0) {
 		if (p != MAP_FAILED) {
 			munmap(p, vcpu_arch_room(vm));
 		}
 		free(c);
-		return err_set_errno(e, -ENOMEM, "cannot add vCPU %u", vm->n_vcpus);
+		return err_set_errno(e, -ENOMEM, "cannot add vCPU %u", n);
 	}
 	c->vm = vm;
-	c->index = vm->n_vcpus;
+	c->index = n;
 	c->arch = p + CPU_HEADROOM;
 	c->stop = true;
-	vm->vcpus[vm->n_vcpus++] = c;
+	vm->vcpus[n] = c;
+	atomic_store(&vm->n_vcpus, n + 1); /* publishes it */
 	*out = c;
 	return 0;
 }
 
-static int vcpu_start(struct vcpu *c, struct vcpu_start *s)
+int vm_add_vcpu(struct vm *vm, struct vcpu **out, struct err *e)
+{
+	int r = vm_make_slot(vm, out, e);
+
+	if (r >= 0) {
+		atomic_store(&(*out)->present, true);
+	}
+	return r;
+}
+
+struct vcpu *vm_vcpu_next(const struct vm *vm, unsigned *i)
+{
+	unsigned n = atomic_load_explicit(&vm->n_vcpus, memory_order_acquire);
+
+	while (*i < n) {
+		struct vcpu *c = vm->vcpus[(*i)++];
+
+		if (atomic_load(&c->present)) {
+			return c;
+		}
+	}
+	return NULL;
+}
+
+unsigned vm_present_vcpus(const struct vm *vm)
+{
+	struct vcpu *c;
+	unsigned n = 0;
+
+	vm_for_each_vcpu(vm, c)
+	{
+		n++;
+	}
+	return n;
+}
+
+void vcpu_start_begin(struct vcpu *c, struct vcpu_start *s, struct err *e)
 {
 	char name[16];
 
-	s->c = c;
+	*s = (struct vcpu_start){ .c = c, .e = e };
 	snprintf(name, sizeof(name), "CPU %u/%.4s", c->index % 10000, c->vm->hv->name);
-	return role_thread_start(&c->thread, ROLE_VCPU, name, vcpu_thread, s, s->e);
+	s->no_thread =
+		role_thread_start(&c->thread, ROLE_VCPU, name, vcpu_thread, s, e);
 }
 
 /* 0, or what went wrong; the thread has ended then. */
-static int vcpu_start_done(struct vcpu_start *s)
+int vcpu_start_done(struct vcpu_start *s)
 {
+	if (s->no_thread) {
+		return s->no_thread;
+	}
 	while (!atomic_load(&s->done)) {
 		futex_wait(&s->done, 0, 0);
 	}
@@ -507,24 +586,23 @@ static int vcpu_start_some(struct vm *vm, unsigned from, unsigned to, struct err
 	struct err errs[VCPU_START_MAX];
 	int ret = 0;
 
-	memset(s, 0, sizeof(s));
 	for (unsigned i = from; i < to; i++) {
 		struct vcpu_start *one = &s[i - from];
+		struct vcpu *c = vm->vcpus[i];
 
 		errs[i - from] = (struct err)ERR_INIT;
-		one->e = &errs[i - from];
-		if (atomic_load(&vm->vcpus[i]->online)) {
-			atomic_store(&one->done, 1);
+		if (atomic_load(&c->online) || !atomic_load(&c->present)) {
+			*one = (struct vcpu_start){ .done = 1 };
 			continue;
 		}
-		one->no_thread = vcpu_start(vm->vcpus[i], one);
+		vcpu_start_begin(c, one, &errs[i - from]);
 	}
 	for (unsigned i = from; i < to; i++) {
 		struct vcpu_start *one = &s[i - from];
-		int r = one->no_thread ? one->no_thread : vcpu_start_done(one);
+		int r = vcpu_start_done(one);
 
 		if (r && !ret) {
-			*e = *one->e;
+			*e = errs[i - from];
 			ret = err_prefix(e, r, "vCPU %u", i);
 		}
 	}

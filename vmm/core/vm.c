@@ -70,9 +70,11 @@ const char *vm_cause_name(enum vm_cause c)
 static void vm_kick_all(void *opaque)
 {
 	struct vm *vm = opaque;
+	struct vcpu *c;
 
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		vcpu_kick(vm->vcpus[i]);
+	vm_for_each_vcpu(vm, c)
+	{
+		vcpu_kick(c);
 	}
 }
 
@@ -271,11 +273,18 @@ void vm_del_reset(struct vm *vm, void (*fn)(void *), void *opaque)
 	}
 }
 
+int vcpu_push_state(struct vcpu *c, struct err *e)
+{
+	const struct hv_ops *hv = c->vm->hv;
+
+	return hv->vcpu.state_push ? hv->vcpu.state_push(c, e) : 0;
+}
+
 static void vm_push_vcpu(struct vcpu *c, void *opaque __unused)
 {
 	struct err e = ERR_INIT;
 
-	if (c->vm->hv->vcpu.state_push && c->vm->hv->vcpu.state_push(c, &e)) {
+	if (vcpu_push_state(c, &e)) {
 		log_error("reset of vCPU %u: %s", c->index, e.text);
 	}
 }
@@ -283,6 +292,7 @@ static void vm_push_vcpu(struct vcpu *c, void *opaque __unused)
 void vm_reset(struct vm *vm, enum vm_cause why)
 {
 	struct vm_reset_hook *h, *tmp;
+	struct vcpu *c;
 
 	role_assert(ROLE_CONTROL);
 	vm_vcpus_halt(vm);
@@ -290,9 +300,8 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 		vm->chips_reset(vm, false);
 	}
 	device_reset_all(vm);
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		struct vcpu *c = vm->vcpus[i];
-
+	vm_for_each_vcpu(vm, c)
+	{
 		atomic_store(&c->requests, 0);
 		c->halted = false;
 		if (vm->arch->reset) {
@@ -305,8 +314,9 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 	if (vm->chips_reset) {
 		vm->chips_reset(vm, true);
 	}
-	for (unsigned i = 0; i < vm->n_vcpus; i++) {
-		vcpu_run_on_sync(vm->vcpus[i], vm_push_vcpu, NULL);
+	vm_for_each_vcpu(vm, c)
+	{
+		vcpu_run_on_sync(c, vm_push_vcpu, NULL);
 	}
 	if (why != CAUSE_NONE) {
 		vm_emit(vm, VM_EV_RESET, (int)why);

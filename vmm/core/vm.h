@@ -8,6 +8,11 @@
  *
  * Work lists on a vCPU (vcpu_run_on) run on the vCPU's thread between two
  * run() calls; vcpu_run_on_sync() must not be called with a lock held.
+ *
+ * vCPUs come and go while others run [control], but memory that another thread may look at
+ * stays until the VM is freed: vcpus[] has its full size from the first vCPU on, a slot
+ * that was made is never empty again, and n_vcpus only grows. What the guest has not (yet,
+ * or any more) is a slot that is not `present`: no thread, no state worth looking at.
  */
 #ifndef LODGE_CORE_VM_H
 #define LODGE_CORE_VM_H
@@ -101,6 +106,7 @@ struct vcpu {
 	bool exclusive_in_run;     /* own thread only */
 	_Atomic bool running;      /* inside run() */
 	_Atomic bool online;       /* its thread runs */
+	_Atomic bool present;      /* the guest has it */
 	bool stop, stopped;        /* under vm->lk */
 	bool held;                 /* vm_hold_vcpus(); under vm->lk */
 	_Atomic bool unplug, sleeping;
@@ -146,8 +152,9 @@ struct vm {
 	const struct hv_chips *hv_chips; /* the accelerator's own; NULL: none */
 	_Atomic bool chips_in_hv;        /* they own the state now */
 	void *chips;                     /* devices/irqchip's own */
-	struct vcpu **vcpus;
-	unsigned n_vcpus, max_vcpus;
+	struct vcpu **vcpus;             /* vm_vcpu_room() pointers */
+	_Atomic unsigned n_vcpus;        /* slots made: vcpus[0..n) are not NULL */
+	unsigned max_vcpus;              /* set before the first vCPU; 0: nobody said */
 	struct {
 		uint16_t cores,
 			threads; /* cores a socket, threads a core; 0 counts as 1 */
@@ -172,9 +179,29 @@ struct vm {
 
 struct vm *vm_new(const struct guest_arch *arch, const struct hv_ops *hv);
 void vm_free(struct vm *vm);
+/* The next slot, present, before vm_start_vcpus(). -ENOSPC: there is no room. */
 int vm_add_vcpu(struct vm *vm, struct vcpu **out, struct err *e) __must_check;
 /* Starts the vCPU threads, stopped. */
 int vm_start_vcpus(struct vm *vm, struct err *e) __must_check;
+
+enum { VM_VCPUS_DEFAULT = 256 };
+static inline unsigned vm_vcpu_room(const struct vm *vm)
+{
+	return vm->max_vcpus ? vm->max_vcpus : VM_VCPUS_DEFAULT;
+}
+/* The first present vCPU from slot *i on, or NULL; *i is the slot after it. [any thread] */
+struct vcpu *vm_vcpu_next(const struct vm *vm, unsigned *i);
+#define vm_for_each_vcpu(vm, c)                                                        \
+	for (unsigned vcpu_at_ = 0; ((c) = vm_vcpu_next((vm), &vcpu_at_));)
+unsigned vm_present_vcpus(const struct vm *vm);
+
+/* vcpu-plug.c [control]. A slot that is not present, after those made already. */
+int vm_make_slot(struct vm *vm, struct vcpu **out, struct err *e) __must_check;
+/* Its vCPU starts beside the others, from the power-on state. It is identified (set_model)
+ * and has its interrupt controller. */
+int vm_plug_vcpu(struct vcpu *c, struct err *e) __must_check;
+/* Its thread ends, wherever the guest is; it may be plugged again. */
+void vm_unplug_vcpu(struct vcpu *c);
 
 void vm_add_listener(struct vm *vm, struct vm_listener *l);
 void vm_del_listener(struct vm *vm, struct vm_listener *l);
@@ -208,6 +235,7 @@ void vm_del_reset(struct vm *vm, void (*fn)(void *), void *opaque);
 void vcpu_request(struct vcpu *c, uint32_t bits); /* sets bits and kicks */
 void vcpu_clear_request(struct vcpu *c, uint32_t bits);
 void vcpu_kick(struct vcpu *c);
+/* On a slot that is not present: nothing. */
 void vcpu_run_on(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque);
 void vcpu_run_on_sync(struct vcpu *c, void (*fn)(struct vcpu *, void *), void *opaque);
 struct vcpu *vcpu_self(void); /* NULL outside a vCPU thread */

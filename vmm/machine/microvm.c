@@ -286,7 +286,7 @@ static int microvm_cmdline(struct machine *m, struct microvm *v, struct err *e)
 		if (microvm_slot_used(v, i)) {
 			n += snprintf(v->cmdline + n, room - n,
 			              " virtio_mmio.device=%u@0x%x:%u",
-			              VIRTIO_MMIO_SIZE, microvm_slot_addr(i),
+			              (unsigned)VIRTIO_MMIO_SIZE, microvm_slot_addr(i),
 			              microvm_gsi[i]);
 		}
 	}
@@ -310,8 +310,8 @@ static int microvm_finish(struct machine *m, struct err *e)
 		.n_overrides = ARRAY_LEN(over),
 		.has_rtc = v->rtc,
 		.sleep_ctl = MICROVM_GED_REG,
-		.sleep_sts = MICROVM_GED_REG + 1,
-		.reset_addr = MICROVM_GED_REG + 2,
+		.sleep_sts = (gpa_t)MICROVM_GED_REG + 1,
+		.reset_addr = (gpa_t)MICROVM_GED_REG + 2,
 		.reset_is_mmio = true,
 		.reset_value = ACPI_GED_RESET_VALUE,
 	};

@@ -87,6 +87,7 @@ static int pc_boot_pci_path(char *out, size_t room, struct pci_dev *d, const cha
 	}
 	at = (size_t)snprintf(out, room, "/pci@i0cf8");
 	while (n-- && at < room) {
+		/* cppcheck-suppress uninitvar; filled up to n */
 		unsigned fn = PCI_FUNC(chain[n]->devfn);
 
 		at += (size_t)snprintf(out + at, room - at, "/%s@%x",
@@ -158,6 +159,7 @@ static int pc_boot_collect(struct vm *vm, struct pc_boot_dev *list, unsigned *n,
 		}
 		list[(*n)++] = (struct pc_boot_dev){ (int)v, d };
 	}
+	/* cppcheck-suppress uninitvar; filled up to *n */
 	qsort(list, *n, sizeof(*list), pc_boot_compare);
 	return 0;
 }

@@ -634,6 +634,7 @@ int build_vm(struct build *b, struct err *e)
 	if (!b->vm->loop) {
 		return -ENOMEM;
 	}
+	b->vm->max_vcpus = cfg.max_cpus; /* accelerators make room for them */
 	r = build_run_flags(b, e);
 	r = r < 0 ? r : build_identity(b, e);
 	if (r >= 0 && b->hv->vm_init && !cls->no_cpus) {

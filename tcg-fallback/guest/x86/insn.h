@@ -55,44 +55,37 @@ enum xt_slow_kind { XSL_RAISE, XSL_DIV, XSL_EXIT, XSL_GOTO, XSL_INTO };
 int xt_slow(struct xt *x, enum xt_slow_kind kind, int64_t arg);
 void xt_ud(struct xt *x);
 
+/* clang-format off */
 #define XT(name) void xi_##name(struct xt *x);
 /* insn-alu.c */
-XT(alu)
-XT(alu_imm)
-XT(test)
-XT(incdec)
-XT(not ) XT(neg) XT(xadd) XT(cmpxchg) XT(cmpxchg8b) XT(xchg) XT(adx)
-	/* insn-mul.c */
-	XT(mul) XT(imul1) XT(imul2) XT(imul3) XT(div) XT(mulx) XT(aam) XT(aad) XT(bcd)
-	/* insn-shift.c */
-	XT(shift) XT(shiftd) XT(rorx) XT(shiftx)
-	/* insn-bit.c */
-	XT(bt) XT(bsf) XT(bsr) XT(tzcnt) XT(lzcnt) XT(popcnt) XT(bswap) XT(movbe)
-		XT(crc32) XT(andn) XT(bls) XT(bextr) XT(bzhi) XT(pdep) XT(pext)
-	/* insn-mov.c */
-	XT(mov) XT(movimm) XT(movsx) XT(movzx) XT(lea) XT(cmov) XT(setcc) XT(cbw)
-		XT(cwd) XT(xlat) XT(push) XT(push_imm) XT(pop) XT(pusha) XT(popa)
-			XT(enter) XT(leave) XT(lahf) XT(sahf) XT(salc) XT(movnti)
-				XT(nop) XT(pause) XT(fence) XT(clflush) XT(flagop)
-	/* insn-flow.c */
-	XT(jcc) XT(jmp) XT(jmp_ind) XT(call) XT(call_ind) XT(ret) XT(loop) XT(jcxz)
-		XT(jmp_far) XT(call_far) XT(jmp_far_m) XT(call_far_m) XT(ret_far)
-			XT(iret) XT(int) XT(int3) XT(int1) XT(into) XT(into_slow)
-				XT(bound) XT(ud) XT(syscall) XT(sysret) XT(sysenter)
-					XT(sysexit)
-	/* insn-str.c */
-	XT(movs) XT(stos) XT(lods) XT(cmps) XT(scas) XT(ins) XT(outs)
-	/* insn-sys.c */
-	XT(mov_sreg) XT(mov_from_sreg) XT(push_sreg) XT(pop_sreg) XT(lseg) XT(in) XT(
-		out) XT(pushf) XT(popf) XT(cli) XT(sti) XT(hlt) XT(lgdt) XT(sgdt)
-		XT(sldt) XT(lldt) XT(verr) XT(lar) XT(arpl) XT(smsw) XT(lmsw) XT(clts)
-			XT(mov_cr) XT(mov_to_cr) XT(mov_dr) XT(mov_to_dr) XT(sys0)
-				XT(rdtsc) XT(invlpg) XT(invpcid) XT(swapgs) XT(monitor)
-					XT(mwait) XT(clac) XT(rdfsbase) XT(wrfsbase)
-						XT(rdpid) XT(rdrand) XT(fxsave)
-							XT(xsave) XT(mxcsr)
-	/* simd hooks */
-	XT(simd) XT(x87) XT(fwait)
+XT(alu) XT(alu_imm) XT(test) XT(incdec) XT(not) XT(neg) XT(xadd) XT(cmpxchg)
+XT(cmpxchg8b) XT(xchg) XT(adx)
+/* insn-mul.c */
+XT(mul) XT(imul1) XT(imul2) XT(imul3) XT(div) XT(mulx) XT(aam) XT(aad) XT(bcd)
+/* insn-shift.c */
+XT(shift) XT(shiftd) XT(rorx) XT(shiftx)
+/* insn-bit.c */
+XT(bt) XT(bsf) XT(bsr) XT(tzcnt) XT(lzcnt) XT(popcnt) XT(bswap) XT(movbe) XT(crc32)
+XT(andn) XT(bls) XT(bextr) XT(bzhi) XT(pdep) XT(pext)
+/* insn-mov.c */
+XT(mov) XT(movimm) XT(movsx) XT(movzx) XT(lea) XT(cmov) XT(setcc) XT(cbw) XT(cwd)
+XT(xlat) XT(push) XT(push_imm) XT(pop) XT(pusha) XT(popa) XT(enter) XT(leave) XT(lahf)
+XT(sahf) XT(salc) XT(movnti) XT(nop) XT(pause) XT(fence) XT(clflush) XT(flagop)
+/* insn-flow.c */
+XT(jcc) XT(jmp) XT(jmp_ind) XT(call) XT(call_ind) XT(ret) XT(loop) XT(jcxz) XT(jmp_far)
+XT(call_far) XT(jmp_far_m) XT(call_far_m) XT(ret_far) XT(iret) XT(int) XT(int3) XT(int1)
+XT(into) XT(into_slow) XT(bound) XT(ud) XT(syscall) XT(sysret) XT(sysenter) XT(sysexit)
+/* insn-str.c */
+XT(movs) XT(stos) XT(lods) XT(cmps) XT(scas) XT(ins) XT(outs)
+/* insn-sys.c */
+XT(mov_sreg) XT(mov_from_sreg) XT(push_sreg) XT(pop_sreg) XT(lseg) XT(in) XT(out)
+XT(pushf) XT(popf) XT(cli) XT(sti) XT(hlt) XT(lgdt) XT(sgdt) XT(sldt) XT(lldt) XT(verr)
+XT(lar) XT(arpl) XT(smsw) XT(lmsw) XT(clts) XT(mov_cr) XT(mov_to_cr) XT(mov_dr)
+XT(mov_to_dr) XT(sys0) XT(rdtsc) XT(invlpg) XT(invpcid) XT(swapgs) XT(monitor) XT(mwait)
+XT(clac) XT(rdfsbase) XT(wrfsbase) XT(rdpid) XT(rdrand) XT(fxsave) XT(xsave) XT(mxcsr)
+/* simd hooks */
+XT(simd) XT(x87) XT(fwait)
 #undef XT
+/* clang-format on */
 
 #endif

@@ -26,15 +26,12 @@
 		                      (s ? IR_FL_S : 0) | (o ? IR_FL_O : 0))           \
 		                   << 32;                                              \
 	}
+/* clang-format off */
 #define PCMP_8(hi)                                                                     \
-	PCMP_FN(0x##hi##0)                                                             \
-	PCMP_FN(0x##hi##1)                                                             \
-	PCMP_FN(0x##hi##2)                                                             \
-	PCMP_FN(0x##hi##3)                                                             \
+	PCMP_FN(0x##hi##0) PCMP_FN(0x##hi##1) PCMP_FN(0x##hi##2) PCMP_FN(0x##hi##3)    \
 	PCMP_FN(0x##hi##4) PCMP_FN(0x##hi##5) PCMP_FN(0x##hi##6) PCMP_FN(0x##hi##7)    \
-		PCMP_FN(0x##hi##8) PCMP_FN(0x##hi##9) PCMP_FN(0x##hi##a)               \
-			PCMP_FN(0x##hi##b) PCMP_FN(0x##hi##c) PCMP_FN(0x##hi##d)       \
-				PCMP_FN(0x##hi##e) PCMP_FN(0x##hi##f)
+	PCMP_FN(0x##hi##8) PCMP_FN(0x##hi##9) PCMP_FN(0x##hi##a) PCMP_FN(0x##hi##b)    \
+	PCMP_FN(0x##hi##c) PCMP_FN(0x##hi##d) PCMP_FN(0x##hi##e) PCMP_FN(0x##hi##f)
 PCMP_8(0)
 PCMP_8(1)
 PCMP_8(2)
@@ -43,6 +40,7 @@ PCMP_8(4)
 PCMP_8(5)
 PCMP_8(6)
 PCMP_8(7)
+/* clang-format on */
 
 #define PCMP_REF(hi)                                                                   \
 	pcmp_istri_0x##hi##0, pcmp_istri_0x##hi##1, pcmp_istri_0x##hi##2,              \

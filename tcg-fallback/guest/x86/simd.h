@@ -76,28 +76,24 @@ static inline enum ir_type sd_vt(const struct xt *x)
 	return sd_wide(x) ? IR_V256 : IR_V128;
 }
 
+/* clang-format off */
 #define SD(name) bool sd_##name(struct xt *x, const struct simd_row *r);
 /* simd-op.c */
-SD(op)
-SD(cmp)
+SD(op) SD(cmp)
 /* simd-mov.c */
-SD(ld)
-SD(st)
-SD(movs)
-SD(movs_st) SD(movl) SD(movh) SD(movh_st) SD(movd) SD(movd_st) SD(movq) SD(movq_st)
-	SD(ext) SD(ins) SD(insps) SD(bcast) SD(bcast128) SD(ext128) SD(movddup)
-		SD(movnt_ld)
-	/* simd-misc.c */
-	SD(shift_imm) SD(fma) SD(blendv0) SD(blendv4) SD(gather) SD(maskmov)
-		SD(maskmovdqu) SD(pcmpstr) SD(sha_rnds) SD(emms) SD(cvtph) SD(cvtph_st)
-			SD(mxcsr)
-	/* simd-mmx.c */
-	SD(mm_op) SD(mm_pair) SD(mm_unpackh) SD(mm_ld) SD(mm_st) SD(mm_movd)
-		SD(mm_movd_st) SD(mm_shift) SD(mm_shift_imm) SD(mm_shufb) SD(mm_align)
-			SD(mm_ins) SD(mm_ext) SD(mm_msk) SD(mm_from_f) SD(mm_to_f)
-				SD(mm_to_fd) SD(mm_from_fd) SD(movq2dq) SD(movdq2q)
-					SD(mm_maskmov)
+SD(ld) SD(st) SD(movs) SD(movs_st) SD(movl) SD(movh) SD(movh_st) SD(movd) SD(movd_st)
+SD(movq) SD(movq_st) SD(ext) SD(ins) SD(insps) SD(bcast) SD(bcast128) SD(ext128)
+SD(movddup) SD(movnt_ld)
+/* simd-misc.c */
+SD(shift_imm) SD(fma) SD(blendv0) SD(blendv4) SD(gather) SD(maskmov) SD(maskmovdqu)
+SD(pcmpstr) SD(sha_rnds) SD(emms) SD(cvtph) SD(cvtph_st) SD(mxcsr)
+/* simd-mmx.c */
+SD(mm_op) SD(mm_pair) SD(mm_unpackh) SD(mm_ld) SD(mm_st) SD(mm_movd) SD(mm_movd_st)
+SD(mm_shift) SD(mm_shift_imm) SD(mm_shufb) SD(mm_align) SD(mm_ins) SD(mm_ext) SD(mm_msk)
+SD(mm_from_f) SD(mm_to_f) SD(mm_to_fd) SD(mm_from_fd) SD(movq2dq) SD(movdq2q)
+SD(mm_maskmov)
 #undef SD
+	/* clang-format on */
 
 	/* ---- x87/MMX state checks (simd-x87.c) ---- */
 	/* #NM or #UD by CR0 bits of the key; false: an exception was emitted. */

@@ -151,7 +151,7 @@ uint64_t helper_lldt(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
                      uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
-	struct x86_desc ld;
+	struct x86_desc ld = { 0 };
 	uint64_t base;
 
 	(void)b, (void)cc, (void)d;
@@ -171,7 +171,7 @@ uint64_t helper_ltr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
                     uint64_t d)
 {
 	struct x86_cpu *c = x86_of(env);
-	struct x86_desc td;
+	struct x86_desc td = { 0 };
 	uint64_t base;
 
 	(void)b, (void)cc, (void)d;

@@ -259,7 +259,7 @@ void x86_task_switch(struct tcg_env *env, uint16_t sel, enum x86_task_why why,
 	uint16_t old_tr = c->seg[X86_TR].sel;
 	bool old_big = c->seg[X86_TR].attr & 8, big;
 	struct task_image t;
-	struct x86_desc d;
+	struct x86_desc d = { 0 };
 	uint64_t base;
 
 	task_check(env, sel, why, ext, &d);

@@ -69,8 +69,8 @@ enum x86_helper {
 };
 extern const struct ir_helper x86_helpers[XHELP_N];
 #define HELPER(name, nargs, flags)                                                     \
-	uint64_t helper_##name(struct tcg_env *env, uint64_t a, uint64_t b,            \
-	                       uint64_t c, uint64_t d);
+	uint64_t helper_##name(struct tcg_env *, uint64_t, uint64_t, uint64_t,         \
+	                       uint64_t);
 #include "tcg-fallback/guest/x86/helpers.def"
 #undef HELPER
 

@@ -142,9 +142,9 @@ void asm_nops(struct asmbuf *b, unsigned n)
 	};
 
 	while (n) {
-		unsigned k = n > 9 ? 9 : n;
+		unsigned last = n > 9 ? 8 : n - 1, k = last + 1;
 
-		memcpy(b->p, nop[k - 1], k);
+		memcpy(b->p, nop[last], k);
 		b->p += k;
 		n -= k;
 	}

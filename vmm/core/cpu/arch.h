@@ -28,6 +28,8 @@ struct guest_arch {
 	/* -cpu text -> the struct's identification; before the vCPU runs. */
 	int (*set_model)(struct vcpu *c, struct opt *cpu_opts, struct err *e);
 	void (*reset)(struct vcpu *c); /* power-on state; BSP/AP by vcpu index */
+	/* After reset(), of a vCPU that comes late: what it shares with the others; or NULL */
+	void (*plug)(struct vcpu *c);
 	/* Is there anything that ends a halt? own thread or under vm->lk */
 	bool (*has_work)(struct vcpu *c);
 	void (*nmi)(struct vcpu *c); /* [any thread]; NULL: there is none */

@@ -89,7 +89,6 @@ static bool mmu_block_level(const struct mmu_half *h, int level)
 {
 	switch (h->grain) {
 	case 12: return level == 1 || level == 2 || (level == 0 && h->wide);
-	case 14: return level == 2 || (level == 1 && h->wide);
 	default: return level == 2 || (level == 1 && h->wide);
 	}
 }

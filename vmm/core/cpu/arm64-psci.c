@@ -103,7 +103,7 @@ enum arm64_psci_then arm64_psci(struct arm64_cpu *c)
 	int64_t r = PSCI_RET_NOT_SUPPORTED;
 
 	switch (k.op) {
-	case PSCI_VERSION: r = 0x10001; break;
+	case PSCI_VERSION:
 	case PSCI_SMCCC_VERSION: r = 0x10001; break;
 	case PSCI_FEATURES: r = psci_op((uint32_t)k.arg[0]) ? 0 : r; break;
 	case PSCI_MIGRATE_INFO_TYPE: r = 2; break; /* no trusted OS to migrate */

@@ -328,7 +328,10 @@ static char feature_fold(char ch)
 	if (ch == '_' || ch == '.') {
 		return '-';
 	}
-	return ch >= 'A' && ch <= 'Z' ? (char)(ch + 32) : ch;
+	if (ch >= 'A' && ch <= 'Z') {
+		ch = (char)(ch - 'A' + 'a');
+	}
+	return ch;
 }
 
 static bool feature_same(const char *a, size_t alen, const char *b, size_t blen)
@@ -449,7 +452,8 @@ const uint64_t *x86_model_supported(void)
 void x86_model_set_supported(const uint64_t *features, unsigned n)
 {
 	memset(feature_supported, 0, sizeof(feature_supported));
-	memcpy(feature_supported, features,
-	       MIN((size_t)n, ARRAY_LEN(feature_supported)) * sizeof(uint64_t));
+	for (unsigned i = 0; i < n && i < ARRAY_LEN(feature_supported); i++) {
+		feature_supported[i] = features[i];
+	}
 	feature_supported_set = true;
 }

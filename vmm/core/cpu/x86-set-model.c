@@ -81,7 +81,7 @@ static unsigned model_distance(const char *a, const char *b)
 	for (unsigned j = 0; j <= n; j++) {
 		row[j] = j;
 	}
-	for (unsigned i = 0; a[i] && i < 46; i++) {
+	for (unsigned i = 0; i < 46 && a[i]; i++) {
 		diag = row[0];
 		row[0] = i + 1;
 		for (unsigned j = 0; j < n; j++) {

@@ -84,15 +84,6 @@ static void x86_reset_common(struct x86_cpu *c)
 	}
 }
 
-/* All vCPUs are in step; one that was plugged in late joins the others, which may have been
- * stopped in between. */
-static void x86_reset_tsc(const struct vm *vm, struct x86_cpu *c)
-{
-	const struct x86_cpu *first = vm && vm->n_vcpus ? vm->vcpus[0]->arch : NULL;
-
-	c->tsc_offset = first && first != c ? first->tsc_offset : 0;
-}
-
 static void x86_reset(struct vcpu *v)
 {
 	struct x86_cpu *c = v->arch;
@@ -118,7 +109,7 @@ static void x86_reset(struct vcpu *v)
 	c->pat = UINT64_C(0x0007040600070406);
 	c->tsc_aux = c->tsc_deadline = 0;
 	c->tsc_adjust = 0;
-	x86_reset_tsc(v->vm, c);
+	c->tsc_offset = 0; /* the same on all vCPUs: they are never out of step */
 	c->misc_enable = BIT(0) | BIT(11) | BIT(12); /* fast strings; no BTS, no PEBS */
 	c->spec_ctrl = c->debugctl = c->pkru = 0;
 	c->mcg_status = 0;
@@ -144,6 +135,16 @@ static void x86_reset(struct vcpu *v)
 	if (c->apic_ops && c->apic) {
 		c->apic_ops->reset(c->apic, false);
 	}
+}
+
+static void x86_plug(struct vcpu *v)
+{
+	const struct x86_cpu *first = v->vm->vcpus[0]->arch;
+	struct x86_cpu *c = v->arch;
+
+	c->tsc_offset = first->tsc_offset;
+	c->stop_tsc = first->stop_tsc;
+	c->stop_clock_ns = first->stop_clock_ns;
 }
 
 void x86_init_reset(struct x86_cpu *c)
@@ -347,6 +348,7 @@ const struct guest_arch x86_guest_arch = {
 	.state_size = sizeof(struct x86_cpu),
 	.set_model = x86_set_model,
 	.reset = x86_reset,
+	.plug = x86_plug,
 	.has_work = x86_has_work,
 	.nmi = x86_nmi,
 	.dump = x86_dump,

@@ -561,14 +561,15 @@ static int chardev_short_socket(struct opt **out, const char *kind, const char *
 	head = strdup(addr);
 	opt_del(o, "addr");
 	opt_put_str(o, "backend", "socket");
-	*out = o;
 	if (is_unix) {
 		opt_put_str(o, "path", head);
+		*out = o;
 		return 0;
 	}
 	colon = strrchr(head, ':');
 	if (!colon) {
 		opt_free(o);
+		/* cppcheck-suppress memleak; AUTO_FREE */
 		return err_set(e, -EINVAL, "'%s:%s': want %s:[HOST]:PORT", kind, rest,
 		               kind);
 	}
@@ -578,6 +579,7 @@ static int chardev_short_socket(struct opt **out, const char *kind, const char *
 	if (!strcmp(kind, "telnet")) {
 		opt_put_bool(o, "telnet", true);
 	}
+	*out = o;
 	return 0;
 }
 
