@@ -3,7 +3,7 @@
 #ifndef LODGE_KVM_X86_H
 #define LODGE_KVM_X86_H
 
-#include "core/cpu/x86.h"
+#include "core/cpu/x86-model.h"
 #include "kvm/kvm.h"
 
 #define MSR_TSC          0x10u
@@ -13,6 +13,9 @@ enum { KVM_X86_PV_MSRS = 4 };
 
 struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
+	uint64_t tcg[XF_N]; /* what the translator executes */
+	char other_cpuid
+		[128]; /* what guests see in KVM only, or not there; "": nothing */
 	unsigned xsave_size;
 	bool sregs2, xcrs, debugregs, tsc_offset_attr, tsc_fixed, exit_on_failure,
 		msr_exits;
@@ -68,6 +71,17 @@ struct kvm_arch_vcpu {
 /* x86-cpuid.c */
 int kvm_x86_cpuid_init(struct kvm *k, struct err *e);
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e);
+
+/* x86-cpuid-check.c */
+const struct kvm_cpuid_entry2 *kvm_x86_cpuid_find(const struct kvm_cpuid2 *t,
+                                                  uint32_t leaf, uint32_t sub);
+uint32_t kvm_x86_cpuid_reg(const struct kvm_cpuid_entry2 *e, unsigned reg);
+/* Feature bits that guests see in one of them only. Pure. */
+bool kvm_x86_cpuid_diff(const struct kvm_cpuid2 *want, const struct kvm_cpuid2 *got,
+                        uint64_t diff[XF_N]);
+void kvm_x86_cpuid_text(const uint64_t *words, char *text, size_t size);
+/* After KVM was told `want`. */
+void kvm_x86_cpuid_check(struct kvm_vcpu *v, const struct kvm_cpuid2 *want);
 
 /* x86-irqchip.c */
 int kvm_x86_write_routes_locked(struct kvm *k);

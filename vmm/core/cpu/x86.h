@@ -277,7 +277,7 @@ struct x86_cpu {
 	unsigned n_cpuid;
 	uint32_t apic_id;
 	uint8_t phys_bits, virt_bits;
-	uint64_t features[16]; /* ORDER: x86-model.h */
+	uint64_t features[20]; /* ORDER: x86-model.h */
 	uint64_t tsc_khz;
 	bool tsc_from_host;
 	const char *model;                 /* name, static */
