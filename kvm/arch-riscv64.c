@@ -365,6 +365,11 @@ void kvm_arch_halted(struct kvm_vcpu *v)
 	(void)v; /* WFI does not exit */
 }
 
+void kvm_arch_clock_to_kvm(struct kvm *k)
+{
+	(void)k; /* the counter is the host's */
+}
+
 void kvm_arch_take_over(struct kvm_vcpu *v)
 {
 	(void)v;

@@ -5,9 +5,6 @@
  *
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
- *
- * Known gaps: no nested state; no asynchronous page
- * faults.
  */
 #include "config.h"
 

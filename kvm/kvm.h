@@ -279,6 +279,8 @@ bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr);
 void kvm_arch_before_translator(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
 void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
+/* All vCPUs are KVM's again, after a stay with the translator; they do not run yet. */
+void kvm_arch_clock_to_kvm(struct kvm *k);
 bool kvm_arch_nested_paging(void);
 /* Is there hardware behind this KVM? Asks a guest of three instructions. */
 bool kvm_arch_has_hardware(void);

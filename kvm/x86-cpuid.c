@@ -124,12 +124,16 @@ enum {
 	CPUID_PV_CLOCK = 1 << 0,
 	CPUID_PV_NOP_IO = 1 << 1,
 	CPUID_PV_CLOCK2 = 1 << 3,
+	CPUID_PV_ASYNC_PF = 1 << 4,
 	CPUID_PV_STEAL = 1 << 5,
 	CPUID_PV_EOI = 1 << 6,
 	CPUID_PV_UNHALT = 1 << 7,
 	CPUID_PV_TLB_FLUSH = 1 << 9,
+	CPUID_PV_ASYNC_PF_EXIT = 1 << 10,
 	CPUID_PV_IPI = 1 << 11,
+	CPUID_PV_POLL = 1 << 12,
 	CPUID_PV_YIELD = 1 << 13,
+	CPUID_PV_ASYNC_PF_INT = 1 << 14,
 	CPUID_PV_STABLE = 1 << 24,
 };
 
@@ -149,7 +153,13 @@ static void cpuid_pv(struct kvm_vcpu *v)
 	offer = CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 | CPUID_PV_STABLE;
 	if (v->k->kernel_chip) {
 		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
-		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD;
+		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
+		         CPUID_PV_POLL;
+	}
+	/* Without the interrupt the older form, whose end the translator can't tell of. */
+	if (v->k->kernel_chip && (e->eax & CPUID_PV_ASYNC_PF_INT)) {
+		offer |= CPUID_PV_ASYNC_PF | CPUID_PV_ASYNC_PF_EXIT |
+		         CPUID_PV_ASYNC_PF_INT;
 	}
 	for (unsigned i = 0; i < c->n_cpuid; i++) {
 		if (c->cpuid[i].leaf >> 28 != 4) {
