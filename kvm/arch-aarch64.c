@@ -259,6 +259,12 @@ void kvm_arch_forget(struct kvm_vcpu *v)
 	v->arch->reset = true;
 }
 
+int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e)
+{
+	(void)k, (void)to_tcg, (void)e;
+	return 0;
+}
+
 int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
 {
 	(void)v;
@@ -430,6 +436,11 @@ bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 void kvm_arch_halted(struct kvm_vcpu *v)
 {
 	(void)v; /* WFI does not exit */
+}
+
+void kvm_arch_clock_to_kvm(struct kvm *k)
+{
+	(void)k; /* the counter is the host's */
 }
 
 void kvm_arch_take_over(struct kvm_vcpu *v)

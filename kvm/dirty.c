@@ -11,6 +11,18 @@
  * all entries that were handed back watched again. Reading and resetting is one step
  * under mem_lk, see core/dirty.h, 3. A vCPU whose ring is full does so by itself.
  *
+ * Since Linux 6.16 that call stops when a signal waits for the caller, and says only how many
+ * entries it did; the pages of those it was just gathering may stay writable, unwatched. So
+ * signals wait while it runs, it is repeated until all is done, and if it stopped in the
+ * middle nevertheless (other work of the kernel's for this thread), logging is switched
+ * off and on with all vCPUs out, which makes KVM watch every page again.
+ *
+ * A KVM that executes many instructions before it looks whether the ring is full (seen where
+ * it emulates all) overruns it: the oldest entries are lost, and as many that it
+ * counts as used stay empty, a gap. A ring that is full to the last entry is taken for
+ * overrun: all memory counts as written, logging is switched off and on, and from then on
+ * gaps are looked for and handed back as if they were entries.
+ *
  * Bitmap: without KVM_CAP_MANUAL_DIRTY_LOG_PROTECT2, KVM_GET_DIRTY_LOG clears and re-arms;
  * with it KVM_CLEAR_DIRTY_LOG does, for the pages that we got.
  *
@@ -31,6 +43,8 @@
 #include "config.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -202,28 +216,147 @@ static bool kvm_dirty_find(const struct kvm *k, uint32_t slot, uint64_t page,
 	return true;
 }
 
-static unsigned kvm_dirty_read_ring(struct kvm_vcpu *v, const struct kvm_dirty_sink *s)
+static struct kvm_dirty_gfn *kvm_dirty_entry(struct kvm_vcpu *v, uint32_t ahead)
 {
-	struct kvm *k = v->k;
-	unsigned n = 0;
+	return &v->ring[(v->ring_next + ahead) & (v->k->dirty.ring_n - 1)];
+}
 
-	for (; n < k->dirty.ring_n; n++) {
-		struct kvm_dirty_gfn *g =
-			&v->ring[v->ring_next & (k->dirty.ring_n - 1)];
+static bool kvm_dirty_is(const struct kvm_dirty_gfn *g)
+{
+	return __atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) & KVM_DIRTY_GFN_F_DIRTY;
+}
+
+/* Hands `n` entries back; those that are not dirty are a gap. */
+static void kvm_dirty_hand_back(struct kvm_vcpu *v, uint32_t n,
+                                const struct kvm_dirty_sink *s)
+{
+	for (uint32_t i = 0; i < n; i++) {
+		struct kvm_dirty_gfn *g = kvm_dirty_entry(v, 0);
 		uint64_t ram_off;
 
-		if (!(__atomic_load_n(&g->flags, __ATOMIC_ACQUIRE) &
-		      KVM_DIRTY_GFN_F_DIRTY)) {
-			break;
-		}
-		if (kvm_dirty_find(k, g->slot, g->offset, &ram_off)) {
+		if (kvm_dirty_is(g) &&
+		    kvm_dirty_find(v->k, g->slot, g->offset, &ram_off)) {
 			kvm_dirty_put(s, ram_off);
 		}
 		__atomic_store_n(&g->flags, KVM_DIRTY_GFN_F_RESET, __ATOMIC_RELEASE);
 		v->ring_next++;
 	}
+}
+
+/* Entries to hand back: up to the first that is not dirty, or, once a ring has overflowed,
+ * up to the last that is. */
+static uint32_t kvm_dirty_count(struct kvm_vcpu *v)
+{
+	uint32_t n = 0, end = 0;
+
+	while (n < v->k->dirty.ring_n) {
+		if (kvm_dirty_is(kvm_dirty_entry(v, n++))) {
+			end = n;
+		} else if (!v->ring_gap) {
+			break;
+		}
+	}
+	return end;
+}
+
+static void kvm_dirty_put_all(const struct kvm *k, const struct kvm_dirty_sink *s)
+{
+	for (unsigned i = 0; i < k->n_slots; i++) {
+		const struct kvm_slot *slot = &k->slots[i];
+
+		if (!slot->host || (slot->flags & KVM_MEM_READONLY)) {
+			continue;
+		}
+		for (uint64_t at = 0; at < slot->size; at += DIRTY_PAGE) {
+			kvm_dirty_put(s, slot->ram_off + at);
+		}
+	}
+}
+
+static unsigned kvm_dirty_read_ring(struct kvm_vcpu *v, const struct kvm_dirty_sink *s)
+{
+	struct kvm *k = v->k;
+	uint32_t n = kvm_dirty_count(v);
+
+	kvm_dirty_hand_back(v, n, s);
+	if (unlikely(n == k->dirty.ring_n)) {
+		if (!v->ring_gap) {
+			log_warn("vCPU %u: KVM has overrun its dirty ring of %u "
+			         "entries: "
+			         "all memory counts as written",
+			         v->c->index, n);
+		}
+		v->ring_gap = true;
+		k->dirty.overrun = true;
+		kvm_dirty_put_all(k, s);
+	}
 	atomic_fetch_add_explicit(&v->c->dirty_pages, n, memory_order_relaxed);
 	return n;
+}
+
+/* Tells KVM of all slots again, as dirty.on says. */
+static int kvm_dirty_tell_slots(struct kvm *k)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < k->n_slots; i++) {
+		int r = 0;
+
+		if (k->slots[i].host && !(k->slots[i].flags & KVM_MEM_READONLY)) {
+			r = kvm_mem_set(k, i, &k->slots[i]);
+		}
+		ret = ret < 0 ? ret : r;
+	}
+	return ret;
+}
+
+/* Every page is watched from here on. What was written before the gate closed is in the rings
+ * or was read from them. */
+static void kvm_dirty_rearm(struct kvm *k)
+{
+	bool on = k->dirty.on;
+	int r, r2;
+
+	kvm_gate_close(k);
+	k->dirty.on = false;
+	r = kvm_dirty_tell_slots(k);
+	k->dirty.on = on;
+	r2 = kvm_dirty_tell_slots(k);
+	kvm_gate_open(k);
+	if (r < 0 || r2 < 0) {
+		log_error("KVM does not watch memory again: %s; writes may be missed",
+		          strerror(r < 0 ? -r : -r2));
+	}
+}
+
+/* `n` entries of any rings have been handed back. mem_lk held. */
+static void kvm_dirty_reset_rings(struct kvm *k, unsigned n)
+{
+	enum { KVM_DIRTY_TRIES = 1000 };
+	sigset_t all, old;
+	unsigned left = n;
+	bool cut_short = k->dirty.overrun;
+	int r = 0;
+
+	if (!n) {
+		return;
+	}
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &old);
+	for (unsigned i = 0; left && r >= 0 && i < KVM_DIRTY_TRIES; i++) {
+		r = kvm_ioctl_n(k->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
+		left -= r < 0 ? 0 : MIN(left, (unsigned)r);
+		cut_short |= left > 0;
+	}
+	pthread_sigmask(SIG_SETMASK, &old, NULL);
+	if (left) {
+		log_error("KVM does not take %u entries of dirty rings back: %s", left,
+		          r < 0 ? strerror(-r) : "no reason given");
+	}
+	k->dirty.overrun = false;
+	if (cut_short && k->dirty.on) {
+		kvm_dirty_rearm(k);
+	}
 }
 
 static void kvm_dirty_read_rings(struct kvm *k, const struct kvm_dirty_sink *s)
@@ -235,9 +368,7 @@ static void kvm_dirty_read_rings(struct kvm *k, const struct kvm_dirty_sink *s)
 			n += kvm_dirty_read_ring(k->all[i], s);
 		}
 	}
-	if (n) {
-		(void)kvm_ioctl_n(k->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
-	}
+	kvm_dirty_reset_rings(k, n);
 }
 
 void kvm_dirty_save_rings(struct kvm *k)
@@ -256,9 +387,13 @@ void kvm_dirty_ring_full(struct kvm_vcpu *v)
 	const struct kvm_dirty_sink s = { .saved = v->k->dirty.saved,
 		                          .drop = !v->k->dirty.on };
 
-	if (v->ring && kvm_dirty_read_ring(v, &s)) {
-		(void)kvm_ioctl_n(v->k->vm_fd, KVM_RESET_DIRTY_RINGS, 0);
+	unsigned n = v->ring ? kvm_dirty_read_ring(v, &s) : 0;
+
+	if (!n && v->ring_gap) { /* full of the gap: it gets smaller at each exit */
+		n = 1;
+		kvm_dirty_hand_back(v, n, &s);
 	}
+	kvm_dirty_reset_rings(v->k, n);
 }
 
 /* ---- bitmaps ---- */
@@ -358,18 +493,8 @@ static int kvm_dirty_read_slots(struct kvm *k, const struct kvm_dirty_sink *s)
 
 static int kvm_dirty_switch(struct kvm *k, bool on)
 {
-	int ret = 0;
-
 	k->dirty.on = on;
-	for (unsigned i = 0; i < k->n_slots; i++) {
-		int r = 0;
-
-		if (k->slots[i].host && !(k->slots[i].flags & KVM_MEM_READONLY)) {
-			r = kvm_mem_set(k, i, &k->slots[i]);
-		}
-		ret = ret < 0 ? ret : r;
-	}
-	return ret;
+	return kvm_dirty_tell_slots(k);
 }
 
 int kvm_dirty_start(struct vm *vm, struct err *e)
