@@ -121,7 +121,9 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	}
 	if (khz > 0) {
 		x86_model_set_tsc((uint32_t)khz, true);
+		a->host_khz = (uint32_t)khz;
 	}
+	kvm_x86_clock_init(k);
 	if (kvm_x86_msr_vm_init(k) < 0) {
 		return err_set(e, -ENOMEM, "out of memory");
 	}
@@ -132,10 +134,9 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 void kvm_arch_vm_fini(struct kvm *k)
 {
 	if (k->arch) {
+		kvm_x86_clock_fini(k);
 		free(k->arch->supported);
 		free(k->arch->msrs);
-		free(k->arch->msi);
-		free(k->arch->routes);
 		free(k->arch);
 		k->arch = NULL;
 	}

@@ -142,6 +142,7 @@ static int move_held(struct kvm *k, bool to_tcg, struct err *e)
 		return j.ret;
 	}
 	if (!to_tcg) {
+		kvm_arch_clock_to_kvm(k);
 		kvm_mem_zap_shadow(k);
 	}
 	return 0;
@@ -153,6 +154,10 @@ static int move_vm(struct kvm *k, bool to_tcg, const char *why, struct err *e)
 	int r = 0;
 
 	if (atomic_load(&k->moved) != to_tcg) {
+		r = k->forced ? 0 : kvm_arch_may_cross(k, to_tcg, e);
+		if (r < 0) {
+			return r;
+		}
 		vm_hold_vcpus(k->vm);
 		r = move_held(k, to_tcg, e);
 		vm_release_vcpus(k->vm);
@@ -287,7 +292,7 @@ static int move_may(const struct kvm *k, struct err *e)
 	}
 }
 
-int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
+int kvm_move_set(struct vm *vm, const char *accel, bool force, struct err *e)
 {
 	struct kvm *k = vm->hv_priv;
 	bool to_tcg = !strcmp(accel, "tcg");
@@ -306,6 +311,7 @@ int kvm_move_set(struct vm *vm, const char *accel, struct err *e)
 	}
 	r = move_may(k, e);
 	if (r >= 0) {
+		k->forced = k->forced || force;
 		r = move_vm(k, to_tcg, "an operator asked for it", e);
 	}
 	if (r >= 0) {

@@ -76,6 +76,9 @@ struct kvm {
 	_Atomic uint64_t n_gates;
 	struct err slot_err; /* a slot was refused: the machine does not start */
 
+	struct kvm_routes
+		*routes; /* routes.h; NULL: no interrupt controller of KVM's */
+
 	/* hybrid*.c */
 	bool fallback;    /* hv_fallback is set up and may be used */
 	bool kernel_chip; /* local APICs are the kernel's */
@@ -86,6 +89,7 @@ struct kvm {
 	_Atomic bool moved;
 	_Atomic bool pinned;      /* an operator wants the translator */
 	bool want_kvm;            /* control: an operator wants KVM */
+	bool forced;              /* control: though the guest will notice */
 	const char *why;          /* control: of the present accelerator */
 	struct timer *stay_timer; /* ends a stay; control */
 	_Atomic bool no_stays;    /* the VM can't leave KVM */
@@ -243,7 +247,7 @@ void kvm_move_fini(struct kvm *k);
 bool kvm_move_ask(struct kvm *k, const char *why); /* false: it can't */
 /* After a reset, on the vCPU's thread: true when the translator goes on from the struct. */
 bool kvm_move_after_reset(struct kvm_vcpu *v);
-int kvm_move_set(struct vm *vm, const char *accel, struct err *e);
+int kvm_move_set(struct vm *vm, const char *accel, bool force, struct err *e);
 struct opt *kvm_move_query(struct vm *vm);
 
 /* say.c: refusals in a sentence. Positive errno in; -errno out, like err_set(). */
@@ -275,6 +279,8 @@ unsigned long kvm_arch_vcpu_id(struct vcpu *c);
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e);
 /* After a pull: can the translator go on with this state? The reason if not. */
 int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e);
+/* Will the guest see the same processor there? The reason if not. */
+int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e);
 /* A reset: what is kept beside the struct goes. */
 void kvm_arch_forget(struct kvm_vcpu *v);
 /* `flush`: page tables may have changed meanwhile: no cached translation survives. */
@@ -298,6 +304,8 @@ bool kvm_arch_owns(struct vm *vm, enum hv_place where, uint64_t addr);
 void kvm_arch_before_translator(struct kvm_vcpu *v);
 /* Events that an emulation failure left pending although it is run again. */
 void kvm_arch_drop_failed_event(struct kvm_vcpu *v);
+/* All vCPUs are KVM's again, after a stay with the translator; they do not run yet. */
+void kvm_arch_clock_to_kvm(struct kvm *k);
 bool kvm_arch_nested_paging(void);
 /* Is there hardware behind this KVM? Asks a guest of three instructions. */
 bool kvm_arch_has_hardware(void);

@@ -303,10 +303,11 @@ static inline bool kvm_vcpu_asked(struct kvm_vcpu *v)
 
 static inline enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
-	int r;
+	int r, err;
 
 	kvm_gate_enter(v);
 	r = ioctl(v->fd, KVM_RUN, 0);
+	err = likely(r >= 0) ? 0 : errno;
 	/* Whoever kicks from here on is seen before the next entry. */
 	kvm_gate_leave(v);
 	v->io_pending = false;
@@ -315,8 +316,8 @@ static inline enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *wh
 		kvm_arch_post_run(v);
 	}
 	gmem_quiescent();
-	if (unlikely(r < 0)) {
-		return kvm_vcpu_no_exit(v, errno, why);
+	if (unlikely(err)) {
+		return kvm_vcpu_no_exit(v, err, why);
 	}
 	v->n_again = 0;
 	return kvm_vcpu_exit(v, why);

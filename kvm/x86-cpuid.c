@@ -19,28 +19,6 @@
 
 enum { CPUID_MAX = 256 };
 
-static const struct kvm_cpuid_entry2 *cpuid_find(const struct kvm_cpuid2 *t,
-                                                 uint32_t leaf, uint32_t sub)
-{
-	for (unsigned i = 0; i < t->nent; i++) {
-		const struct kvm_cpuid_entry2 *e = &t->entries[i];
-
-		if (e->function == leaf &&
-		    (e->index == sub ||
-		     !(e->flags & KVM_CPUID_FLAG_SIGNIFCANT_INDEX))) {
-			return e;
-		}
-	}
-	return NULL;
-}
-
-static uint32_t cpuid_reg(const struct kvm_cpuid_entry2 *e, unsigned reg)
-{
-	const uint32_t r[4] = { e->eax, e->ebx, e->ecx, e->edx };
-
-	return r[reg & 3];
-}
-
 /* A feature MSR as the host has it; 0 when KVM does not offer it. */
 static uint64_t cpuid_feature_msr(uint32_t msr)
 {
@@ -66,8 +44,8 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 		if (f->msr) {
 			w[i] = cpuid_feature_msr(f->msr);
 		} else if (f->leaf) {
-			e = cpuid_find(k->arch->supported, f->leaf, f->sub);
-			w[i] = e ? cpuid_reg(e, f->reg) : 0;
+			e = kvm_x86_cpuid_find(k->arch->supported, f->leaf, f->sub);
+			w[i] = e ? kvm_x86_cpuid_reg(e, f->reg) : 0;
 		}
 	}
 	for (unsigned i = 0; i < ARRAY_LEN(ours); i++) {
@@ -87,7 +65,7 @@ static void cpuid_components(struct kvm *k)
 {
 	for (unsigned i = 2; i < ARRAY_LEN(k->arch->comp); i++) {
 		const struct kvm_cpuid_entry2 *e =
-			cpuid_find(k->arch->supported, 0xd, i);
+			kvm_x86_cpuid_find(k->arch->supported, 0xd, i);
 
 		if (e && e->eax && !(e->ecx & 1)) {
 			k->arch->comp[i].size = e->eax;
@@ -100,7 +78,7 @@ static void cpuid_components(struct kvm *k)
 static void cpuid_phys_bits(struct kvm *k)
 {
 	const struct kvm_cpuid_entry2 *e =
-		cpuid_find(k->arch->supported, 0x80000008, 0);
+		kvm_x86_cpuid_find(k->arch->supported, 0x80000008, 0);
 
 	k->phys_bits = e ? e->eax & 0xff : 0;
 	/* AMD: bits 23:16 are the guest's limit where they are not 0. */
@@ -133,6 +111,7 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 	cpuid_phys_bits(k);
 	cpuid_components(k);
 	cpuid_features(k, w);
+	memcpy(k->arch->tcg, tcg, sizeof(k->arch->tcg));
 	for (unsigned i = 0; k->fallback && i < XF_N; i++) {
 		w[i] &= tcg[i];
 	}
@@ -145,12 +124,16 @@ enum {
 	CPUID_PV_CLOCK = 1 << 0,
 	CPUID_PV_NOP_IO = 1 << 1,
 	CPUID_PV_CLOCK2 = 1 << 3,
+	CPUID_PV_ASYNC_PF = 1 << 4,
 	CPUID_PV_STEAL = 1 << 5,
 	CPUID_PV_EOI = 1 << 6,
 	CPUID_PV_UNHALT = 1 << 7,
 	CPUID_PV_TLB_FLUSH = 1 << 9,
+	CPUID_PV_ASYNC_PF_EXIT = 1 << 10,
 	CPUID_PV_IPI = 1 << 11,
+	CPUID_PV_POLL = 1 << 12,
 	CPUID_PV_YIELD = 1 << 13,
+	CPUID_PV_ASYNC_PF_INT = 1 << 14,
 	CPUID_PV_STABLE = 1 << 24,
 };
 
@@ -159,7 +142,7 @@ enum {
 static void cpuid_pv(struct kvm_vcpu *v)
 {
 	const struct kvm_cpuid_entry2 *e =
-		cpuid_find(v->k->arch->supported, 0x40000001, 0);
+		kvm_x86_cpuid_find(v->k->arch->supported, 0x40000001, 0);
 	struct x86_cpu *c = v->c->arch;
 	uint32_t offer;
 	unsigned n = 0;
@@ -170,7 +153,13 @@ static void cpuid_pv(struct kvm_vcpu *v)
 	offer = CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 | CPUID_PV_STABLE;
 	if (v->k->kernel_chip) {
 		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
-		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD;
+		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
+		         CPUID_PV_POLL;
+	}
+	/* Without the interrupt the older form, whose end the translator can't tell of. */
+	if (v->k->kernel_chip && (e->eax & CPUID_PV_ASYNC_PF_INT)) {
+		offer |= CPUID_PV_ASYNC_PF | CPUID_PV_ASYNC_PF_EXIT |
+		         CPUID_PV_ASYNC_PF_INT;
 	}
 	for (unsigned i = 0; i < c->n_cpuid; i++) {
 		if (c->cpuid[i].leaf >> 28 != 4) {
@@ -224,5 +213,14 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 		}
 	}
 	r = kvm_ioctl(v->fd, KVM_SET_CPUID2, &t);
-	return r < 0 ? err_set_errno(e, r, "KVM refuses CPU model '%s'", c->model) : 0;
+	if (v->reused) {
+		/* Once a vCPU has run, kernels refuse its table, many even the same one
+		 * again. It has it: a machine has one model. */
+		return 0;
+	}
+	if (r < 0) {
+		return err_set_errno(e, r, "KVM refuses CPU model '%s'", c->model);
+	}
+	kvm_x86_cpuid_check(v, &t.h);
+	return 0;
 }

@@ -4,7 +4,7 @@
  * machine checks, whose banks are MSRs.
  *
  * Which: those of the table below that KVM lists (KVM_GET_MSR_INDEX_LIST), and those that it
- * has always had without listing them. The clocks and steal time: x86-pv.c; TSC: x86-state.c.
+ * has always had without listing them. The clocks and steal time: x86-pv.c; TSC: x86-clock.c.
  *
  * A value that KVM is known to have is not written again: most pushes come after a pull
  * (bursts), and some writes are slow or have effects. What it is known to have is
@@ -196,6 +196,25 @@ int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v)
 		(void)msr_one(v, KVM_SET_MSRS, MSR_ARCH_CAPABILITIES, &arch_cap);
 	}
 	return 0;
+}
+
+void kvm_x86_msr_set(struct kvm_vcpu *v, uint32_t msr, uint64_t val)
+{
+	const struct kvm_x86_msr_list *m = v->k->arch->msrs;
+
+	if (msr_one(v, KVM_SET_MSRS, msr, &val) < 0) {
+		return;
+	}
+	for (unsigned i = 0; i < m->n; i++) {
+		if (m->e[i].msr == msr) {
+			v->arch->msrs->val[i] = val;
+		}
+	}
+}
+
+void kvm_x86_msr_forget(struct kvm_vcpu *v)
+{
+	v->arch->msrs->known = false;
 }
 
 struct msr_batch {

@@ -25,7 +25,7 @@ int qmp_cmd_x_lodge_set_accel(struct qmp_ctx *ctx,
 
 	(void)ret;
 	if (hv->accel.set) {
-		return hv->accel.set(ctx->vm, want, e);
+		return hv->accel.set(ctx->vm, want, a->has_force && a->force, e);
 	}
 	if (!strcmp(hv->name, want)) {
 		return 0;

@@ -61,7 +61,7 @@ for args in "-accel tcg" "-accel kvm" "-accel kvm,fallback=off" "-accel kvm,kern
 	# shellcheck disable=SC2086
 	vm_start -S $args -machine q35 -cpu max -m 64M -nodefaults -display none -no-reboot \
 		-serial "file:$tmp/serial" -kernel "$tmp/triple"
-	case $args in *on) qmp x-lodge-set-accel '{"accel":"kvm"}' ;; esac
+	case $args in *on) qmp x-lodge-set-accel '{"accel":"kvm","force":true}' ;; esac
 	qmp cont
 	wait_for 30 "$tmp/qmp" '"SHUTDOWN".*"guest-reset"' || {
 		vm_show

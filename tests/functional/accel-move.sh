@@ -19,12 +19,27 @@ vm_start -accel kvm -machine q35 -cpu max -smp "$cpus" -m 512M -nodefaults -disp
 	-drive "file=$tmp/disk.img,if=none,id=d,format=raw" -device virtio-blk-pci,drive=d \
 	-netdev user,id=n0 -device virtio-net-pci,netdev=n0
 n=0
+force=
+if [ -z "$kvm_hardware" ]; then
+	# Such a KVM shows guests more of the processor than it was told: moves are refused,
+	# and forced ones come when no processor starts any more, which would believe it.
+	qmp x-lodge-set-accel '{"accel":"kvm"}'
+	case $reply in
+	*'"return"'*) ;;
+	*'another CPUID'*) force=',"force":true' ;;
+	*) fail "kvm: $reply" ;;
+	esac
+	[ -z "$force" ] || [ "$cpus" = 1 ] || wait_for 60 "$tmp/serial" 'smp: Brought up' || {
+		vm_show
+		fail "no second processor"
+	}
+fi
 while kill -0 "$vm" 2>/dev/null && ! grep -q 'LODGE: bad' "$tmp/serial" 2>/dev/null; do
 	for to in tcg kvm; do
 		# A KVM without hardware behind it does not execute user space right.
 		[ "$to" = tcg ] || [ -n "$kvm_hardware" ] ||
 			! grep -q 'unpack rootfs\|LODGE: up' "$tmp/serial" 2>/dev/null || continue
-		qmp x-lodge-set-accel "{\"accel\":\"$to\"}" || break
+		qmp x-lodge-set-accel "{\"accel\":\"$to\"$force}" || break
 		case $reply in *error*) fail "$to: $reply" ;; esac
 		n=$((n + 1))
 		sleep 0.1

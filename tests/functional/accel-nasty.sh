@@ -34,7 +34,7 @@ ordered()
 	rm -f "$tmp/serial"
 	# shellcheck disable=SC2086
 	vm_start -S "$@" $board -kernel "$payload" -serial "file:$tmp/serial"
-	qmp x-lodge-set-accel '{"accel":"kvm"}'
+	qmp x-lodge-set-accel '{"accel":"kvm","force":true}'
 	qmp cont
 	wait_for 90 "$tmp/serial" 'NASTY: \(all well\|BAD\|FAILED exc\)'
 	qmp x-lodge-query-accel

@@ -17,7 +17,7 @@
 
 #include "base/opt.h"
 #include "core/cpu/arch.h"
-#include "core/cpu/x86.h"
+#include "core/cpu/x86-model.h"
 #include "core/loop.h"
 #include "core/vm.h"
 #include "kvm/kvm.h"
@@ -260,6 +260,50 @@ START_TEST(test_no_cpuid)
 	fake_reset();
 	fake_refuse(KVM_GET_SUPPORTED_CPUID, E2BIG, 0);
 	refused(1, 0, "does not tell what CPUID");
+}
+END_TEST
+
+/* A KVM that shows guests more than it was told: its word is the model's then, and a
+ * translator that lacks it could not take the guest over. */
+START_TEST(test_cpuid_lie)
+{
+	static const uint32_t smep = 1 << 7, avx512f = 1 << 16;
+	const struct x86_cpu *c;
+	struct err e = ERR_INIT;
+	uint32_t out[4];
+	struct rig g;
+	struct kvm *k;
+
+	fake_reset();
+	ck_assert_int_eq(rig_build(&g, 1, 0), 0);
+	c = g.vm->vcpus[0]->arch;
+	k = g.vm->hv_priv;
+	ck_assert(!x86_cpu_has(c, X86F_SMEP));
+	ck_assert_int_eq(kvm_arch_may_cross(k, true, &e), 0);
+	rig_free(&g);
+
+	fake.n_vcpus = 0;
+	fake.leaf7_ebx = smep;
+	ck_assert_int_eq(rig_build(&g, 1, 0), 0);
+	c = g.vm->vcpus[0]->arch;
+	ck_assert(x86_cpu_has(c, X86F_SMEP));
+	x86_cpuid(g.vm->vcpus[0]->arch, 7, 0, out);
+	ck_assert_uint_eq(out[1], smep);
+	/* the translator has that one */
+	ck_assert_int_eq(kvm_arch_may_cross(g.vm->hv_priv, true, &e), 0);
+	rig_free(&g);
+
+	fake.n_vcpus = 0;
+	fake.leaf7_ebx = smep | avx512f;
+	ck_assert_int_eq(rig_build(&g, 1, 0), 0);
+	k = g.vm->hv_priv;
+	ck_assert_int_eq(kvm_arch_may_cross(k, true, &e), -ENOTSUP);
+	ck_assert_msg(strstr(e.text, "smep, avx512f") != NULL, "%s", e.text);
+	/* what must start in the translator may not enter KVM */
+	k->fallback = k->no_hardware = true;
+	ck_assert_int_eq(kvm_arch_may_cross(k, false, &e), -ENOTSUP);
+	k->fallback = k->no_hardware = false;
+	rig_free(&g);
 }
 END_TEST
 
@@ -570,19 +614,13 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_open,
-		test_old_kernel,
-		test_vm_refused,
-		test_vcpu_refused,
-		test_vcpu_limits,
-		test_cpuid_refused,
-		test_no_cpuid,
-		test_slot_refused,
-		test_slot_refused_later,
-		test_texts,
-		test_triple_fault,
-		test_signal_storm,
-		test_stop_while_halted,
+		test_open,         test_old_kernel,
+		test_vm_refused,   test_vcpu_refused,
+		test_vcpu_limits,  test_cpuid_refused,
+		test_no_cpuid,     test_cpuid_lie,
+		test_slot_refused, test_slot_refused_later,
+		test_texts,        test_triple_fault,
+		test_signal_storm, test_stop_while_halted,
 	};
 	Suite *s = unit_suite("kvm-bad", tests, ARRAY_LEN(tests));
 	TCase *tc = tcase_create("run");

@@ -108,6 +108,31 @@ static int fake_cpuid(struct kvm_cpuid2 *t)
 	return 0;
 }
 
+static int fake_set_cpuid(struct fake_vcpu *v, const struct kvm_cpuid2 *t)
+{
+	if (t->nent > ARRAY_LEN(v->cpuid)) {
+		return -E2BIG;
+	}
+	memcpy(v->cpuid, t->entries, t->nent * sizeof(t->entries[0]));
+	v->n_cpuid = t->nent;
+	for (unsigned i = 0; i < v->n_cpuid; i++) {
+		if (v->cpuid[i].function == 7 && v->cpuid[i].index == 0) {
+			v->cpuid[i].ebx |= fake.leaf7_ebx;
+		}
+	}
+	return 0;
+}
+
+static int fake_get_cpuid(const struct fake_vcpu *v, struct kvm_cpuid2 *t)
+{
+	if (t->nent < v->n_cpuid) {
+		return -E2BIG;
+	}
+	t->nent = v->n_cpuid;
+	memcpy(t->entries, v->cpuid, t->nent * sizeof(t->entries[0]));
+	return 0;
+}
+
 static int fake_create_vcpu(void)
 {
 	struct fake_vcpu *v = &fake.vcpu[fake.n_vcpus];
@@ -167,6 +192,8 @@ static int fake_request(int fd, unsigned long req, void *arg)
 	case KVM_GET_VCPU_MMAP_SIZE: return fake.run_size;
 	case KVM_CREATE_VCPU: return fake_create_vcpu();
 	case KVM_GET_SUPPORTED_CPUID: return fake_cpuid(arg);
+	case KVM_SET_CPUID2: return fake_set_cpuid(v, arg);
+	case KVM_GET_CPUID2: return fake_get_cpuid(v, arg);
 	case KVM_GET_TSC_KHZ: return 2000000;
 	case KVM_GET_MSRS:
 	case KVM_SET_MSRS: return (int)((struct kvm_msrs *)arg)->nmsrs;

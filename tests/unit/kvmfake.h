@@ -17,6 +17,8 @@ struct fake_vcpu {
 	unsigned index;
 	struct kvm_run *run;              /* the shared page */
 	_Atomic uint64_t n_runs, n_state; /* KVM_RUN; other requests */
+	struct kvm_cpuid_entry2 cpuid[128];
+	unsigned n_cpuid;
 };
 
 struct fake_kvm {
@@ -26,7 +28,8 @@ struct fake_kvm {
 	int caps[512];      /* KVM_CHECK_EXTENSION */
 	bool nested_paging; /* /sys/module/kvm_amd/parameters/npt */
 	unsigned phys_bits;
-	struct { /* the `after`th and later requests of this kind fail */
+	uint32_t leaf7_ebx; /* what it shows guests whatever it is told */
+	struct {            /* the `after`th and later requests of this kind fail */
 		unsigned long req;
 		int err, after;
 	} refuse[4];

@@ -134,7 +134,7 @@ struct hv_ops {
 	struct
 	{ /* control thread; NULL: this accelerator is the only one a VM can have */
 		/* Moves the whole running or paused VM to the accelerator of that name. */
-		int (*set)(struct vm *vm, const char *accel, struct err *e);
+		int (*set)(struct vm *vm, const char *accel, bool force, struct err *e);
 		/* Who runs it, why, and counters (x-lodge-query-accel). */
 		struct opt *(*query)(struct vm *vm);
 	} accel;

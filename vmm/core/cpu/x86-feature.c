@@ -302,6 +302,69 @@ static const char *const feature_72_edx[] = {
 	"psfd", "ipred-ctrl", "rrsba-ctrl", "ddpd-u", "bhi-ctrl", "mcdt-no",
 };
 
+static const char *const feature_kvm[] = {
+	"kvmclock-old",
+	"kvm-nopiodelay",
+	"kvm-mmu",
+	"kvmclock",
+	"kvm-asyncpf",
+	"kvm-steal-time",
+	"kvm-pv-eoi",
+	"kvm-pv-unhalt",
+	NULL,
+	"kvm-pv-tlb-flush",
+	"kvm-asyncpf-vmexit",
+	"kvm-pv-ipi",
+	"kvm-poll-control",
+	"kvm-pv-sched-yield",
+	"kvm-asyncpf-int",
+	"kvm-msi-ext-dest-id",
+	"kvm-hc-map-gpa-range",
+	"kvm-migration-control",
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	"kvmclock-stable-bit",
+};
+static const char *const feature_kvm_hints[] = { "kvm-hint-dedicated" };
+static const char *const feature_svm[] = {
+	"npt",
+	"lbrv",
+	"svm-lock",
+	"nrip-save",
+	"tsc-scale",
+	"vmcb-clean",
+	"flushbyasid",
+	"decodeassists",
+	NULL,
+	NULL,
+	"pause-filter",
+	NULL,
+	"pfthreshold",
+	"avic",
+	NULL,
+	"v-vmsave-vmload",
+	"vgif",
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	NULL,
+	"vnmi",
+	NULL,
+	NULL,
+	"svme-addr-chk",
+};
+static const char *const feature_core_cap[] = {
+	NULL, NULL, NULL, NULL, NULL, "split-lock-detect",
+};
+
 #define FWORD(w, n, l, s, r, m, t) [w] = { n, l, s, r, m, t, ARRAY_LEN(t) }
 const struct x86_fword_info x86_fwords[XF_N] = {
 	FWORD(XF_1_EDX, "CPUID[1].EDX", 1, 0, 3, 0, feature_1_edx),
@@ -321,6 +384,11 @@ const struct x86_fword_info x86_fwords[XF_N] = {
 	FWORD(XF_ARCH_CAP, "MSR 0x10a", 0, 0, 0, 0x10a, feature_arch_cap),
 	FWORD(XF_HV, "hypervisor", 0, 0, 0, 0, feature_hv),
 	FWORD(XF_72_EDX, "CPUID[7,2].EDX", 7, 2, 3, 0, feature_72_edx),
+	FWORD(XF_KVM, "CPUID[0x40000001].EAX", 0x40000001, 0, 0, 0, feature_kvm),
+	FWORD(XF_KVM_HINTS, "CPUID[0x40000001].EDX", 0x40000001, 0, 3, 0,
+	      feature_kvm_hints),
+	FWORD(XF_SVM, "CPUID[0x8000000a].EDX", 0x8000000a, 0, 3, 0, feature_svm),
+	FWORD(XF_CORE_CAP, "MSR 0xcf", 0, 0, 0, 0xcf, feature_core_cap),
 };
 
 static char feature_fold(char ch)

@@ -31,6 +31,10 @@ enum x86_fword {
 	XF_ARCH_CAP, /* IA32_ARCH_CAPABILITIES */
 	XF_HV,       /* pseudo: hypervisor-related switches */
 	XF_72_EDX,   /* 7.2 */
+	XF_KVM,      /* 0x40000001: KVM's paravirtual features */
+	XF_KVM_HINTS,
+	XF_SVM,      /* 0x8000000a */
+	XF_CORE_CAP, /* IA32_CORE_CAPABILITIES */
 	XF_N
 };
 
@@ -140,6 +144,11 @@ enum x86_feature {
 	X86F_AUTO_IBRS = X86_FEAT(XF_821_EAX, 8),
 	X86F_SRSO_NO = X86_FEAT(XF_821_EAX, 29),
 	X86F_BHI_CTRL = X86_FEAT(XF_72_EDX, 4),
+	X86F_KVM_CLOCK_OLD = X86_FEAT(XF_KVM, 0),
+	X86F_KVM_CLOCK = X86_FEAT(XF_KVM, 3),
+	X86F_KVM_ASYNC_PF = X86_FEAT(XF_KVM, 4),
+	X86F_KVM_UNHALT = X86_FEAT(XF_KVM, 7),
+	X86F_CORE_CAP = X86_FEAT(XF_7_EDX, 30),
 	X86F_HV_LODGE = X86_FEAT(XF_HV, 0), /* signature leaves at 0x40000000 */
 };
 
