@@ -276,6 +276,7 @@ struct x86_cpu {
 	bool tsc_from_host;
 	const char *model;                 /* name, static */
 	uint16_t topo_cores, topo_threads; /* cores a socket, threads a core */
+	uint16_t topo_dies;                /* a socket; they share its cores */
 
 	struct vcpu *vcpu;
 	const struct x86_apic_ops *apic_ops;
