@@ -154,6 +154,21 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 	return 0;
 }
 
+/* As a VM with the kernel's interrupt controllers would have it. */
+int kvm_arch_models(bool fallback, struct err *e)
+{
+	struct kvm_arch_vm a = { .supported = NULL };
+	struct kvm k = { .vm_fd = kvm_sys_fd(),
+		         .arch = &a,
+		         .fallback = fallback,
+		         .kernel_chip = true,
+		         .nested_paging = kvm_arch_nested_paging() };
+	int r = kvm_x86_cpuid_init(&k, e);
+
+	free(a.supported);
+	return r;
+}
+
 /* What a tile is and what may be done with it: as the processor has it. */
 static void cpuid_tiles(struct kvm_vcpu *v, struct kvm_cpuid2 *t, unsigned room)
 {

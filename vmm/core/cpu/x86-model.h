@@ -246,10 +246,10 @@ void x86_xsave_set_component(unsigned i, uint32_t size, uint32_t off, uint32_t f
 
 /* x86-set-model.c */
 int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e) __must_check;
-/* The same for a vCPU that will never run, without a word on what is missing, which goes to
- * `missing`. For questions about models; `id` may be NULL. */
+/* The same for a vCPU that will never run, without a word on what is missing: for questions
+ * about models. */
 int x86_describe_model(struct vcpu *v, struct opt *opts, struct x86_ident *id,
-                       uint64_t missing[XF_N], struct err *e) __must_check;
+                       struct err *e) __must_check;
 const char *x86_model_name(unsigned i);
 
 #endif

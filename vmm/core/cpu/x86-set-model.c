@@ -140,7 +140,8 @@ static void model_named(struct model_build *b)
 	if (b->kvm) {
 		model_change(w, NULL, "svm npt nrip-save svme-addr-chk monitor acpi");
 	} else {
-		x86_feature_add_list(w, "tsc-deadline tsc-adjust");
+		x86_feature_add_list(w, b->m->level >= 7 ? "tsc-deadline tsc-adjust"
+		                                         : "tsc-deadline");
 	}
 	if (b->tcg) {
 		model_immunity(b);
@@ -246,7 +247,7 @@ static void model_depend(struct x86_cpu *c)
 		{ X86F_SSE2, X86F_SSE },      { X86F_XSAVE, X86F_FXSR },
 		{ X86F_PCID, X86F_LM },       { X86F_LA57, X86F_LM },
 		{ X86F_X2APIC, X86F_APIC },   { X86F_TSC_DEADLINE, X86F_APIC },
-		{ X86F_LAHF_LM, X86F_LM },    { X86F_PSE36, X86F_PSE },
+		{ X86F_PSE36, X86F_PSE },
 	};
 
 	for (unsigned round = 0; round < 3; round++) {
@@ -480,6 +481,7 @@ static int model_set(struct model_build *b, struct vcpu *v, struct opt *opts, bo
 	model_host_vendor(b);
 	r = model_limit(b, talk, e);
 	if (r >= 0) {
+		memcpy(b->c->missing, b->missing, sizeof(b->missing));
 		model_finish(b, v);
 	}
 	return r;
@@ -493,16 +495,13 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 }
 
 int x86_describe_model(struct vcpu *v, struct opt *opts, struct x86_ident *id,
-                       uint64_t missing[XF_N], struct err *e)
+                       struct err *e)
 {
 	struct model_build b = { .c = v->arch };
 	int r = model_set(&b, v, opts, false, e);
 
 	if (r >= 0) {
-		memcpy(missing, b.missing, sizeof(b.missing));
-		if (id) {
-			*id = b.id;
-		}
+		*id = b.id;
 	}
 	return r;
 }
