@@ -164,14 +164,12 @@ int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
 	r = gic_new(k, e);
 	r = r < 0 ? r : gic_place(k, e);
 	r = r < 0 ? r : gic_its(k, e);
-	r = r < 0 ? r
-	          : kvm_routes_init(&a->routes, k, a->chip.n_irqs - 32, a->its_fd >= 0,
-	                            e);
+	r = r < 0 ? r : kvm_routes_init_pins(k, a->chip.n_irqs - 32, a->its_fd >= 0, e);
 	if (r < 0) {
 		return r;
 	}
 	if (a->its_fd >= 0) {
-		vm->msi = (struct msi_sink){ &kvm_routes_msi_ops, &a->routes };
+		vm->msi = (struct msi_sink){ &kvm_routes_msi_ops, vm };
 	}
 	vm_add_reset(vm, gic_reset, k);
 	return 0;
@@ -188,7 +186,6 @@ void kvm_gic_fini(struct kvm *k)
 	if (a->gic_fd >= 0) {
 		close(a->gic_fd);
 	}
-	kvm_routes_fini(&a->routes);
 	free(a->gic_regs);
 }
 
@@ -339,7 +336,7 @@ int kvm_gic_finish(struct kvm *k, struct err *e)
 	if (r < 0) {
 		return r;
 	}
-	r = kvm_routes_write(&a->routes); /* the step before has overwritten them */
+	r = kvm_routes_write(k); /* the step before has overwritten them */
 	if (r < 0) {
 		return err_set_errno(e, r, "KVM refuses the interrupt routes");
 	}

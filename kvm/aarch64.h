@@ -5,6 +5,7 @@
 
 #include "core/cpu/irqchips.h"
 #include "kvm/aarch64-regs.h"
+#include "kvm/device.h"
 #include "kvm/kvm.h"
 #include "kvm/routes.h"
 
@@ -20,7 +21,6 @@ struct kvm_arch_vm {
 	int gic_fd, its_fd;
 	unsigned gic_version;
 	struct arm64_irqchip chip;
-	struct kvm_routes routes;
 	struct gic_reg *gic_regs; /* state after power-on */
 	unsigned n_gic_regs;
 };

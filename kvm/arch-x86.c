@@ -121,7 +121,9 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 	}
 	if (khz > 0) {
 		x86_model_set_tsc((uint32_t)khz, true);
+		a->host_khz = (uint32_t)khz;
 	}
+	kvm_x86_clock_init(k);
 	if (kvm_x86_msr_vm_init(k) < 0) {
 		return err_set(e, -ENOMEM, "out of memory");
 	}
@@ -132,10 +134,9 @@ int kvm_arch_vm_init(struct kvm *k, struct err *e)
 void kvm_arch_vm_fini(struct kvm *k)
 {
 	if (k->arch) {
+		kvm_x86_clock_fini(k);
 		free(k->arch->supported);
 		free(k->arch->msrs);
-		free(k->arch->msi);
-		free(k->arch->routes);
 		free(k->arch);
 		k->arch = NULL;
 	}
@@ -197,6 +198,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	memset(v->arch->xsave, 0, a->xsave_size);
+	v->arch_each_run = !v->k->kernel_chip || v->k->split_chip;
 	arch_vcpu_tsc(v);
 	kvm_x86_chip_vcpu_init(v);
 	r = kvm_x86_cpuid_set(v, e);
@@ -326,7 +328,6 @@ void kvm_arch_post_run(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
 
-	kvm_x86_msr_forget(v);
 	v->arch->ready = v->run->ready_for_interrupt_injection;
 	c->eflags = (c->eflags & ~X86_IF) | (v->run->if_flag ? X86_IF : 0);
 	if (c->apic_ops && c->apic && v->run->cr8 != c->apic_ops->get_tpr(c->apic)) {

@@ -142,6 +142,7 @@ static int move_held(struct kvm *k, bool to_tcg, struct err *e)
 		return j.ret;
 	}
 	if (!to_tcg) {
+		kvm_arch_clock_to_kvm(k);
 		kvm_mem_zap_shadow(k);
 	}
 	return 0;

@@ -5,9 +5,6 @@
  *
  * Spec: Documentation/virt/kvm/api.rst of Linux.
  * Threads: probe and VM life cycle on control; see kvm.h for the rest.
- *
- * Known gaps: no nested state; no asynchronous page
- * faults.
  */
 #include "config.h"
 
@@ -23,6 +20,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "core/cpu/arch.h"
+#include "kvm/routes.h"
 
 static int kvm_fd = -1;     /* control thread opens it */
 static int kvm_new_vm = -1; /* made by the probe: the first VM is the test */
@@ -198,6 +196,7 @@ static void kvm_vm_fini(struct vm *vm)
 	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
 	kvm_arch_vm_fini(k);
+	kvm_routes_fini(k);
 	if (k->vm_fd >= 0) {
 		close(k->vm_fd);
 	}

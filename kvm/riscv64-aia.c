@@ -152,11 +152,11 @@ int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
 		                     "kvm,kernel-irqchip=off)");
 	}
 	r = aia_config(k, e);
-	r = r < 0 ? r : kvm_routes_init(&a->routes, k, chip->n_sources + 1, false, e);
+	r = r < 0 ? r : kvm_routes_init_pins(k, chip->n_sources + 1, false, e);
 	if (r < 0) {
 		return r;
 	}
-	vm->msi = (struct msi_sink){ &kvm_routes_msi_ops, &a->routes };
+	vm->msi = (struct msi_sink){ &kvm_routes_msi_ops, vm };
 	vm_add_reset(vm, aia_reset, k);
 	return 0;
 }
@@ -169,7 +169,6 @@ void kvm_aia_fini(struct kvm *k)
 	if (a->aia_fd >= 0) {
 		close(a->aia_fd);
 	}
-	kvm_routes_fini(&a->routes);
 }
 
 static uint32_t aia_hart_bits(unsigned n)
@@ -202,7 +201,7 @@ int kvm_aia_finish(struct kvm *k, struct err *e)
 	if (r < 0) {
 		return err_set_errno(e, r, "KVM does not set its AIA up");
 	}
-	r = kvm_routes_write(&a->routes); /* the step before has overwritten them */
+	r = kvm_routes_write(k); /* the step before has overwritten them */
 	if (r < 0) {
 		return err_set_errno(e, r, "KVM refuses the interrupt routes");
 	}

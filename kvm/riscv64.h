@@ -4,6 +4,7 @@
 #define LODGE_KVM_RISCV64_H
 
 #include "core/cpu/irqchips.h"
+#include "kvm/device.h"
 #include "kvm/kvm.h"
 #include "kvm/riscv64-regs.h"
 #include "kvm/routes.h"
@@ -16,7 +17,6 @@ struct kvm_arch_vm {
 	bool aia_ready;
 	int aia_fd; /* -1: no chip of the kernel's */
 	struct riscv64_irqchip chip;
-	struct kvm_routes routes;
 };
 
 struct kvm_arch_vcpu {

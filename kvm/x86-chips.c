@@ -62,6 +62,7 @@ static int chip_lapic_set(struct kvm_vcpu *v, const struct x86_chip_lapic *s)
 	kvm_x86_lapic_push(&k, s, v->k->arch->x2apic_api);
 	r = r < 0 ? r : kvm_ioctl(v->fd, KVM_SET_LAPIC, &k);
 	if (r >= 0 && deadline) {
+		kvm_x86_tsc_push(v); /* KVM sets its timer by the TSC of this moment */
 		r = chip_msr(v, true, MSR_TSC_DEADLINE, &deadline);
 	}
 	return r;

@@ -34,18 +34,22 @@ enum {
 	CPUID_PV_CLOCK = 1 << 0,
 	CPUID_PV_NOP_IO = 1 << 1,
 	CPUID_PV_CLOCK2 = 1 << 3,
+	CPUID_PV_ASYNC_PF = 1 << 4,
 	CPUID_PV_STEAL = 1 << 5,
 	CPUID_PV_EOI = 1 << 6,
 	CPUID_PV_UNHALT = 1 << 7,
 	CPUID_PV_TLB_FLUSH = 1 << 9,
+	CPUID_PV_ASYNC_PF_EXIT = 1 << 10,
 	CPUID_PV_IPI = 1 << 11,
+	CPUID_PV_POLL = 1 << 12,
 	CPUID_PV_YIELD = 1 << 13,
+	CPUID_PV_ASYNC_PF_INT = 1 << 14,
 	CPUID_PV_STABLE = 1 << 24,
 };
 
 /* KVM's own features that x86-pv.c serves in the translator too. With interrupt controllers
  * in user space only the clock; with no hardware behind KVM not even that. */
-static uint32_t cpuid_pv_offer(const struct kvm *k)
+static uint32_t cpuid_pv_offer(const struct kvm *k, uint32_t has)
 {
 	uint32_t offer =
 		CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 | CPUID_PV_STABLE;
@@ -55,9 +59,15 @@ static uint32_t cpuid_pv_offer(const struct kvm *k)
 	}
 	if (k->kernel_chip) {
 		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
-		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD;
+		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
+		         CPUID_PV_POLL;
 	}
-	return offer;
+	/* Without the interrupt the older form, whose end the translator can't tell of. */
+	if (k->kernel_chip && (has & CPUID_PV_ASYNC_PF_INT)) {
+		offer |= CPUID_PV_ASYNC_PF | CPUID_PV_ASYNC_PF_EXIT |
+		         CPUID_PV_ASYNC_PF_INT;
+	}
+	return offer & has;
 }
 
 static void cpuid_features(const struct kvm *k, uint64_t *w)
@@ -81,7 +91,7 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 	for (unsigned i = 0; i < ARRAY_LEN(ours); i++) {
 		x86_feature_set(w, ours[i], true);
 	}
-	w[XF_KVM] &= cpuid_pv_offer(k);
+	w[XF_KVM] = cpuid_pv_offer(k, (uint32_t)w[XF_KVM]);
 	w[XF_KVM_HINTS] = w[XF_KVM] ? 1 : 0; /* the user's word, not KVM's */
 	if (k->kernel_chip) {
 		x86_feature_set(w, X86F_TSC_DEADLINE,
@@ -212,13 +222,18 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 		}
 	}
 	cpuid_tiles(v, &t.h, ARRAY_LEN(t.e));
+	if (c->features[XF_KVM]) {
+		kvm_x86_pv_init(v);
+	}
 	r = kvm_ioctl(v->fd, KVM_SET_CPUID2, &t);
+	if (v->reused) {
+		/* Once a vCPU has run, kernels refuse its table, many even the same one
+		 * again. It has it: a machine has one model. */
+		return 0;
+	}
 	if (r < 0) {
 		return err_set_errno(e, r, "KVM refuses CPU model '%s'", c->model);
 	}
 	kvm_x86_cpuid_check(v, &t.h);
-	if (c->features[XF_KVM]) {
-		kvm_x86_pv_init(v);
-	}
 	return 0;
 }

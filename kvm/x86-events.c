@@ -69,6 +69,8 @@ void kvm_arch_forget(struct kvm_vcpu *v)
 	memset(&v->arch->smi, 0, sizeof(v->arch->smi));
 	v->arch->nested_valid = false;
 	v->arch->nmi_waits = false;
+	memset(&v->arch->apf, 0, sizeof(v->arch->apf));
+	kvm_x86_msr_forget(v);
 }
 
 /* ---- debug registers ---- */
@@ -217,6 +219,7 @@ void kvm_arch_take_over(struct kvm_vcpu *v)
 		vcpu_request(v->c, X86_REQ_NMI);
 	}
 	kvm_x86_chip_take_over(v);
+	kvm_x86_apf_take_over(v);
 	kvm_x86_pv_enter(v);
 }
 

@@ -9,8 +9,7 @@
  * GSIs: those of core/hv.h; from CHIP_GSI_MSI on MSI routes. Split: 0..23 what the pins of
  * the user-space IOAPIC send.
  *
- * Threads: control (creation); lines under the mux's lock; messages any; routes under
- * routes_lk.
+ * Threads: control (creation); lines under the mux's lock; routes and messages any.
  */
 #include "config.h"
 
@@ -22,39 +21,30 @@
 #include "core/cpu/x86-chips.h"
 #include "kvm/x86.h"
 
+/* Pins have two or three entries each. */
 enum { CHIP_GSI_MSI = 64, CHIP_ROUTES_PINS = 128 };
 
 /* ---- routes ---- */
 
-static void chip_add_pin(struct kvm_irq_routing *t, uint32_t gsi, uint32_t chip,
-                         uint32_t pin)
+static void chip_add_pic(struct kvm *k, uint32_t gsi, uint32_t n)
 {
-	t->entries[t->nr++] = (struct kvm_irq_routing_entry){
-		.gsi = gsi,
-		.type = KVM_IRQ_ROUTING_IRQCHIP,
-		.u.irqchip = { .irqchip = chip, .pin = pin },
-	};
+	kvm_routes_pin(k, gsi, n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
+	               n & 7);
 }
 
-static void chip_add_pic(struct kvm_irq_routing *t, uint32_t gsi, uint32_t n)
-{
-	chip_add_pin(t, gsi, n < 8 ? KVM_IRQCHIP_PIC_MASTER : KVM_IRQCHIP_PIC_SLAVE,
-	             n & 7);
-}
-
-static void chip_add_pins(struct kvm_irq_routing *t)
+static void chip_add_pins(struct kvm *k)
 {
 	for (uint32_t i = 0; i < X86_IOAPIC_PINS; i++) {
 		if (i != 2) { /* the cascade; its pin is line 0's */
-			chip_add_pin(t, i, KVM_IRQCHIP_IOAPIC, i ? i : 2);
+			kvm_routes_pin(k, i, KVM_IRQCHIP_IOAPIC, i ? i : 2);
 		}
 		if (i < X86_PIC_PINS && i != 2) {
-			chip_add_pic(t, i, i);
-			chip_add_pin(t, HV_GSI_IOAPIC + i, KVM_IRQCHIP_IOAPIC,
-			             i ? i : 2);
+			chip_add_pic(k, i, i);
+			kvm_routes_pin(k, HV_GSI_IOAPIC + i, KVM_IRQCHIP_IOAPIC,
+			               i ? i : 2);
 		}
 		if (i < X86_PIC_PINS) {
-			chip_add_pic(t, HV_GSI_PIC + i, i);
+			chip_add_pic(k, HV_GSI_PIC + i, i);
 		}
 	}
 }
@@ -68,127 +58,30 @@ uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api)
 	               : addr;
 }
 
-static void chip_add_msi(struct kvm *k, uint32_t gsi, const struct msi_msg *m)
+static uint64_t chip_msi_addr(const struct kvm *k, uint64_t addr)
 {
-	struct kvm_irq_routing *t = k->arch->routes;
-	uint64_t addr = kvm_x86_msi_addr(m->addr, k->arch->x2apic_api);
-
-	t->entries[t->nr++] = (struct kvm_irq_routing_entry){
-		.gsi = gsi,
-		.type = KVM_IRQ_ROUTING_MSI,
-		.u.msi = { .address_lo = (uint32_t)addr,
-		           .address_hi = (uint32_t)(addr >> 32),
-		           .data = m->data },
-	};
+	return kvm_x86_msi_addr(addr, k->arch->x2apic_api);
 }
 
-int kvm_x86_write_routes_locked(struct kvm *k)
+static void chip_pins(struct kvm *k)
 {
-	struct kvm_arch_vm *a = k->arch;
+	const struct kvm_arch_vm *a = k->arch;
 
-	a->routes->nr = 0;
 	if (!k->split_chip) {
-		chip_add_pins(a->routes);
+		chip_add_pins(k);
 	}
 	for (unsigned i = 0; i < X86_IOAPIC_PINS; i++) {
 		if (a->pin_valid >> i & 1) {
-			chip_add_msi(k, i, &a->pin[i]);
+			kvm_routes_msi(k, i, &a->pin[i]);
 		}
 	}
-	for (unsigned i = 0; i < a->n_msi; i++) {
-		if (a->msi[i].used) {
-			chip_add_msi(k, CHIP_GSI_MSI + i, &a->msi[i].m);
-		}
-	}
-	return kvm_ioctl(k->vm_fd, KVM_SET_GSI_ROUTING, a->routes);
 }
 
-static int chip_irqfd(struct kvm *k, int fd, int resample, unsigned gsi, bool add)
-{
-	struct kvm_irqfd f = { .fd = (uint32_t)fd,
-		               .gsi = gsi,
-		               .flags = add ? 0u : KVM_IRQFD_FLAG_DEASSIGN };
-
-	if (add && resample >= 0) {
-		f.flags |= KVM_IRQFD_FLAG_RESAMPLE;
-		f.resamplefd = (uint32_t)resample;
-	}
-	return kvm_ioctl(k->vm_fd, KVM_IRQFD, &f);
-}
-
-/* ---- MSI ---- */
-
-static void chip_msi_send(void *arg, const struct msi_msg *m)
-{
-	struct kvm *k = ((struct vm *)arg)->hv_priv;
-	uint64_t addr = kvm_x86_msi_addr(m->addr, k->arch->x2apic_api);
-	struct kvm_msi msi = { .address_lo = (uint32_t)addr,
-		               .address_hi = (uint32_t)(addr >> 32),
-		               .data = m->data };
-
-	if (kvm_ioctl(k->vm_fd, KVM_SIGNAL_MSI, &msi) < 0) {
-		log_guest("MSI to 0x%llx with data 0x%x reaches nobody",
-		          (unsigned long long)m->addr, m->data);
-	}
-}
-
-static int chip_msi_route_add(void *arg, const struct msi_msg *m, int eventfd)
-{
-	struct kvm *k = ((struct vm *)arg)->hv_priv;
-	struct kvm_arch_vm *a = k->arch;
-	unsigned i = 0;
-	int r;
-
-	LOCK_SCOPE(&a->routes_lk);
-	while (i < a->n_msi && a->msi[i].used) {
-		i++;
-	}
-	if (i == a->n_msi) {
-		return -ENOSPC;
-	}
-	a->msi[i].used = true;
-	a->msi[i].m = *m;
-	a->msi[i].fd = eventfd;
-	r = kvm_x86_write_routes_locked(k);
-	r = r < 0 ? r : chip_irqfd(k, eventfd, -1, CHIP_GSI_MSI + i, true);
-	if (r < 0) {
-		a->msi[i].used = false;
-		return r;
-	}
-	return (int)i;
-}
-
-static void chip_msi_route_update(void *arg, int route, const struct msi_msg *m)
-{
-	struct kvm *k = ((struct vm *)arg)->hv_priv;
-	struct kvm_arch_vm *a = k->arch;
-
-	LOCK_SCOPE(&a->routes_lk);
-	if (route >= 0 && (unsigned)route < a->n_msi && a->msi[route].used) {
-		a->msi[route].m = *m;
-		(void)kvm_x86_write_routes_locked(k);
-	}
-}
-
-/* Its entry in KVM's table stays until the table is written again: it does nothing. */
-static void chip_msi_route_del(void *arg, int route)
-{
-	struct kvm *k = ((struct vm *)arg)->hv_priv;
-	struct kvm_arch_vm *a = k->arch;
-
-	LOCK_SCOPE(&a->routes_lk);
-	if (route >= 0 && (unsigned)route < a->n_msi && a->msi[route].used) {
-		(void)chip_irqfd(k, a->msi[route].fd, -1,
-		                 CHIP_GSI_MSI + (unsigned)route, false);
-		a->msi[route].used = false;
-	}
-}
-
-static const struct msi_ops chip_msi_ops = {
-	.send = chip_msi_send,
-	.route_add = chip_msi_route_add,
-	.route_update = chip_msi_route_update,
-	.route_del = chip_msi_route_del,
+static const struct kvm_routes_cfg chip_routes = {
+	.n_pins = CHIP_ROUTES_PINS,
+	.first_msi = CHIP_GSI_MSI,
+	.pins = chip_pins,
+	.addr = chip_msi_addr,
 };
 
 /* ---- lines ---- */
@@ -217,28 +110,10 @@ int kvm_arch_irqfd(struct vm *vm, int eventfd, int resamplefd, unsigned gsi, boo
 	if (!k->kernel_chip || k->split_chip) {
 		return -ENOSYS;
 	}
-	return chip_irqfd(k, eventfd, resamplefd, gsi, add);
+	return kvm_routes_irqfd(k, eventfd, resamplefd, gsi, add);
 }
 
 /* ---- life ---- */
-
-static int chip_alloc_routes(struct kvm *k)
-{
-	struct kvm_arch_vm *a = k->arch;
-	int max = kvm_cap(k, KVM_CAP_IRQ_ROUTING);
-
-	max = MIN(max, 4096);
-	if (max < CHIP_ROUTES_PINS + 16) {
-		return -ENOTSUP;
-	}
-	/* Pins have two or three entries each. */
-	a->n_msi = (unsigned)max - CHIP_ROUTES_PINS;
-	a->msi = calloc(a->n_msi, sizeof(*a->msi));
-	a->routes = calloc(1, sizeof(*a->routes) +
-	                              (size_t)max * sizeof(a->routes->entries[0]));
-	lk_init(&a->routes_lk, RANK_IRQCHIP_CPU, "kvm-routes");
-	return a->msi && a->routes ? 0 : -ENOMEM;
-}
 
 static int chip_enable(struct kvm *k, unsigned cap, uint64_t arg)
 {
@@ -267,20 +142,20 @@ static const struct hv_chips chip_tables[] = {
 	{ .has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC,
 	  .set = kvm_x86_chips_set,
 	  .get = kvm_x86_chips_get,
-	  .msi = &chip_msi_ops },
+	  .msi = &kvm_routes_msi_ops },
 	{ .has = X86_CHIP_LAPIC | X86_CHIP_IOAPIC | X86_CHIP_PIC | X86_CHIP_PIT,
 	  .set = kvm_x86_chips_set,
 	  .get = kvm_x86_chips_get,
 	  .pit_irq_enable = kvm_x86_pit_irq_enable,
-	  .msi = &chip_msi_ops },
+	  .msi = &kvm_routes_msi_ops },
 	{ .has = X86_CHIP_LAPIC,
 	  .set = kvm_x86_chips_set,
 	  .get = kvm_x86_chips_get,
 	  .ioapic_routes = kvm_x86_split_routes,
-	  .msi = &chip_msi_ops },
+	  .msi = &kvm_routes_msi_ops },
 };
 
-static int chip_create(struct vm *vm, struct kvm *k)
+static int chip_create(struct vm *vm, struct kvm *k, struct err *e)
 {
 	int r = k->split_chip ? chip_enable(k, KVM_CAP_SPLIT_IRQCHIP, X86_IOAPIC_PINS)
 	                      : kvm_ioctl_n(k->vm_fd, KVM_CREATE_IRQCHIP, 0);
@@ -295,8 +170,8 @@ static int chip_create(struct vm *vm, struct kvm *k)
 		                            KVM_X2APIC_API_DISABLE_BROADCAST_QUIRK) >=
 			0;
 	}
-	r = chip_alloc_routes(k);
-	r = r < 0 ? r : kvm_x86_write_routes_locked(k);
+	r = kvm_routes_init(k, &chip_routes, e);
+	r = r < 0 ? r : kvm_routes_write(k);
 	vm->hv_chips = &chip_tables[k->split_chip ? 2 : r >= 0 && chip_make_pit(k)];
 	return r;
 }
@@ -315,7 +190,7 @@ int kvm_arch_create_irqchip(struct vm *vm, bool split, struct err *e)
 		               "this kernel's KVM can't split its interrupt "
 		               "controllers: use -accel kvm,kernel-irqchip=on or off");
 	}
-	r = chip_create(vm, k);
+	r = chip_create(vm, k, e);
 	if (r < 0) {
 		vm->hv_chips = NULL;
 		return err_set_errno(e, r,

@@ -4,7 +4,7 @@
  * machine checks, whose banks are MSRs.
  *
  * Which: those of the table below that KVM lists (KVM_GET_MSR_INDEX_LIST), and those that it
- * has always had without listing them. The clocks and steal time: x86-pv.c; TSC: x86-state.c.
+ * has always had without listing them. The clocks and steal time: x86-pv.c; TSC: x86-clock.c.
  *
  * A value that KVM is known to have is not written again: most pushes come after a pull
  * (bursts), and some writes are slow or have effects. What it is known to have is
@@ -78,7 +78,8 @@ struct kvm_x86_msr_list {
 };
 
 struct kvm_x86_msr_state {
-	bool known; /* val[] is what KVM has */
+	bool known; /* val[] is what KVM had after its exit number known_at */
+	uint64_t known_at;
 	bool no_get[MSR_MAX];
 	bool no_set[MSR_MAX]; /* KVM did not take `refused` */
 	uint64_t refused[MSR_MAX], val[MSR_MAX];
@@ -197,6 +198,20 @@ int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v)
 	return 0;
 }
 
+void kvm_x86_msr_set(struct kvm_vcpu *v, uint32_t msr, uint64_t val)
+{
+	const struct kvm_x86_msr_list *m = v->k->arch->msrs;
+
+	if (msr_one(v, KVM_SET_MSRS, msr, &val) < 0) {
+		return;
+	}
+	for (unsigned i = 0; i < m->n; i++) {
+		if (m->e[i].msr == msr) {
+			v->arch->msrs->val[i] = val;
+		}
+	}
+}
+
 void kvm_x86_msr_forget(struct kvm_vcpu *v)
 {
 	v->arch->msrs->known = false;
@@ -293,12 +308,14 @@ void kvm_x86_msr_pull(struct kvm_vcpu *v)
 	}
 	msr_run(v, &b, KVM_GET_MSRS, msr_pulled, msr_not_pulled);
 	s->known = true;
+	s->known_at = v->n_exits;
 }
 
 void kvm_x86_msr_push(struct kvm_vcpu *v)
 {
 	const struct kvm_x86_msr_list *m = v->k->arch->msrs;
 	struct kvm_x86_msr_state *s = v->arch->msrs;
+	bool known = s->known && s->known_at == v->n_exits; /* it has not run since */
 	struct msr_batch b;
 
 	b.n = 0;
@@ -306,7 +323,7 @@ void kvm_x86_msr_push(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < m->n; i++) {
 		uint64_t val = *msr_field(v, i);
 
-		if ((s->known && !s->no_get[i] && s->val[i] == val) ||
+		if ((known && !s->no_get[i] && s->val[i] == val) ||
 		    (s->no_set[i] && s->refused[i] == val)) {
 			continue;
 		}

@@ -5,37 +5,41 @@
  *
  * Spec: Linux Documentation/virt/kvm/x86/{cpuid,msr,hypercalls}.rst.
  *
- *   clock      KVM's last page stays right: the translator shows the same TSC. A page
- * that the guest registers meanwhile is written here. steal time a vCPU in the
- * translator never looks preempted: other vCPUs would leave TLB flushes to KVM, which
- * does not run it. What they left is done on entry (the TLB is empty then). EOI KVM
- * takes the flag back on each exit and the translator never sets it. hypercalls
- * KICK_CPU, SEND_IPI, SCHED_YIELD; others do not exist.
+ *   clock           KVM's last page stays right: the translator shows the same TSC. A
+ *                   page that the guest registers meanwhile is written here, after
+ *                   another vCPU's if there is one: KVM's own reckoning has drifted from
+ *                   those. Stops and moves: x86-clock.c.
+ *   steal time      a vCPU in the translator never looks preempted: other vCPUs would
+ *                   leave TLB flushes to KVM, which does not run it. What they left is
+ *                   done on entry (the TLB is empty then).
+ *   EOI             KVM takes the flag back on each exit and the translator never sets it.
+ *   async faults    x86-apf.c
+ *   poll control    kept for KVM: the translator never polls for a halted vCPU
+ *   hypercalls      KICK_CPU, SEND_IPI, SCHED_YIELD; others do not exist.
  *
- * Threads: the vCPU's own.
- * Known gaps: a clock that KVM does not call stable drifts from the page while the
- * translator runs (it is written again when KVM goes on); stolen time stands still
- * there.
+ * Threads: the vCPU's own; pages are also read and marked on control, with the vCPUs out.
+ * Known gaps: stolen time stands still in the translator.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "core/clock.h"
 #include "kvm/x86.h"
 
-#define PV_WALL_CLOCK_OLD  0x11u
-#define PV_SYSTEM_TIME_OLD 0x12u
-#define PV_WALL_CLOCK      0x4b564d00u
-#define PV_SYSTEM_TIME     0x4b564d01u
-#define PV_STEAL_TIME      0x4b564d03u
-#define PV_EOI             0x4b564d04u
+#define PV_SYSTEM_TIME 0x4b564d01u
+#define PV_ASYNC_PF    0x4b564d02u
+#define PV_ASYNC_ACK   0x4b564d07u
 
 enum {
 	PV_ENABLE = 1,
-	PV_TSC_STABLE = 1,       /* of the clock page's flags */
+	PV_TSC_STABLE = 1, /* of the clock page's flags */
+	PV_GUEST_STOPPED = 2,
+	PV_CLOCK_SIZE = 32,
+	PV_CLOCK_FLAGS = 29,
 	PV_STEAL_PREEMPTED = 16, /* place in the page */
 	HC_VAPIC_POLL_IRQ = 1,
 	HC_KICK_CPU = 5,
@@ -75,37 +79,144 @@ static void pv_scale(uint64_t khz, uint32_t *mul, int8_t *shift)
 	*shift = (int8_t)s;
 }
 
-static int pv_get_clock(struct kvm_vcpu *v, struct kvm_clock_data *d)
-{
-	memset(d, 0, sizeof(*d));
-	if (kvm_ioctl(v->k->vm_fd, KVM_GET_CLOCK, d) < 0) {
-		return -EIO;
-	}
-	if (!(d->flags & KVM_CLOCK_HOST_TSC)) {
-		d->host_tsc = __builtin_ia32_rdtsc();
-	}
-	return 0;
-}
-
-static void pv_write_clock(struct kvm_vcpu *v, uint64_t gpa)
-{
-	struct x86_cpu *c = v->c->arch;
-	struct kvm_clock_data d;
-	uint8_t page[32] = { 0 };
+/* struct pvclock_vcpu_time_info: the time is ns + (TSC - tsc) scaled. */
+struct pv_page {
+	uint64_t tsc, ns;
 	uint32_t mul;
 	int8_t shift;
+	uint8_t flags;
+};
 
-	if (pv_get_clock(v, &d) < 0) {
-		return;
+/* The guest may have written anything there. */
+static bool pv_read_page(const struct x86_cpu *c, struct pv_page *p)
+{
+	uint8_t b[PV_CLOCK_SIZE];
+
+	if (!(c->system_time_msr & PV_ENABLE) ||
+	    dma_read(&c->vcpu->vm->mem, c->system_time_msr & ~UINT64_C(1), b,
+	             sizeof(b)) < 0) {
+		return false;
 	}
-	pv_scale(c->tsc_khz, &mul, &shift);
-	st_le64(page + 8, d.host_tsc + (uint64_t)c->tsc_offset);
-	st_le64(page + 16, d.clock);
-	st_le32(page + 24, mul);
-	page[28] = (uint8_t)shift;
-	page[29] = d.flags & KVM_CLOCK_TSC_STABLE ? PV_TSC_STABLE : 0;
-	if (dma_write(&v->c->vm->mem, gpa, page, sizeof(page)) < 0) {
+	*p = (struct pv_page){ .tsc = ld_le64(b + 8),
+		               .ns = ld_le64(b + 16),
+		               .mul = ld_le32(b + 24),
+		               .shift = (int8_t)b[28],
+		               .flags = b[PV_CLOCK_FLAGS] };
+	return !(ld_le32(b) & 1) && p->mul && p->shift > -32 && p->shift < 32;
+}
+
+static uint64_t pv_page_ns(const struct pv_page *p, uint64_t tsc)
+{
+	uint64_t d = tsc - p->tsc;
+
+	d = p->shift < 0 ? d >> -p->shift : d << p->shift;
+	return p->ns + (uint64_t)((unsigned __int128)d * p->mul >> 32);
+}
+
+/* Of any vCPU whose TSC is as far from the host's as c's. */
+static bool pv_find_page(const struct x86_cpu *c, struct pv_page *p)
+{
+	const struct vcpu *v;
+
+	vm_for_each_vcpu(c->vcpu->vm, v)
+	{
+		const struct x86_cpu *o = v->arch;
+
+		if (o->tsc_offset == c->tsc_offset && o->vcpu && pv_read_page(o, p)) {
+			return true;
+		}
+	}
+	return false;
+}
+
+bool kvm_x86_pv_clock(const struct kvm *k, uint64_t *ns)
+{
+	const struct vcpu *v;
+	struct pv_page p;
+
+	vm_for_each_vcpu(k->vm, v)
+	{
+		struct x86_cpu *c = v->arch;
+
+		if (c->pv_ops && c->vcpu && pv_read_page(c, &p)) {
+			*ns = pv_page_ns(&p, x86_tsc(c));
+			return true;
+		}
+	}
+	return false;
+}
+
+/* What the clock of this vCPU's guest shows at `tsc`, by KVM's reckoning. */
+static bool pv_new_page(struct kvm_vcpu *v, struct pv_page *p)
+{
+	const struct x86_cpu *c = v->c->arch;
+	struct kvm_clock_data d;
+
+	if (atomic_load(&v->k->moved) && pv_find_page(c, p)) {
+		p->flags &= (uint8_t)~PV_GUEST_STOPPED;
+		return true;
+	}
+	if (kvm_x86_clock_get(v->k, &d) < 0) {
+		return false;
+	}
+	*p = (struct pv_page){ .tsc = d.host_tsc + (uint64_t)c->tsc_offset,
+		               .ns = d.clock,
+		               .flags = d.flags & KVM_CLOCK_TSC_STABLE ? PV_TSC_STABLE
+		                                                       : 0 };
+	pv_scale(c->tsc_khz, &p->mul, &p->shift);
+	return true;
+}
+
+static void pv_write_page(const struct x86_cpu *c, const struct pv_page *p)
+{
+	uint8_t b[PV_CLOCK_SIZE] = { 0 };
+
+	st_le64(b + 8, p->tsc);
+	st_le64(b + 16, p->ns);
+	st_le32(b + 24, p->mul);
+	b[28] = (uint8_t)p->shift;
+	b[PV_CLOCK_FLAGS] = p->flags;
+	if (dma_write(&c->vcpu->vm->mem, c->system_time_msr & ~UINT64_C(1), b,
+	              sizeof(b)) < 0) {
 		return; /* the guest named a place without RAM */
+	}
+}
+
+static void pv_write_clock(struct kvm_vcpu *v)
+{
+	struct x86_cpu *c = v->c->arch;
+	uint64_t msr = c->system_time_msr;
+	struct pv_page p;
+	bool have;
+
+	c->system_time_msr = 0; /* what is there now is not a clock's page */
+	have = pv_new_page(v, &p);
+	c->system_time_msr = msr;
+	if (have) {
+		pv_write_page(c, &p);
+	}
+}
+
+/* The page goes along: the clock does not jump with the TSC. KVM sees to that itself when
+ * the vCPU goes back to it. */
+static void pv_tsc_moved(struct x86_cpu *c, int64_t by)
+{
+	struct pv_page p;
+
+	if (pv_read_page(c, &p)) {
+		p.tsc += (uint64_t)by;
+		pv_write_page(c, &p);
+	}
+}
+
+void kvm_x86_pv_stopped(struct kvm_vcpu *v)
+{
+	const struct x86_cpu *c = v->c->arch;
+	struct pv_page p;
+
+	if (c->pv_ops && pv_read_page(c, &p)) {
+		p.flags |= PV_GUEST_STOPPED;
+		pv_write_page(c, &p);
 	}
 }
 
@@ -116,7 +227,7 @@ static void pv_write_wall(struct kvm_vcpu *v, uint64_t gpa)
 	uint8_t rec[12] = { 0 };
 	uint64_t boot;
 
-	if (!gpa || pv_get_clock(v, &d) < 0) {
+	if (!gpa || kvm_x86_clock_get(v->k, &d) < 0) {
 		return;
 	}
 	boot = clock_ns(CLOCK_HOST) - d.clock;
@@ -130,47 +241,77 @@ static void pv_write_wall(struct kvm_vcpu *v, uint64_t gpa)
 
 /* ---- MSRs ---- */
 
-static uint64_t *pv_slot(struct x86_cpu *c, uint32_t msr)
-{
-	switch (msr) {
-	case PV_WALL_CLOCK_OLD:
-	case PV_WALL_CLOCK: return &c->wall_clock_msr;
-	case PV_SYSTEM_TIME_OLD:
-	case PV_SYSTEM_TIME: return &c->system_time_msr;
-	case PV_STEAL_TIME: return &c->steal_time_msr;
-	case PV_EOI: return &c->pv_eoi_msr;
-	default: return NULL;
+#define PV(nr, f, x)                                                                   \
+	{                                                                              \
+		nr, offsetof(struct x86_cpu, f), x                                     \
 	}
+/* clang-format off */
+static const struct pv_msr {
+	uint32_t msr, off;
+	uint64_t bad; /* bits that may not be set */
+} pv_regs[] = {
+	/* the first: KVM_X86_PV_MSRS, in this file's own pull and push; the others: x86-msr.c */
+	PV(0x4b564d00, wall_clock_msr, 0), PV(PV_SYSTEM_TIME, system_time_msr, 0),
+	PV(0x4b564d03, steal_time_msr, 0x3e), PV(0x4b564d04, pv_eoi_msr, 2),
+	PV(0x11, wall_clock_msr, 0), PV(0x12, system_time_msr, 0),
+	PV(PV_ASYNC_PF, async_pf_msr, 0x30), PV(0x4b564d06, async_pf_int_msr, ~UINT64_C(0xff)),
+	PV(0x4b564d05, poll_control_msr, ~UINT64_C(1)),
+	PV(0x4b564d08, migration_control_msr, ~UINT64_C(1)),
+};
+/* clang-format on */
+#undef PV
+
+static const struct pv_msr *pv_reg(uint32_t msr)
+{
+	for (unsigned i = 0; i < ARRAY_LEN(pv_regs); i++) {
+		if (pv_regs[i].msr == msr) {
+			return &pv_regs[i];
+		}
+	}
+	return NULL;
+}
+
+static uint64_t *pv_slot(struct x86_cpu *c, const struct pv_msr *r)
+{
+	return (uint64_t *)(void *)((char *)c + r->off);
 }
 
 static int pv_rdmsr(struct x86_cpu *c, uint32_t msr, uint64_t *val)
 {
-	uint64_t *slot = pv_slot(c, msr);
+	const struct pv_msr *r = pv_reg(msr);
 
-	if (!slot) {
+	if (!r && msr != PV_ASYNC_ACK) {
 		return -ENOENT;
 	}
-	*val = *slot;
+	*val = r ? *pv_slot(c, r) : 0;
 	return 0;
 }
 
 static int pv_wrmsr(struct x86_cpu *c, uint32_t msr, uint64_t val)
 {
+	const struct pv_msr *r = pv_reg(msr);
 	struct kvm_vcpu *v = c->vcpu->hv;
-	uint64_t *slot = pv_slot(c, msr);
+	uint64_t *slot = r ? pv_slot(c, r) : NULL;
 
-	if (!slot) {
+	if (msr == PV_ASYNC_ACK) {
+		if (val & 1) {
+			kvm_x86_apf_ack(v);
+		}
+		return 0;
+	}
+	if (!r) {
 		return -ENOENT;
 	}
-	if ((slot == &c->steal_time_msr && (val & 0x3e)) ||
-	    (slot == &c->pv_eoi_msr && (val & 2))) {
+	if (val & r->bad) {
 		return -EINVAL;
 	}
 	*slot = val;
 	if (slot == &c->system_time_msr && (val & PV_ENABLE)) {
-		pv_write_clock(v, val & ~UINT64_C(1));
+		pv_write_clock(v);
 	} else if (slot == &c->wall_clock_msr) {
 		pv_write_wall(v, val);
+	} else if (slot == &c->async_pf_msr) {
+		kvm_x86_apf_enabled(v);
 	}
 	return 0;
 }
@@ -246,13 +387,10 @@ static const struct x86_pv_ops pv_ops = {
 	.rdmsr = pv_rdmsr,
 	.wrmsr = pv_wrmsr,
 	.hypercall = pv_hypercall,
+	.tsc_moved = pv_tsc_moved,
 };
 
 /* ---- between KVM and the struct ---- */
-
-static const uint32_t pv_msrs[] = { PV_WALL_CLOCK, PV_SYSTEM_TIME, PV_STEAL_TIME,
-	                            PV_EOI };
-_Static_assert(ARRAY_LEN(pv_msrs) == KVM_X86_PV_MSRS, "pv[]");
 
 static int pv_msr_io(struct kvm_vcpu *v, unsigned long req, uint32_t msr, uint64_t *val)
 {
@@ -270,11 +408,11 @@ void kvm_x86_pv_pull(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
 
-	for (unsigned i = 0; i < ARRAY_LEN(pv_msrs) && c->pv_ops; i++) {
+	for (unsigned i = 0; i < KVM_X86_PV_MSRS && c->pv_ops; i++) {
 		uint64_t val = 0;
 
-		if (pv_msr_io(v, KVM_GET_MSRS, pv_msrs[i], &val) >= 0) {
-			*pv_slot(c, pv_msrs[i]) = v->arch->pv[i] = val;
+		if (pv_msr_io(v, KVM_GET_MSRS, pv_regs[i].msr, &val) >= 0) {
+			*pv_slot(c, &pv_regs[i]) = v->arch->pv[i] = val;
 		}
 	}
 }
@@ -285,11 +423,11 @@ void kvm_x86_pv_push(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
 
-	for (unsigned i = 0; i < ARRAY_LEN(pv_msrs) && c->pv_ops; i++) {
-		uint64_t val = *pv_slot(c, pv_msrs[i]);
+	for (unsigned i = 0; i < KVM_X86_PV_MSRS && c->pv_ops; i++) {
+		uint64_t val = *pv_slot(c, &pv_regs[i]);
 
 		if (val != v->arch->pv[i] &&
-		    pv_msr_io(v, KVM_SET_MSRS, pv_msrs[i], &val) >= 0) {
+		    pv_msr_io(v, KVM_SET_MSRS, pv_regs[i].msr, &val) >= 0) {
 			v->arch->pv[i] = val;
 		}
 	}
@@ -328,10 +466,10 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v)
 /* A vCPU that had another life: KVM shall not write where that one had asked for it. */
 void kvm_x86_pv_clear(struct kvm_vcpu *v)
 {
-	for (unsigned i = 0; i < ARRAY_LEN(pv_msrs); i++) {
+	for (unsigned i = 0; i < KVM_X86_PV_MSRS; i++) {
 		uint64_t none = 0;
 
-		(void)pv_msr_io(v, KVM_SET_MSRS, pv_msrs[i], &none);
+		(void)pv_msr_io(v, KVM_SET_MSRS, pv_regs[i].msr, &none);
 	}
 }
 

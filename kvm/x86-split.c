@@ -29,7 +29,7 @@ void kvm_x86_split_routes(struct vm *vm, const struct msi_msg *pin, uint32_t val
 	struct kvm_arch_vm *a = k->arch;
 	bool same = true;
 
-	LOCK_SCOPE(&a->routes_lk);
+	LOCK_SCOPE(&k->routes->lk);
 	/* A pin that is not level-triggered any more may have an EOI to come: its route stays
 	 * until another takes its place. */
 	for (unsigned i = 0; i < X86_IOAPIC_PINS; i++) {
@@ -43,7 +43,7 @@ void kvm_x86_split_routes(struct vm *vm, const struct msi_msg *pin, uint32_t val
 		}
 	}
 	a->pin_valid |= valid;
-	if (!same && kvm_x86_write_routes_locked(k) < 0) {
+	if (!same && kvm_routes_write_locked(k) < 0) {
 		log_warn("KVM does not take the routes of the IOAPIC");
 	}
 }

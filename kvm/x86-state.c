@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * x86-state.c - the state of an x86 vCPU between KVM and struct x86_cpu: registers, TSC, and
- * the order of all parts.
+ * x86-state.c - the state of an x86 vCPU between KVM and struct x86_cpu: registers, and the
+ * order of all parts.
  *
- *   x86-state.c   general and control registers, segments, TSC
+ *   x86-state.c   general and control registers, segments
  *   x86-xsave.c   FPU, vectors
  *   x86-msr.c     MSRs, machine checks
  *   x86-events.c  pending events, debug registers, nested state
  *   x86-pv.c      the paravirtual MSRs that the translator serves too
+ *   x86-apf.c     asynchronous page faults
+ *   x86-clock.c   TSC, paravirtual clock
  *
  * Spec: Linux Documentation/virt/kvm/api.rst.
  *
@@ -214,79 +216,6 @@ static int state_push_sregs(struct kvm_vcpu *v, const struct x86_cpu *c, bool fl
 	return state_set_sregs(v, &s);
 }
 
-/* ---- TSC: c->tsc_offset is relative to the host's TSC (x86_model_set_tsc) ---- */
-
-static int state_tsc_attr(struct kvm_vcpu *v, bool set, int64_t *off)
-{
-	struct kvm_device_attr a = { .group = 0 /* KVM_VCPU_TSC_CTRL */,
-		                     .attr = 0 /* KVM_VCPU_TSC_OFFSET */,
-		                     .addr = (uint64_t)(uintptr_t)off };
-
-	return kvm_ioctl(v->fd, set ? KVM_SET_DEVICE_ATTR : KVM_GET_DEVICE_ATTR, &a);
-}
-
-static uint64_t state_host_tsc(void)
-{
-	return __builtin_ia32_rdtsc();
-}
-
-static void state_pull_tsc(struct kvm_vcpu *v, struct x86_cpu *c)
-{
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e.index = MSR_TSC };
-	int64_t off, before;
-
-	if (v->k->arch->tsc_fixed) {
-		c->tsc_offset = 0;
-		return;
-	}
-	if (v->k->arch->tsc_offset_attr && state_tsc_attr(v, false, &off) >= 0) {
-		c->tsc_offset = off;
-		return;
-	}
-	before = (int64_t)state_host_tsc();
-	if (kvm_ioctl(v->fd, KVM_GET_MSRS, &m) == 1) {
-		off = (int64_t)m.e.data - (before + (int64_t)state_host_tsc()) / 2;
-		if (off - c->tsc_offset > 200000 || c->tsc_offset - off > 200000) {
-			c->tsc_offset = off; /* not for the noise of this measurement */
-		}
-	}
-}
-
-static void state_push_tsc(struct kvm_vcpu *v, struct x86_cpu *c)
-{
-	struct kvm_arch_vm *a = v->k->arch;
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e.index = MSR_TSC };
-	int64_t near = (int64_t)c->tsc_khz * 1000, all = atomic_load(&a->tsc_offset),
-		now = 0;
-
-	if (a->tsc_fixed) {
-		c->tsc_offset = 0; /* RDTSC shows the host's, whatever KVM is told */
-		return;
-	}
-	/* vCPUs that were set to the same time a moment apart mean the same offset. */
-	if (atomic_load(&a->tsc_set) && c->tsc_offset - all < near &&
-	    all - c->tsc_offset < near) {
-		c->tsc_offset = all;
-	} else {
-		atomic_store(&a->tsc_offset, c->tsc_offset);
-		atomic_store(&a->tsc_set, true);
-	}
-	if (a->tsc_offset_attr && state_tsc_attr(v, false, &now) >= 0) {
-		if (now != c->tsc_offset) {
-			(void)state_tsc_attr(v, true, &c->tsc_offset);
-		}
-		return;
-	}
-	m.e.data = state_host_tsc() + (uint64_t)c->tsc_offset;
-	(void)kvm_ioctl(v->fd, KVM_SET_MSRS, &m);
-}
-
 /* ---- all of it ---- */
 
 static int state_failed(struct err *e, int r, const char *what, bool push)
@@ -315,7 +244,7 @@ int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 	kvm_x86_pull_dr(v, c);
 	kvm_x86_msr_pull(v);
 	kvm_x86_pv_pull(v);
-	state_pull_tsc(v, c);
+	kvm_x86_tsc_pull(v);
 	kvm_x86_pull_nested(v);
 	r = kvm_x86_pull_events(v, c);
 	if (r < 0) {
@@ -349,9 +278,10 @@ int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e)
 	}
 	kvm_x86_push_dr(v, c);
 	kvm_x86_msr_push(v);
-	state_push_tsc(v, c);
+	kvm_x86_tsc_push(v);
 	r = kvm_x86_push_events(v, c);
 	r = r < 0 ? r : kvm_x86_chip_vcpu_push(v);
 	kvm_x86_pv_push(v);
+	kvm_x86_apf_push(v);
 	return r < 0 ? state_failed(e, r, "events", true) : 0;
 }

@@ -5,6 +5,7 @@
 
 #include "core/cpu/x86-model.h"
 #include "kvm/kvm.h"
+#include "kvm/routes.h"
 
 #define MSR_TSC          0x10u
 #define MSR_TSC_DEADLINE 0x6e0u
@@ -23,18 +24,15 @@ struct kvm_arch_vm {
 	struct kvm_x86_msr_list *msrs;
 	_Atomic int64_t tsc_offset; /* of all vCPUs: guest TSC - host TSC */
 	_Atomic bool tsc_set;
+	/* x86-clock.c */
+	struct kvm *k;
+	struct vm_listener clock_listener;
+	bool clock, clock_ctrl; /* KVM_SET_CLOCK, KVM_KVMCLOCK_CTRL */
+	uint32_t host_khz;      /* 0: unknown */
 	/* x86-irqchip.c */
-	struct lk routes_lk; /* msi, routes */
-	struct kvm_irq_routing *routes;
-	struct {
-		bool used;
-		int fd;
-		struct msi_msg m;
-	} * msi;
-	unsigned n_msi;
 	bool x2apic_api;               /* APIC ids of 32 bits */
 	uint32_t pin_level, pic_level; /* as KVM knows them; under the mux's lock */
-	uint32_t pin_valid; /* split: what IOAPIC pins send; under routes_lk */
+	uint32_t pin_valid; /* split: what IOAPIC pins send; under routes->lk */
 	struct msi_msg pin[24];
 	uint8_t pit_parked; /* see kvm_x86_pit_push() */
 	struct {
@@ -46,7 +44,11 @@ struct kvm_arch_vcpu {
 	uint8_t *xsave; /* also holds the components that the struct does not have */
 	bool ready;     /* an interrupt may be injected now */
 	uint64_t pv[KVM_X86_PV_MSRS]; /* as KVM has them */
-	bool nmi_waits;               /* KVM had an NMI pending at the last pull */
+	struct {
+		bool wake; /* the guest is to be told that all its pages are there */
+		bool ack;  /* it has told us that it heard of one, KVM does not know */
+	} apf;
+	bool nmi_waits; /* KVM had an NMI pending at the last pull */
 	struct kvm_x86_msr_state *msrs;
 	struct kvm_nested_state *nested; /* nested_size bytes */
 	bool nested_valid;
@@ -74,7 +76,6 @@ void kvm_x86_cpuid_text(const uint64_t *words, char *text, size_t size);
 void kvm_x86_cpuid_check(struct kvm_vcpu *v, const struct kvm_cpuid2 *want);
 
 /* x86-irqchip.c */
-int kvm_x86_write_routes_locked(struct kvm *k);
 uint64_t kvm_x86_msi_addr(uint64_t addr, bool x2apic_api);
 
 /* x86-split.c */
@@ -117,7 +118,9 @@ int kvm_x86_msr_vm_init(struct kvm *k);
 int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v);
 void kvm_x86_msr_pull(struct kvm_vcpu *v);
 void kvm_x86_msr_push(struct kvm_vcpu *v);
-/* The guest runs: KVM's values are no longer known. */
+/* One that KVM has without the struct's having it. */
+void kvm_x86_msr_set(struct kvm_vcpu *v, uint32_t msr, uint64_t val);
+/* The next push writes all of them. (A run in the guest does the same.) */
 void kvm_x86_msr_forget(struct kvm_vcpu *v);
 
 /* x86-xsave.c */
@@ -144,6 +147,24 @@ void kvm_x86_pv_pull(struct kvm_vcpu *v);
 void kvm_x86_pv_push(struct kvm_vcpu *v);
 void kvm_x86_pv_enter(struct kvm_vcpu *v);
 void kvm_x86_pv_clear(struct kvm_vcpu *v);
+/* What the guest's clock page says now; false: it has none. The structs hold the state. */
+bool kvm_x86_pv_clock(const struct kvm *k, uint64_t *ns);
+/* Tells the guest, in its page, that it was stopped. */
+void kvm_x86_pv_stopped(struct kvm_vcpu *v);
+
+/* x86-apf.c */
+void kvm_x86_apf_enabled(struct kvm_vcpu *v);
+void kvm_x86_apf_ack(struct kvm_vcpu *v);
+void kvm_x86_apf_take_over(struct kvm_vcpu *v);
+void kvm_x86_apf_push(struct kvm_vcpu *v);
+
+/* x86-clock.c */
+void kvm_x86_clock_init(struct kvm *k);
+void kvm_x86_clock_fini(struct kvm *k);
+void kvm_x86_tsc_pull(struct kvm_vcpu *v);
+void kvm_x86_tsc_push(struct kvm_vcpu *v);
+/* host_tsc is that of this moment at any rate. */
+int kvm_x86_clock_get(struct kvm *k, struct kvm_clock_data *d);
 
 /* x86-tsc.c: frequency (0: unknown), and whether guests see an offset (true unless asked) */
 bool kvm_x86_tsc_probe(bool ask_guest, int *khz);

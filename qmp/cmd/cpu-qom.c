@@ -18,23 +18,17 @@
 #include "core/vm.h"
 #include "qmp/cmd/cpu.h"
 
-void qmp_cpu_path(const struct vcpu *c, char *path, size_t size)
-{
-	if (c->qom_path) {
-		snprintf(path, size, "%s", c->qom_path);
-	} else {
-		snprintf(path, size, "/machine/unattached/device[%u]", c->index);
-	}
-}
-
 struct vcpu *qmp_cpu_at(struct vm *vm, const char *path)
 {
-	char have[64];
+	struct vcpu *c;
 
-	for (unsigned i = 0; vm->arch == &x86_guest_arch && i < vm->n_vcpus; i++) {
-		qmp_cpu_path(vm->vcpus[i], have, sizeof(have));
-		if (!strcmp(have, path)) {
-			return vm->vcpus[i];
+	if (vm->arch != &x86_guest_arch) {
+		return NULL;
+	}
+	vm_for_each_vcpu(vm, c)
+	{
+		if (c->qom_path && !strcmp(c->qom_path, path)) {
+			return c;
 		}
 	}
 	return NULL;

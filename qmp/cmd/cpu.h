@@ -16,7 +16,6 @@ struct vm;
 
 /* The vCPU at an object path; NULL. */
 struct vcpu *qmp_cpu_at(struct vm *vm, const char *path);
-void qmp_cpu_path(const struct vcpu *c, char *path, size_t size);
 /* "NAME-x86_64-cpu" of a model */
 bool qmp_cpu_is_type(const struct vm *vm, const char *type);
 /* Entries of qom-list-types. */

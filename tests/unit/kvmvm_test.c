@@ -85,7 +85,7 @@ static void state_round_trip(struct vcpu *v, void *opaque __unused)
 			[CPU_F_U32] = 4,  [CPU_F_U64] = 8, [CPU_F_BYTES] = 1
 		};
 
-		if (strcmp(f->name, "tsc_offset")) {
+		if (strcmp(f->name, "tsc_offset") != 0) {
 			memset((char *)c + f->offset, 0,
 			       (size_t)bytes[f->type] * f->count);
 		}

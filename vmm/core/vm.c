@@ -89,7 +89,7 @@ struct vm *vm_new(const struct guest_arch *arch, const struct hv_ops *hv)
 	vm->hv = hv;
 	vm->state = RUN_PRELAUNCH;
 	lk_init(&vm->lk, RANK_VM, "vm");
-	pthread_cond_init(&vm->stopped_cond, NULL);
+	vm->stopped_cond = (struct lk_cond){ 0 };
 	list_init(&vm->listeners);
 	list_init(&vm->reset_hooks);
 	mr_init_container(&vm->mem_root, "memory", UINT64_MAX);
@@ -114,7 +114,6 @@ void vm_free(struct vm *vm)
 	}
 	aspace_fini(&vm->mem);
 	aspace_fini(&vm->io);
-	pthread_cond_destroy(&vm->stopped_cond);
 	lk_fini(&vm->lk);
 	free(vm->vcpus);
 	free(vm->name);
@@ -133,7 +132,7 @@ void vm_del_listener(struct vm *vm __unused, struct vm_listener *l)
 	list_del(&l->link);
 }
 
-static void vm_emit(struct vm *vm, enum vm_event ev, int arg)
+void vm_notify(struct vm *vm, enum vm_event ev, int arg)
 {
 	struct vm_listener *l, *tmp;
 
@@ -149,7 +148,7 @@ void vm_set_state(struct vm *vm, enum run_state s)
 	role_assert(ROLE_CONTROL);
 	if (vm->state != s) {
 		vm->state = s;
-		vm_emit(vm, VM_EV_RUN_STATE, (int)s);
+		vm_notify(vm, VM_EV_RUN_STATE, (int)s);
 	}
 }
 
@@ -179,7 +178,7 @@ static void vm_vcpus_wait(struct vm *vm)
 		struct vcpu *c = vm->vcpus[i];
 
 		while (atomic_load(&c->online) && !c->stopped) {
-			pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
+			lk_cond_wait(&vm->stopped_cond, &vm->lk);
 		}
 	}
 	lk_release(&vm->lk);
@@ -225,7 +224,7 @@ void vm_cont(struct vm *vm)
 	}
 	clock_vm_enable(true);
 	vm_set_state(vm, RUN_RUNNING);
-	vm_emit(vm, VM_EV_RESUME, 0);
+	vm_notify(vm, VM_EV_RESUME, 0);
 	vm_vcpus_go(vm);
 }
 
@@ -238,7 +237,7 @@ static void vm_stop_quietly(struct vm *vm, enum run_state into, bool tell)
 	clock_vm_enable(false);
 	vm_set_state(vm, into);
 	if (was && tell) {
-		vm_emit(vm, VM_EV_STOP, 0);
+		vm_notify(vm, VM_EV_STOP, 0);
 	}
 }
 
@@ -319,7 +318,7 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 		vcpu_run_on_sync(c, vm_push_vcpu, NULL);
 	}
 	if (why != CAUSE_NONE) {
-		vm_emit(vm, VM_EV_RESET, (int)why);
+		vm_notify(vm, VM_EV_RESET, (int)why);
 	}
 	if (vm_is_running(vm)) {
 		vm_vcpus_go(vm);
@@ -336,7 +335,7 @@ static void vm_do_shutdown(struct vm *vm, enum vm_cause why)
 	bool stay = vm->no_shutdown && why != CAUSE_HOST_QMP_QUIT &&
 	            why != CAUSE_HOST_SIGNAL;
 
-	vm_emit(vm, VM_EV_SHUTDOWN, (int)why);
+	vm_notify(vm, VM_EV_SHUTDOWN, (int)why);
 	vm_stop_quietly(vm, RUN_SHUTDOWN, stay);
 	if (!stay) {
 		atomic_store(&vm->wants_quit, true);
@@ -374,7 +373,7 @@ static void vm_handle_requests(void *opaque)
 		vm_reset(vm, reset);
 	}
 	if (req & VM_REQ_POWERDOWN) {
-		vm_emit(vm, VM_EV_POWERDOWN, 0);
+		vm_notify(vm, VM_EV_POWERDOWN, 0);
 	}
 }
 

@@ -355,12 +355,13 @@ int x86_rdmsr(struct tcg_env *env, uint32_t msr, uint64_t *v)
 
 /* ---- writing ---- */
 
-static void msr_set_tsc(struct x86_cpu *c, uint64_t v)
+static void msr_move_tsc(struct x86_cpu *c, int64_t by)
 {
-	int64_t delta = (int64_t)(v - x86_tsc(c));
-
-	c->tsc_offset += delta;
-	c->tsc_adjust += delta;
+	c->tsc_offset += by;
+	c->tsc_adjust += by;
+	if (by && c->pv_ops) {
+		c->pv_ops->tsc_moved(c, by);
+	}
 }
 
 static int msr_write_slot(struct x86_cpu *c, uint32_t msr, uint64_t *slot, uint64_t v)
@@ -406,13 +407,12 @@ int x86_wrmsr(struct tcg_env *env, uint32_t msr, uint64_t v)
 		return msr_write_slot(c, msr, slot, v);
 	}
 	switch (msr) {
-	case MSR_TSC: msr_set_tsc(c, v); return 0;
+	case MSR_TSC: msr_move_tsc(c, (int64_t)(v - x86_tsc(c))); return 0;
 	case MSR_TSC_ADJUST:
 		if (!x86_cpu_has(c, X86F_TSC_ADJUST)) {
 			return -EINVAL;
 		}
-		c->tsc_offset += (int64_t)v - c->tsc_adjust;
-		c->tsc_adjust = (int64_t)v;
+		msr_move_tsc(c, (int64_t)v - c->tsc_adjust);
 		return 0;
 	case MSR_TSC_AUX:
 		if (v >> 32) {

@@ -59,6 +59,7 @@ const struct cpu_field x86_fields[] = {
 	F(CPU_F_U64, kernel_gs_base), F(CPU_F_U64, tsc_aux), F(CPU_F_U64, pat),
 	F(CPU_F_U64, sysenter_cs), F(CPU_F_U64, sysenter_esp), F(CPU_F_U64, sysenter_eip),
 	F(CPU_F_U64, tsc_offset), F(CPU_F_U64, tsc_adjust), F(CPU_F_U64, tsc_deadline),
+	F(CPU_F_U64, stop_tsc), F(CPU_F_U64, stop_clock_ns),
 	F(CPU_F_U64, system_time_msr), F(CPU_F_U64, wall_clock_msr),
 	F(CPU_F_U64, steal_time_msr), F(CPU_F_U64, pv_eoi_msr),
 	F(CPU_F_U64, misc_enable), F(CPU_F_U64, spec_ctrl), F(CPU_F_U64, xss),

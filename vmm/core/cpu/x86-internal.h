@@ -5,7 +5,7 @@
 
 #include "core/cpu/fields.h"
 
-enum { X86_N_FIELDS = 134 };
+enum { X86_N_FIELDS = 136 };
 extern const struct cpu_field x86_fields[X86_N_FIELDS];
 
 #endif

@@ -291,6 +291,9 @@ static void model_kvm_leaves(struct model_build *b)
 	x86_feature_set(w, X86F_KVM_CLOCK_OLD,
 	                x86_cpu_has(b->c, X86F_KVM_CLOCK) &&
 	                        (x86_model_supported()[XF_KVM] & 1));
+	if (!x86_cpu_has(b->c, X86F_KVM_ASYNC_PF_INT)) {
+		x86_feature_set(w, X86F_KVM_ASYNC_PF, false); /* no end without it */
+	}
 	if (b->kvm_off) {
 		w[XF_KVM] = w[XF_KVM_HINTS] = 0;
 		x86_feature_set(w, X86F_HV_LODGE, false);

@@ -140,8 +140,16 @@ static void x86_reset(struct vcpu *v)
 static void x86_plug(struct vcpu *v)
 {
 	const struct x86_cpu *first = v->vm->vcpus[0]->arch;
+	struct x86_cpu *c = v->arch;
 
-	((struct x86_cpu *)v->arch)->tsc_offset = first->tsc_offset;
+	c->tsc_offset = first->tsc_offset;
+	c->stop_tsc = first->stop_tsc;
+	c->stop_clock_ns = first->stop_clock_ns;
+}
+
+static uint32_t x86_cpu_id(const struct vcpu *v)
+{
+	return ((const struct x86_cpu *)v->arch)->apic_id;
 }
 
 void x86_init_reset(struct x86_cpu *c)
@@ -151,6 +159,9 @@ void x86_init_reset(struct x86_cpu *c)
 	x86_reset_common(c);
 	c->cr0 = keep | X86_CR0_ET;
 	c->cr8 = 0;
+	/* As KVM does: nothing is written into the guest's memory any more. */
+	c->system_time_msr = c->steal_time_msr = 0;
+	c->async_pf_msr = c->async_pf_int_msr = 0;
 	if (c->apic_ops && c->apic) {
 		c->apic_ops->reset(c->apic, true);
 	}
@@ -178,7 +189,8 @@ uint64_t x86_tsc(struct x86_cpu *c)
 
 #ifdef __x86_64__
 	if (c->tsc_from_host) {
-		return __builtin_ia32_rdtsc() + (uint64_t)c->tsc_offset;
+		return (c->stop_tsc ? c->stop_tsc : __builtin_ia32_rdtsc()) +
+		       (uint64_t)c->tsc_offset;
 	}
 #endif
 	ns = clock_ns(CLOCK_VM);
@@ -342,6 +354,7 @@ const struct guest_arch x86_guest_arch = {
 	.set_model = x86_set_model,
 	.reset = x86_reset,
 	.plug = x86_plug,
+	.cpu_id = x86_cpu_id,
 	.has_work = x86_has_work,
 	.nmi = x86_nmi,
 	.dump = x86_dump,

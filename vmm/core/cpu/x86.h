@@ -200,6 +200,8 @@ struct x86_pv_ops {
 	int (*rdmsr)(struct x86_cpu *c, uint32_t msr, uint64_t *v);
 	int (*wrmsr)(struct x86_cpu *c, uint32_t msr, uint64_t v);
 	int64_t (*hypercall)(struct x86_cpu *c, uint64_t nr, const uint64_t arg[4]);
+	/* The guest has moved its TSC by so much. */
+	void (*tsc_moved)(struct x86_cpu *c, int64_t by);
 };
 
 struct x86_cpu {
@@ -243,6 +245,10 @@ struct x86_cpu {
 	uint64_t sysenter_cs, sysenter_esp, sysenter_eip;
 	int64_t tsc_offset, tsc_adjust;
 	uint64_t tsc_deadline;
+	/* Of a VM that is stopped, where guests see the host's TSC (tsc_from_host): the host's
+	 * TSC when it stopped, which stands still (0: it does not), and the accelerator's
+	 * paravirtual clock then (0: there is none). The same on all vCPUs. */
+	uint64_t stop_tsc, stop_clock_ns;
 	uint64_t misc_enable, spec_ctrl, xss, debugctl, mcg_status, mcg_ctl, pkru;
 	uint64_t mtrr_def, mtrr_fixed[11], mtrr_phys[16];
 	uint64_t mc_bank[10][4];
@@ -313,7 +319,8 @@ void x86_from_fxsave(struct x86_cpu *c, const void *img512);
 /* Looks a leaf up in the model's table, with the dynamic bits (OSXSAVE, APIC id...) put
  * in. */
 void x86_cpuid(struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4]);
-/* CLOCK_VM scaled to tsc_khz, plus tsc_offset. */
+/* CLOCK_VM scaled to tsc_khz, or the host's TSC (stop_tsc while the VM is stopped), plus
+ * tsc_offset. */
 uint64_t x86_tsc(struct x86_cpu *c);
 
 /*
