@@ -133,6 +133,7 @@ void kvm_vcpu_finish_io(struct kvm_vcpu *v)
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 		r = ioctl(v->fd, KVM_RUN, 0);
 		kvm_gate_leave(v);
+		kvm_coalesce_flush(v->k);
 		if (r < 0) {
 			return; /* EINTR: done, nothing was executed */
 		}
@@ -235,6 +236,7 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	kvm_arch_post_run(v);
 	v->n_exits++;
 	gmem_quiescent();
+	kvm_coalesce_flush(v->k);
 	if (r >= 0) {
 		v->n_again = 0;
 		return kvm_vcpu_exit(v, why);
@@ -311,6 +313,7 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u",
 		                     v->c->index);
 	}
+	kvm_coalesce_vcpu_init(v);
 	return kvm_dirty_vcpu_init(v, e);
 }
 
