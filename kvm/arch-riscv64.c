@@ -110,17 +110,6 @@ void kvm_arch_vm_fini(struct kvm *k)
 	}
 }
 
-/* G-stage translation is part of the hypervisor extension. */
-bool kvm_arch_nested_paging(void)
-{
-	return true;
-}
-
-bool kvm_arch_has_hardware(void)
-{
-	return true;
-}
-
 /* ---- vCPU ---- */
 
 unsigned long kvm_arch_vcpu_id(struct vcpu *c)
@@ -171,14 +160,6 @@ int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e)
 {
 	(void)k, (void)to_tcg, (void)e;
 	return 0;
-}
-
-int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
-{
-	(void)v;
-	return err_set(e, -ENOTSUP,
-	               "not supported: the translator has no front end for riscv64 "
-	               "guests");
 }
 
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
@@ -306,11 +287,6 @@ bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why)
 	return true;
 }
 
-void kvm_arch_post_run(struct kvm_vcpu *v)
-{
-	(void)v;
-}
-
 static void arch_sbi(struct kvm_vcpu *v)
 {
 	struct kvm_run *run = v->run;
@@ -346,53 +322,11 @@ static bool arch_csr(struct kvm_vcpu *v)
 
 bool kvm_arch_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
-	enum kvm_event_action a;
-
 	(void)why;
 	switch (v->run->exit_reason) {
-	case KVM_EXIT_SYSTEM_EVENT:
-		a = kvm_event_decode(v->run->system_event.type);
-		kvm_event_act(v->k->vm, a);
-		return a != KVM_EVENT_UNKNOWN;
+	case KVM_EXIT_SYSTEM_EVENT: return kvm_system_event(v);
 	case KVM_EXIT_RISCV_SBI: arch_sbi(v); return true;
 	case KVM_EXIT_RISCV_CSR: return arch_csr(v);
 	default: return false;
 	}
-}
-
-void kvm_arch_halted(struct kvm_vcpu *v)
-{
-	(void)v; /* WFI does not exit */
-}
-
-void kvm_arch_clock_to_kvm(struct kvm *k)
-{
-	(void)k; /* the counter is the host's */
-}
-
-void kvm_arch_take_over(struct kvm_vcpu *v)
-{
-	(void)v;
-}
-
-void kvm_arch_before_translator(struct kvm_vcpu *v)
-{
-	(void)v;
-}
-
-void kvm_arch_drop_failed_event(struct kvm_vcpu *v)
-{
-	(void)v;
-}
-
-void kvm_arch_halt_in_kernel(struct kvm_vcpu *v)
-{
-	(void)v;
-}
-
-/* Guest page tables are the hardware's: nothing was derived from them. */
-bool kvm_arch_was_table(struct kvm_vcpu *v, const struct hv_burst_store *s)
-{
-	(void)v, (void)s;
-	return false;
 }

@@ -198,6 +198,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 		return err_set(e, -ENOMEM, "out of memory");
 	}
 	memset(v->arch->xsave, 0, a->xsave_size);
+	v->arch_each_run = !v->k->kernel_chip || v->k->split_chip;
 	arch_vcpu_tsc(v);
 	kvm_x86_chip_vcpu_init(v);
 	r = kvm_x86_cpuid_set(v, e);
@@ -327,7 +328,6 @@ void kvm_arch_post_run(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
 
-	kvm_x86_msr_forget(v);
 	v->arch->ready = v->run->ready_for_interrupt_injection;
 	c->eflags = (c->eflags & ~X86_IF) | (v->run->if_flag ? X86_IF : 0);
 	if (c->apic_ops && c->apic && v->run->cr8 != c->apic_ops->get_tpr(c->apic)) {

@@ -9,7 +9,7 @@
  *
  * All of it is sequentially consistent: either the vCPU sees the gate closed, or the
  * closer sees it inside. The kick comes after run_seq was seen odd, so after the vCPU
- * has cleared immediate_exit for the last time: it is not lost.
+ * has cleared immediate_exit for the last time before this KVM_RUN: it is not lost.
  *
  * A closer that is itself a vCPU is in an MMIO exit, so it counts as outside. A vCPU that
  * waits at the gate holds no lock, whatever the closer holds: no deadlock. Waiting counts
@@ -23,31 +23,24 @@
 #include "core/futex.h"
 #include "kvm/kvm.h"
 
-void kvm_gate_leave(struct kvm_vcpu *v)
+void kvm_gate_left(struct kvm_vcpu *v)
 {
-	atomic_fetch_add(&v->run_seq, 1);
-	if (unlikely(atomic_load(&v->k->gate_watched))) {
-		futex_wake_all(&v->run_seq);
-	}
+	futex_wake_all(&v->run_seq);
 }
 
-void kvm_gate_enter(struct kvm_vcpu *v)
+void kvm_gate_wait(struct kvm_vcpu *v)
 {
 	struct kvm *k = v->k;
 	uint32_t closed;
 
-	for (;;) {
-		atomic_fetch_add(&v->run_seq, 1);
-		if (likely(!atomic_load(&k->gate))) {
-			return;
-		}
+	do {
 		kvm_gate_leave(v);
 		gmem_offline();
 		while ((closed = atomic_load(&k->gate))) {
 			futex_wait(&k->gate, closed, 0);
 		}
 		gmem_online();
-	}
+	} while (!kvm_gate_try(v));
 }
 
 static void kvm_gate_kick(struct kvm_vcpu *v)

@@ -131,10 +131,11 @@ struct kvm_vcpu {
 	struct kvm_vcpu *next_parked;
 	struct kvm_run *run;
 	_Atomic int tid;
-	_Atomic bool in_guest;      /* near KVM_RUN: kicks need the signal */
-	unsigned n_again;           /* KVM_RUN said EAGAIN so often in a row */
-	bool io_pending;            /* the exit's data has not been given back to KVM */
-	_Atomic uint32_t run_seq;   /* odd: in KVM_RUN; see gate.c */
+	unsigned n_again; /* KVM_RUN said EAGAIN so often in a row */
+	bool io_pending;  /* the exit's data has not been given back to KVM */
+	/* Odd: at KVM_RUN, a kick needs the signal; see gate.c and vcpu.c. */
+	_Atomic uint32_t run_seq;
+	bool arch_each_run; /* pre_run and post_run always, not only on a request */
 	struct kvm_dirty_gfn *ring; /* NULL: none; under mem_lk */
 	uint32_t ring_next;
 	bool ring_gap; /* it was overrun once: see dirty.c */
@@ -188,9 +189,32 @@ unsigned kvm_mem_plan(const struct flat *f, bool readonly_mem, struct kvm_slot *
 /* Makes KVM forget every shadow page: guest page tables were written behind its back. */
 void kvm_mem_zap_shadow(struct kvm *k);
 
-/* gate.c: around KVM_RUN, on the vCPU's thread with no lock held */
-void kvm_gate_enter(struct kvm_vcpu *v);
-void kvm_gate_leave(struct kvm_vcpu *v);
+/* gate.c: around KVM_RUN, on the vCPU's thread with no lock held. enter: waits for the gate
+ * to open, then is inside; leave: what was inside. */
+void kvm_gate_wait(struct kvm_vcpu *v);
+void kvm_gate_left(struct kvm_vcpu *v);
+
+static inline bool kvm_gate_try(struct kvm_vcpu *v)
+{
+	atomic_fetch_add(&v->run_seq, 1);
+	return likely(!atomic_load(&v->k->gate));
+}
+
+static inline void kvm_gate_enter(struct kvm_vcpu *v)
+{
+	if (unlikely(!kvm_gate_try(v))) {
+		kvm_gate_wait(v);
+	}
+}
+
+static inline void kvm_gate_leave(struct kvm_vcpu *v)
+{
+	atomic_fetch_add(&v->run_seq, 1);
+	if (unlikely(atomic_load(&v->k->gate_watched))) {
+		kvm_gate_left(v);
+	}
+}
+
 /* mem_lk held. close: until open, nobody but the calling vCPU's own thread is in KVM_RUN.
  * flush: who was in it has come out of it since. */
 void kvm_gate_close(struct kvm *k);
@@ -236,8 +260,8 @@ static inline void kvm_coalesce_flush(struct kvm *k)
 	struct kvm_coalesced_mmio_ring *ring =
 		atomic_load_explicit(&k->coalesce.ring, memory_order_relaxed);
 
-	if (ring && __atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) !=
-	                    __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE)) {
+	if (ring && unlikely(__atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) !=
+	                     __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE))) {
 		kvm_coalesce_drain(k);
 	}
 }
@@ -298,8 +322,9 @@ int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e);
 void kvm_arch_forget(struct kvm_vcpu *v);
 /* `flush`: page tables may have changed meanwhile: no cached translation survives. */
 int kvm_arch_push(struct kvm_vcpu *v, bool flush, struct err *e);
-/* Interrupts and INIT-like requests, before KVM_RUN. False: leave to the run loop with
- * *why. */
+/* Interrupts and INIT-like requests, before KVM_RUN, and what follows it; where the vCPU's
+ * interrupts are the kernel's (not arch_each_run) only when something was requested. False:
+ * leave to the run loop with *why. */
 bool kvm_arch_pre_run(struct kvm_vcpu *v, enum vcpu_exit *why);
 void kvm_arch_post_run(struct kvm_vcpu *v);
 /* An exit that vcpu.c does not know. False: nobody knows it. True: *why is

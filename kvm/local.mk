@@ -7,7 +7,7 @@ KVM_X86 = %D%/x86.h %D%/arch-x86.c %D%/x86-cpuid.c %D%/x86-cpuid-check.c %D%/x86
 	%D%/x86-tsc.c %D%/x86-clock.c %D%/x86-pv.c %D%/x86-apf.c \
 	%D%/x86-irqchip.c %D%/x86-chips.c %D%/x86-chip-state.c %D%/x86-split.c
 KVM_ONE_REG = %D%/one-reg.h %D%/one-reg.c %D%/one-reg-find.c %D%/device.h %D%/device.c \
-	%D%/system-event.h %D%/system-event.c
+	%D%/system-event.h %D%/system-event.c %D%/arch-plain.c
 KVM_AARCH64 = %D%/aarch64.h %D%/aarch64-regs.h %D%/arch-aarch64.c %D%/aarch64-gic.c \
 	%D%/aarch64-gic-regs.c %D%/aarch64-regs.c
 KVM_RISCV64 = %D%/riscv64.h %D%/riscv64-regs.h %D%/arch-riscv64.c %D%/riscv64-aia.c \

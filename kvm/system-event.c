@@ -11,35 +11,28 @@
 
 #include "kvm/system-event.h"
 
-#include <linux/kvm.h>
-
 #include "base/log.h"
-#include "core/vm.h"
+#include "kvm/kvm.h"
 
-enum kvm_event_action kvm_event_decode(uint32_t type)
+bool kvm_system_event(struct kvm_vcpu *v)
 {
-	switch (type) {
-	case KVM_SYSTEM_EVENT_SHUTDOWN: return KVM_EVENT_SHUTDOWN;
-	case KVM_SYSTEM_EVENT_RESET: return KVM_EVENT_RESET;
-	case KVM_SYSTEM_EVENT_CRASH: return KVM_EVENT_PANIC;
-#ifdef KVM_SYSTEM_EVENT_SUSPEND
-	case KVM_SYSTEM_EVENT_WAKEUP:
-	case KVM_SYSTEM_EVENT_SUSPEND: return KVM_EVENT_RESUME;
-#endif
-	default: return KVM_EVENT_UNKNOWN;
-	}
-}
+	struct vm *vm = v->k->vm;
 
-void kvm_event_act(struct vm *vm, enum kvm_event_action a)
-{
-	switch (a) {
-	case KVM_EVENT_SHUTDOWN: vm_request_shutdown(vm, CAUSE_GUEST_SHUTDOWN); break;
-	case KVM_EVENT_RESET: vm_request_reset(vm, CAUSE_GUEST_RESET); break;
-	case KVM_EVENT_PANIC:
+	switch (v->run->system_event.type) {
+	case KVM_SYSTEM_EVENT_SHUTDOWN:
+		vm_request_shutdown(vm, CAUSE_GUEST_SHUTDOWN);
+		return true;
+	case KVM_SYSTEM_EVENT_RESET:
+		vm_request_reset(vm, CAUSE_GUEST_RESET);
+		return true;
+	case KVM_SYSTEM_EVENT_CRASH:
 		log_error("the guest says that it has crashed");
 		vm_request_stop(vm, RUN_GUEST_PANICKED);
-		break;
-	case KVM_EVENT_RESUME:
-	case KVM_EVENT_UNKNOWN: break;
+		return true;
+#ifdef KVM_SYSTEM_EVENT_SUSPEND
+	case KVM_SYSTEM_EVENT_WAKEUP:
+	case KVM_SYSTEM_EVENT_SUSPEND: return true;
+#endif
+	default: return false;
 	}
 }

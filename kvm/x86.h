@@ -121,7 +121,7 @@ void kvm_x86_msr_pull(struct kvm_vcpu *v);
 void kvm_x86_msr_push(struct kvm_vcpu *v);
 /* One that KVM has without the struct's having it. */
 void kvm_x86_msr_set(struct kvm_vcpu *v, uint32_t msr, uint64_t val);
-/* The guest runs: KVM's values are no longer known. */
+/* The next push writes all of them. (A run in the guest does the same.) */
 void kvm_x86_msr_forget(struct kvm_vcpu *v);
 
 /* x86-xsave.c */

@@ -16,7 +16,7 @@
 #   tests_fuzz_fuzz_foo_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
 #   tests_fuzz_fuzz_foo_LDADD = libbase.a
 #
-# Its seeds stand in tests/fuzz/seeds/foo. With --enable-fuzzing libFuzzer drives it,
+# Its seeds come from tests/fuzz/seeds.c. With --enable-fuzzing libFuzzer drives it,
 # otherwise tests/fuzz/main.c; tests/fuzz/smoke.sh runs each for some seconds.
 TEST_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) $(INC_TOP) $(CHECK_CFLAGS)
 TEST_LIBS = $(CHECK_LIBS) $(LIBURING_LIBS) -lpthread -lm
@@ -63,6 +63,7 @@ include tests/functional/local.mk
 include tests/qtest/local.mk
 include tests/lint/local.mk
 
-check_PROGRAMS += $(FUZZ_TARGETS)
+check_PROGRAMS += $(FUZZ_TARGETS) tests/fuzz/seeds
+tests_fuzz_seeds_SOURCES = tests/fuzz/seeds.c
 TESTS += tests/fuzz/smoke.sh
-EXTRA_DIST += tests/fuzz/smoke.sh tests/fuzz/seeds
+EXTRA_DIST += tests/fuzz/smoke.sh

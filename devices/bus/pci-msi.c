@@ -9,8 +9,10 @@
 #include "config.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -145,7 +147,8 @@ static struct msi_msg pci_msix_msg(const struct pci_dev *d, unsigned vec)
 }
 
 /* Makes an eventfd's route agree with its table entry. While masked there is none: the
- * eventfd then keeps count, and the hypervisor sees it when the route comes back. */
+ * eventfd then keeps count, and the hypervisor sees it when the route comes back, unless
+ * pci_msix_collect_locked() was first. */
 static void pci_msix_route_locked(struct pci_dev *d, unsigned vec)
 {
 	const struct msi_sink *s = &d->dev.vm->msi;
@@ -177,6 +180,28 @@ static void pci_msix_fire_locked(struct pci_dev *d, unsigned vec)
 		*p &= (uint8_t)~BIT(vec & 7);
 		pci_send(d, d->msix[vec].addr, d->msix[vec].data);
 	}
+}
+
+/* What waits in the eventfds of masked vectors becomes pending bits. */
+static void pci_msix_collect_locked(struct pci_dev *d)
+{
+	for (unsigned i = 0; d->msix_fd && i < d->msix_vectors; i++) {
+		const struct pci_msix_fd *f = &d->msix_fd[i];
+		struct pollfd pf = { .fd = f->fd, .events = POLLIN };
+		uint64_t n;
+
+		/* It may block. Without a route nobody else reads it. */
+		if (f->fd >= 0 && f->route < 0 && poll(&pf, 1, 0) == 1 &&
+		    read(f->fd, &n, sizeof(n)) == sizeof(n)) {
+			pci_msix_fire_locked(d, i);
+		}
+	}
+}
+
+void pci_msix_collect(struct pci_dev *d)
+{
+	LOCK_SCOPE(&d->msi_lk);
+	pci_msix_collect_locked(d);
 }
 
 void pci_msix_notify(struct pci_dev *d, unsigned vec)
@@ -249,6 +274,7 @@ static uint64_t pci_msix_pba_read(void *opaque, uint64_t off, unsigned size)
 	struct pci_dev *d = opaque;
 
 	LOCK_SCOPE(&d->msi_lk);
+	pci_msix_collect_locked(d);
 	return range_fits(off, size, sizeof(d->msix_pending))
 	               ? ld_le(d->msix_pending + off, size)
 	               : 0;
@@ -381,7 +407,9 @@ void pci_msix_unbind_fd(struct pci_dev *d, unsigned vec)
 	if (d->msix_fd && vec < d->msix_vectors && d->msix_fd[vec].fd >= 0) {
 		if (d->msix_fd[vec].route >= 0) {
 			s->ops->route_del(s->arg, d->msix_fd[vec].route);
+			d->msix_fd[vec].route = -1;
 		}
+		pci_msix_collect_locked(d);
 		d->msix_fd[vec] = (struct pci_msix_fd){ -1, -1 };
 	}
 }
@@ -414,6 +442,8 @@ void pci_msi_reset_locked(struct pci_dev *d)
 		d->msix[i] = (struct pci_msix_entry){ .ctrl = PCI_MSIX_ENTRY_MASKED };
 		pci_msix_refresh_locked(d, i, true);
 	}
+	pci_msix_collect_locked(d); /* what the eventfds held is forgotten, too */
+	memset(d->msix_pending, 0, sizeof(d->msix_pending));
 }
 
 void pci_msi_fini(struct pci_dev *d)

@@ -172,6 +172,8 @@ int pci_msg_notify(struct pci_dev *d, unsigned vec);
  * -ENOSYS where it can't, and the caller watches the fd and calls pci_msix_notify. */
 int pci_msix_bind_fd(struct pci_dev *d, unsigned vec, int eventfd);
 void pci_msix_unbind_fd(struct pci_dev *d, unsigned vec);
+/* Before msix_pending is saved: what came by eventfd for masked vectors is put there. */
+void pci_msix_collect(struct pci_dev *d);
 
 /* ---- DMA: -EFAULT when not RAM, -EPERM when bus mastering is off ---- */
 

@@ -5,8 +5,7 @@
  *
  * Threads: registers under dev.lk; doorbells without a lock; interrupts from
  * the device's loop. Known gaps: the legacy and transitional interface
- * (disable-legacy=off is accepted and ignored), doorbells by I/O port, ATS. An interrupt
- * that waits in the eventfd of a masked vector is not in the pending bits, nor saved.
+ * (disable-legacy=off is accepted and ignored), doorbells by I/O port, ATS.
  */
 #include "config.h"
 
@@ -141,9 +140,15 @@ static void virtio_pci_config_irq(struct virtio_dev *v)
 	}
 }
 
+static void virtio_pci_pre_save(struct virtio_dev *v)
+{
+	pci_msix_collect(&v->pci);
+}
+
 static const struct virtio_transport virtio_pci_transport = {
 	.queue_irq = virtio_pci_queue_irq,
 	.config_irq = virtio_pci_config_irq,
+	.pre_save = virtio_pci_pre_save,
 };
 
 /* ---- common configuration ---- */

@@ -528,6 +528,9 @@ void virtio_pre_save(struct device *d)
 {
 	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
 
+	if (v->tp && v->tp->pre_save) {
+		v->tp->pre_save(v);
+	}
 	for (unsigned i = 0; i < VIRTIO_MAX_QUEUES; i++) {
 		struct virtio_queue *q = &v->queues[i];
 

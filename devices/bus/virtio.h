@@ -84,6 +84,7 @@ struct virtio_ops {
 struct virtio_transport {
 	void (*queue_irq)(struct virtio_dev *v, uint16_t vector);
 	void (*config_irq)(struct virtio_dev *v);
+	void (*pre_save)(struct virtio_dev *v); /* NULL: nothing to do */
 };
 
 struct virtio_queue {

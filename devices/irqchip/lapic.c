@@ -260,10 +260,11 @@ void lapic_set_tpr_locked(struct lapic *a, uint8_t tpr)
 
 static uint8_t lapic_get_cr8(void *apic)
 {
-	struct lapic *a = apic;
+	const struct lapic *a = apic;
 
-	LAPIC_SCOPE(a);
-	return a->tpr >> 4;
+	/* Only the vCPU itself, which asks here before and after each stay in the guest, and
+	 * who holds it still write it. */
+	return __atomic_load_n(&a->tpr, __ATOMIC_RELAXED) >> 4;
 }
 
 static void lapic_set_cr8(void *apic, uint8_t cr8)

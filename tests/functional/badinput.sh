@@ -5,39 +5,19 @@
 
 base="-accel qtest -machine q35 -m 64M -nodefaults -display none"
 
-# says TEXT ARGS...: fails with exit status 1 and one line that holds TEXT
-says()
-{
-	text=$1
-	shift
-	timeout 30 "$LODGE" "$@" >"$tmp/o" 2>&1 </dev/null
-	rc=$?
-	[ $rc = 1 ] || {
-		cat "$tmp/o"
-		fail "$*: exit status $rc"
-	}
-	grep -qi -- "$text" "$tmp/o" || {
-		cat "$tmp/o"
-		fail "$*: does not say '$text'"
-	}
-	[ "$(wc -l <"$tmp/o")" = 1 ] || {
-		cat "$tmp/o"
-		fail "$*: more than one line"
-	}
-}
-
-# bad TEXT ARGS...: the same, on a board
+# bad TEXT ARGS...: what says() does, on a board
 bad()
 {
 	text=$1
 	shift
 	# shellcheck disable=SC2086
-	says "$text" $base "$@"
+	says "$text" "$LODGE" $base "$@"
 }
 
 # A kernel as far as its header goes.
 kernel=$tmp/kernel
-cp "$(dirname "$0")/../fuzz/seeds/boot/bzimage" "$kernel"
+tests/fuzz/seeds "$tmp/seeds" || fail "no seeds"
+cp "$tmp/seeds/boot/bzimage" "$kernel"
 
 # missing file
 bad 'no such file' -kernel "$tmp/none"
@@ -47,13 +27,13 @@ bad 'no such file' -kernel "$kernel" -blockdev "driver=file,node-name=n,filename
 bad 'no such file' -kernel "$kernel" -serial "file:$tmp/none/x"
 bad 'no such file' -kernel "$kernel" -pidfile "$tmp/none/x"
 bad 'no such file' -kernel "$kernel" -chardev "socket,id=c,path=$tmp/none"
-says 'no such file' run "$tmp/none"
+says 'no such file' "$LODGE" run "$tmp/none"
 
 # unknown option, device, property
 bad 'did you mean -kernel' -kernle x
-says 'unknown option --nonesuch' run "$kernel" --nonesuch
-says 'unknown option --nonesuch' run "$kernel" --nonesuch x
-says 'needs a value' run "$kernel" --memory
+says 'unknown option --nonesuch' "$LODGE" run "$kernel" --nonesuch
+says 'unknown option --nonesuch' "$LODGE" run "$kernel" --nonesuch x
+says 'needs a value' "$LODGE" run "$kernel" --memory
 bad 'nonesuch' -kernel "$kernel" -device nonesuch
 bad 'nonesuch' -kernel "$kernel" -device virtio-rng-pci,nonesuch=1
 bad 'nonesuch' -kernel "$kernel" -device virtio-blk-pci,drive=nonesuch

@@ -6,27 +6,6 @@
 
 base="-machine q35 -m 64M -nodefaults -display none -S"
 
-# says TEXT COMMAND...: exit status 1 and one line that holds TEXT
-says()
-{
-	text=$1
-	shift
-	timeout 30 "$@" >"$tmp/o" 2>&1 </dev/null
-	rc=$?
-	[ $rc = 1 ] || {
-		cat "$tmp/o"
-		fail "$*: exit status $rc"
-	}
-	grep -qi -- "$text" "$tmp/o" || {
-		cat "$tmp/o"
-		fail "$*: does not say '$text'"
-	}
-	[ "$(wc -l <"$tmp/o")" = 1 ] || {
-		cat "$tmp/o"
-		fail "$*: more than one line"
-	}
-}
-
 # starts TEXT COMMAND...: comes up (and is ended by QMP), says TEXT on the way
 starts()
 {

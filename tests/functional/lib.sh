@@ -34,6 +34,27 @@ cleanup()
 trap cleanup EXIT
 trap 'exit 1' INT TERM HUP
 
+# says TEXT COMMAND...: exit status 1 and one line that holds TEXT
+says()
+{
+	text=$1
+	shift
+	timeout 30 "$@" >"$tmp/o" 2>&1 </dev/null
+	rc=$?
+	[ $rc = 1 ] || {
+		cat "$tmp/o"
+		fail "$*: exit status $rc"
+	}
+	grep -qi -- "$text" "$tmp/o" || {
+		cat "$tmp/o"
+		fail "$*: does not say '$text'"
+	}
+	[ "$(wc -l <"$tmp/o")" = 1 ] || {
+		cat "$tmp/o"
+		fail "$*: more than one line"
+	}
+}
+
 need()
 {
 	for p in "$@"; do

@@ -2,11 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 # smoke.sh TARGET... - a few seconds of each fuzz target on its seeds. Run by make check
 # in the build directory; FUZZ_SECONDS lengthens it.
-here=$(cd "$(dirname "$0")" && pwd)
+seeds=$(mktemp -d "${TMPDIR:-/tmp}/lodge-seeds.XXXXXX")
+trap 'rm -rf "$seeds"' EXIT
+trap 'exit 1' INT TERM HUP
+tests/fuzz/seeds "$seeds" || exit 1
 rc=0
 for t in ${*:-$FUZZ_TARGETS}; do
 	n=${t##*/fuzz_}
-	dir=$here/seeds/$n
+	dir=$seeds/$n
 	set --
 	[ ! -d "$dir" ] || set -- "$dir"
 	work=$(mktemp -d "${TMPDIR:-/tmp}/lodge-fuzz.XXXXXX")

@@ -30,6 +30,12 @@ tests_unit_dirtyvm_SOURCES = tests/unit/dirtyvm_test.c tests/unit/guestvm.h test
 nodist_tests_unit_dirtyvm_SOURCES = devices/devtable.c
 tests_unit_dirtyvm_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_dirtyvm_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
+check_PROGRAMS += tests/unit/hotcpu
+TESTS += tests/unit/hotcpu
+tests_unit_hotcpu_SOURCES = tests/unit/hotcpu_test.c tests/unit/guestvm.h tests/unit/unit.h
+nodist_tests_unit_hotcpu_SOURCES = devices/devtable.c
+tests_unit_hotcpu_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_hotcpu_LDADD = $(LODGE_LIBS) $(TEST_LIBS) $(LODGE_SYSLIBS)
 endif
 tests_unit_lock_SOURCES = tests/unit/lock_test.c tests/unit/unit.h
 tests_unit_lock_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -47,8 +47,11 @@ static const struct mr_ops gv_port_ops = { .write = gv_port_write, .min = 1, .ma
 
 static void gv_reset_hook(void *o __unused)
 {
-	for (unsigned i = 0; i < gv.vm->n_vcpus; i++) {
-		struct x86_cpu *c = gv.vm->vcpus[i]->arch;
+	struct vcpu *v;
+
+	vm_for_each_vcpu(gv.vm, v)
+	{
+		struct x86_cpu *c = v->arch;
 
 		c->cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;
 		for (unsigned s = X86_ES; s <= X86_GS; s++) {
@@ -62,14 +65,16 @@ static void gv_reset_hook(void *o __unused)
 		c->wait_sipi = false;
 		c->rip = GV_CODE;
 		c->reg[X86_RSP] = 0x1000;
-		c->reg[X86_RDI] = i;
+		c->reg[X86_RDI] = v->index;
 		c->hflags = X86_HFLAGS_STALE;
 	}
 }
 
-/* False: this accelerator can't be used here; says why. */
-static inline bool gv_up(const struct hv_ops *hv, const char *opts, const char *model,
-                         unsigned n_vcpus, uint64_t ram_size)
+/* False: this accelerator can't be used here; says why. No vCPU is started yet; there is
+ * room for some more. */
+static inline bool gv_build(const struct hv_ops *hv, const char *opts,
+                            const char *model, unsigned n_vcpus, unsigned room,
+                            uint64_t ram_size)
 {
 	struct ram_config cfg = { .size = ram_size };
 	struct err e = ERR_INIT;
@@ -83,7 +88,7 @@ static inline bool gv_up(const struct hv_ops *hv, const char *opts, const char *
 		return false;
 	}
 	gv.vm = vm_new(&x86_guest_arch, hv);
-	gv.vm->max_vcpus = n_vcpus;
+	gv.vm->max_vcpus = room;
 	gv.vm->loop = loop_new(LOOP_EPOLL, &e);
 	ck_assert_int_ge(opt_parse(&o, opts, NULL, &e), 0);
 	ck_assert_msg(hv->vm_init(gv.vm, o, &e) >= 0, "%s", e.text);
@@ -103,6 +108,17 @@ static inline bool gv_up(const struct hv_ops *hv, const char *opts, const char *
 		opt_free(m);
 	}
 	vm_add_reset(gv.vm, gv_reset_hook, NULL);
+	return true;
+}
+
+static inline bool gv_up(const struct hv_ops *hv, const char *opts, const char *model,
+                         unsigned n_vcpus, uint64_t ram_size)
+{
+	struct err e = ERR_INIT;
+
+	if (!gv_build(hv, opts, model, n_vcpus, n_vcpus, ram_size)) {
+		return false;
+	}
 	ck_assert_msg(vm_start_vcpus(gv.vm, &e) >= 0, "%s", e.text);
 	return true;
 }

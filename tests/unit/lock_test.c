@@ -100,6 +100,56 @@ START_TEST(test_excludes)
 }
 END_TEST
 
+/* ---- conditions: two pass a ball 10000 times, two more hear of the end ---- */
+
+static struct lk_cond turn, end;
+static int ball;
+
+static void *player(void *arg)
+{
+	int me = arg != NULL;
+
+	LOCK_SCOPE(&test_lk);
+	for (int i = 0; i < 10000; i++) {
+		while ((ball & 1) != me) {
+			lk_cond_wait(&turn, &test_lk);
+		}
+		ball++;
+		lk_cond_signal(&turn);
+	}
+	lk_cond_broadcast(&end);
+	return NULL;
+}
+
+static void *spectator(void *arg)
+{
+	LOCK_SCOPE(&test_lk);
+	while (ball < 20000) {
+		lk_cond_wait(&end, &test_lk);
+	}
+	return arg;
+}
+
+START_TEST(test_conditions)
+{
+	static void *(*const fn[4])(void *) = { player, player, spectator, spectator };
+	struct role_thread t[4];
+	struct err e = ERR_INIT;
+
+	lk_init(&test_lk, RANK_DEVICE, "test");
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_int_eq(role_thread_start(&t[i], ROLE_IOTHREAD, "w", fn[i],
+		                                   i == 1 ? &ball : NULL, &e),
+		                 0);
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		role_thread_join(&t[i]);
+	}
+	ck_assert_int_eq(ball, 20000);
+	lk_fini(&test_lk);
+}
+END_TEST
+
 START_TEST(test_full_table)
 {
 	static struct lock_stat s[200];
@@ -122,7 +172,7 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = { test_wait_is_counted, test_excludes,
-		                       test_full_table };
+		                       test_conditions, test_full_table };
 
 	return unit_main(unit_suite("lock", tests, ARRAY_LEN(tests)));
 }

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
 
 #include "base/opt.h"
 #include "core/clock.h"
@@ -344,18 +346,101 @@ static const struct device_class xdev_class = {
 	.ops = &xdev_pci_ops,
 };
 
+static struct xdev *xdev_new(struct pci_board *b)
+{
+	struct device *dev;
+
+	pci_board_new(b, false);
+	dev = device_new(b->h->vm, &xdev_class, NULL);
+	ck_assert_int_eq(device_realize(dev, &b->host->root.bus, &err), 0);
+	return container_of(container_of(dev, struct pci_dev, dev), struct xdev, pci);
+}
+
+/* A hypervisor that would read eventfds: the test is it. */
+static unsigned msix_routes;
+
+static int msix_route_add(void *arg, const struct msi_msg *m, int fd)
+{
+	(void)arg, (void)m, (void)fd;
+	return (int)msix_routes++;
+}
+
+static void msix_route_update(void *arg, int route, const struct msi_msg *m)
+{
+	(void)arg, (void)route, (void)m;
+}
+
+static void msix_route_del(void *arg, int route)
+{
+	(void)arg, (void)route;
+	msix_routes--;
+}
+
+START_TEST(pci_msix_fd)
+{
+	const uint64_t bar = 0xc0000000, entry = bar + 3 * 16;
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct msi_ops ops;
+	struct pci_board b;
+	struct xdev *x = xdev_new(&b);
+	uint64_t pba;
+
+	ops = *b.h->vm->msi.ops;
+	ops.route_add = msix_route_add;
+	ops.route_update = msix_route_update;
+	ops.route_del = msix_route_del;
+	b.h->vm->msi.ops = &ops;
+	pci_wr(&b, 0, 1, PCI_BAR0 + 4, (uint32_t)bar, 4);
+	pci_wr(&b, 0, 1, PCI_COMMAND, 7, 2);
+	pci_wr(&b, 0, 1, x->pci.msix_cap + 2, 0x8000, 2);
+	pba = bar + (pci_rd(&b, 0, 1, x->pci.msix_cap + 8, 4) & ~7u);
+	harness_write(b.h, entry, 0xfee02000, 4);
+	harness_write(b.h, entry + 12, 0, 4);
+	ck_assert_int_eq(pci_msix_bind_fd(&x->pci, 3, fd), 0);
+	ck_assert_uint_eq(msix_routes, 1);
+	/* Routed: the hypervisor's business. */
+	ck_assert_int_eq(eventfd_write(fd, 1), 0);
+	ck_assert_uint_eq(harness_read(b.h, pba, 4), 0);
+	/* Masked: a pending bit, which is sent once when the mask goes. */
+	harness_write(b.h, entry + 12, 1, 4);
+	ck_assert_uint_eq(msix_routes, 0);
+	ck_assert_uint_eq(harness_read(b.h, pba, 4), BIT(3));
+	ck_assert_int_eq(eventfd_write(fd, 1), 0);
+	ck_assert_uint_eq(harness_read(b.h, pba, 4), BIT(3));
+	ck_assert_uint_eq(b.h->n_msi, 0);
+	harness_write(b.h, entry + 12, 0, 4);
+	ck_assert_uint_eq(msix_routes, 1);
+	ck_assert_uint_eq(b.h->n_msi, 1);
+	ck_assert_uint_eq(harness_read(b.h, pba, 4), 0);
+	/* What is saved has it, too; and so has what outlives the eventfd. */
+	harness_write(b.h, entry + 12, 1, 4);
+	ck_assert_int_eq(eventfd_write(fd, 1), 0);
+	pci_msix_collect(&x->pci);
+	ck_assert_uint_eq(x->pci.msix_pending[0], BIT(3));
+	harness_write(b.h, entry + 12, 0, 4);
+	ck_assert_uint_eq(b.h->n_msi, 2);
+	harness_write(b.h, entry + 12, 1, 4);
+	ck_assert_int_eq(eventfd_write(fd, 1), 0);
+	pci_msix_unbind_fd(&x->pci, 3);
+	ck_assert_uint_eq(x->pci.msix_pending[0], BIT(3));
+	/* A reset forgets what waits. */
+	ck_assert_int_eq(pci_msix_bind_fd(&x->pci, 3, fd), 0);
+	ck_assert_int_eq(eventfd_write(fd, 1), 0);
+	device_reset_all(b.h->vm);
+	pci_msix_collect(&x->pci);
+	ck_assert_uint_eq(x->pci.msix_pending[0], 0);
+	pci_msix_unbind_fd(&x->pci, 3);
+	close(fd);
+}
+END_TEST
+
 START_TEST(pci_msix)
 {
 	struct pci_board b;
 	const uint64_t bar = 0xc0000000;
-	struct device *dev;
-	struct xdev *x;
+	struct xdev *x = xdev_new(&b);
 	unsigned cap;
 
-	pci_board_new(&b, false);
-	dev = device_new(b.h->vm, &xdev_class, NULL);
-	ck_assert_int_eq(device_realize(dev, &b.host->root.bus, &err), 0);
-	x = container_of(container_of(dev, struct pci_dev, dev), struct xdev, pci);
 	ck_assert_uint_eq(x->pci.devfn, PCI_DEVFN(1, 0));
 	cap = x->pci.msix_cap;
 	ck_assert_uint_eq(pci_rd(&b, 0, 1, cap + 2, 2), 129);
@@ -519,8 +604,8 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		pci_config_cycles, pci_pam,       pci_lpc,     pci_edu,   pci_msi,
-		pci_msix,          pci_root_port, pci_torture, pci_state,
+		pci_config_cycles, pci_pam,     pci_lpc,       pci_edu,     pci_msi,
+		pci_msix,          pci_msix_fd, pci_root_port, pci_torture, pci_state,
 	};
 
 	return unit_main(unit_suite("pci", tests, ARRAY_LEN(tests)));

@@ -26,9 +26,7 @@ struct timer {
 	_Atomic unsigned at; /* 1 + place in the heap; 0 not pending */
 };
 
-static struct lk timer_sets_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-	                           .rank = RANK_TIMER_SET,
-	                           .name = "timer sets" };
+static struct lk timer_sets_lk = LK_INIT(RANK_TIMER_SET, "timer sets");
 static struct list timer_sets = LIST_INIT(timer_sets);
 
 static struct {
@@ -244,7 +242,7 @@ static void timer_del_wait(struct timer *t)
 	}
 	/* From within its own callback there is nothing to wait for. */
 	while (s->running == t && loop_current() != s->loop) {
-		pthread_cond_wait(&s->idle, &s->lk.m);
+		lk_cond_wait(&s->idle, &s->lk);
 		if (t->at) {
 			timer_heap_del(&s->heap[t->clock], t); /* it re-armed itself */
 		}
@@ -284,7 +282,7 @@ uint64_t timer_expire_ns(const struct timer *t)
 void timer_set_init(struct timer_set *s, struct loop *l)
 {
 	lk_init(&s->lk, RANK_TIMER, "timers");
-	pthread_cond_init(&s->idle, NULL);
+	s->idle = (struct lk_cond){ 0 };
 	s->loop = l;
 	LOCK_SCOPE(&timer_sets_lk);
 	list_add_tail(&timer_sets, &s->link);
@@ -298,7 +296,6 @@ void timer_set_fini(struct timer_set *s)
 	for (unsigned c = 0; c < CLOCK_N; c++) {
 		free(s->heap[c].a);
 	}
-	pthread_cond_destroy(&s->idle);
 	lk_fini(&s->lk);
 }
 
@@ -334,7 +331,7 @@ bool timer_set_run(struct timer_set *s)
 			any = true;
 			lk_acquire(&s->lk);
 			s->running = NULL;
-			pthread_cond_broadcast(&s->idle);
+			lk_cond_broadcast(&s->idle);
 		}
 	}
 	lk_release(&s->lk);

@@ -20,9 +20,7 @@
 
 _Atomic bool dirty_on;
 
-static struct lk dirty_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-	                      .rank = RANK_DIRTY,
-	                      .name = "dirty log" };
+static struct lk dirty_lk = LK_INIT(RANK_DIRTY, "dirty log");
 /* Under dirty_lk. */
 static struct list dirty_logs = LIST_INIT(dirty_logs);
 static struct list dirty_sources = LIST_INIT(dirty_sources);

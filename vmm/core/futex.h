@@ -24,9 +24,14 @@ static inline void futex_wait(_Atomic uint32_t *w, uint32_t val, uint64_t ns)
 	syscall(SYS_futex, w, FUTEX_WAIT_PRIVATE, val, ns ? &ts : NULL, NULL, 0);
 }
 
+static inline void futex_wake(_Atomic uint32_t *w, int n)
+{
+	syscall(SYS_futex, w, FUTEX_WAKE_PRIVATE, n, NULL, NULL, 0);
+}
+
 static inline void futex_wake_all(_Atomic uint32_t *w)
 {
-	syscall(SYS_futex, w, FUTEX_WAKE_PRIVATE, INT_MAX, NULL, NULL, 0);
+	futex_wake(w, INT_MAX);
 }
 
 #endif

@@ -113,7 +113,7 @@ static bool io_piece(const struct mr *m, uint64_t off, unsigned size, unsigned *
 	return true;
 }
 
-static uint64_t io_read(struct mr *m, uint64_t off, unsigned size)
+static __cold uint64_t io_read_odd(struct mr *m, uint64_t off, unsigned size)
 {
 	uint64_t v = 0;
 	unsigned piece;
@@ -129,7 +129,7 @@ static uint64_t io_read(struct mr *m, uint64_t off, unsigned size)
 	return v;
 }
 
-static void io_write(struct mr *m, uint64_t off, uint64_t v, unsigned size)
+static __cold void io_write_odd(struct mr *m, uint64_t off, uint64_t v, unsigned size)
 {
 	unsigned piece;
 
@@ -142,11 +142,41 @@ static void io_write(struct mr *m, uint64_t off, uint64_t v, unsigned size)
 	}
 }
 
+/* An aligned access of a size that the region takes in one piece, or one of one byte. */
+static inline bool io_plain(const struct mr_ops *o, uint64_t off, unsigned size)
+{
+	return likely(size - o->min <= (unsigned)(o->max - o->min)) &&
+	       likely(!(off & (size - 1)));
+}
+
+static inline uint64_t io_read(struct mr *m, uint64_t off, unsigned size)
+{
+	const struct mr_ops *o = m->ops;
+
+	if (likely(o && o->read && io_plain(o, off, size))) {
+		LOCK_SCOPE(m->lock);
+		return o->read(m->opaque, off, size) & io_mask(size);
+	}
+	return io_read_odd(m, off, size);
+}
+
+static inline void io_write(struct mr *m, uint64_t off, uint64_t v, unsigned size)
+{
+	const struct mr_ops *o = m->ops;
+
+	if (likely(o && o->write && io_plain(o, off, size))) {
+		LOCK_SCOPE(m->lock);
+		o->write(m->opaque, off, v & io_mask(size), size);
+		return;
+	}
+	io_write_odd(m, off, v, size);
+}
+
 /* ---- CPU accesses ---- */
 
-static uint64_t range_read(const struct flat_range *r, gpa_t addr, unsigned size)
+static inline uint64_t range_read(const struct flat_range *r, gpa_t addr, unsigned size)
 {
-	if (!r) {
+	if (unlikely(!r)) {
 		return io_mask(size);
 	}
 	if (r->host) {
@@ -155,12 +185,12 @@ static uint64_t range_read(const struct flat_range *r, gpa_t addr, unsigned size
 	return io_read(r->mr, r->off + (addr - r->start), size);
 }
 
-static void range_write(const struct flat_range *r, gpa_t addr, uint64_t v,
-                        unsigned size)
+static inline void range_write(const struct flat_range *r, gpa_t addr, uint64_t v,
+                               unsigned size)
 {
 	uint64_t off;
 
-	if (!r) {
+	if (unlikely(!r)) {
 		return;
 	}
 	off = addr - r->start;
@@ -173,63 +203,79 @@ static void range_write(const struct flat_range *r, gpa_t addr, uint64_t v,
 	}
 }
 
-/* How many bytes of an access fall into the range (or the hole) at addr. */
-static unsigned range_bytes(const struct flat_range *r, gpa_t addr, unsigned size)
+static __cold void access_nowhere(const struct aspace *as, gpa_t addr, unsigned size,
+                                  const char *what)
 {
-	uint64_t left;
+	log_d(LOG_UNIMP, "%s: %s of %u at 0x%llx: nothing there\n", as->name, what,
+	      size, (unsigned long long)addr);
+}
 
-	if (!r) {
-		return 1; /* a hole: byte by byte, it is rare */
+/* How many bytes of an access from addr on are the spot's: a power of two. */
+static unsigned spot_bytes(const struct gmem_spot *s, gpa_t addr, unsigned size)
+{
+	uint64_t left = s->size - (addr - s->start);
+
+	return left >= size ? size : left >= 4 ? 4 : left >= 2 ? 2 : 1;
+}
+
+/* Accesses that lie in two ranges, or in one and a hole. */
+static __cold uint64_t access_read_parts(const struct flat *f, gpa_t addr,
+                                         unsigned size)
+{
+	uint64_t v = 0;
+
+	for (unsigned done = 0, n; done < size; done += n) {
+		const struct gmem_spot *s = gmem_spot_find(f, addr + done);
+
+		n = spot_bytes(s, addr + done, size - done);
+		v |= range_read(s->r, addr + done, n) << (8 * done);
 	}
-	left = r->size - (addr - r->start);
-	if (left >= size) {
-		return size;
+	return v;
+}
+
+static __cold void access_write_parts(const struct flat *f, gpa_t addr, uint64_t val,
+                                      unsigned size)
+{
+	for (unsigned done = 0, n; done < size; done += n) {
+		const struct gmem_spot *s = gmem_spot_find(f, addr + done);
+
+		n = spot_bytes(s, addr + done, size - done);
+		range_write(s->r, addr + done, val >> (8 * done) & io_mask(n), n);
 	}
-	return left >= 4 ? 4 : left >= 2 ? 2 : 1;
 }
 
 uint64_t aspace_read(struct aspace *as, gpa_t addr, unsigned size)
 {
-	const struct flat *f = aspace_enter(as);
-	const struct flat_range *r = flat_find(f, addr);
-	uint64_t v = 0;
+	const struct flat *f = gmem_enter(as);
+	const struct gmem_spot *s = gmem_spot_find(f, addr);
+	uint64_t v;
 
-	if (likely(r && r->size - (addr - r->start) >= size)) {
-		v = range_read(r, addr, size);
-	} else {
-		if (!r) {
-			log_d(LOG_UNIMP, "%s: read of %u at 0x%llx: nothing there\n",
-			      as->name, size, (unsigned long long)addr);
-		}
-		for (unsigned done = 0, n; done < size; done += n) {
-			r = flat_find(f, addr + done);
-			n = range_bytes(r, addr + done, size - done);
-			v |= range_read(r, addr + done, n) << (8 * done);
-		}
+	if (unlikely(!s->r) && unlikely(log_on(LOG_UNIMP))) {
+		access_nowhere(as, addr, size, "read");
 	}
-	aspace_leave(as);
+	if (likely(s->size - (addr - s->start) >= size)) {
+		v = range_read(s->r, addr, size);
+	} else {
+		v = access_read_parts(f, addr, size);
+	}
+	gmem_leave();
 	return v;
 }
 
 void aspace_write(struct aspace *as, gpa_t addr, uint64_t val, unsigned size)
 {
-	const struct flat *f = aspace_enter(as);
-	const struct flat_range *r = flat_find(f, addr);
+	const struct flat *f = gmem_enter(as);
+	const struct gmem_spot *s = gmem_spot_find(f, addr);
 
-	if (likely(r && r->size - (addr - r->start) >= size)) {
-		range_write(r, addr, val, size);
-	} else {
-		if (!r) {
-			log_d(LOG_UNIMP, "%s: write of %u at 0x%llx: nothing there\n",
-			      as->name, size, (unsigned long long)addr);
-		}
-		for (unsigned done = 0, n; done < size; done += n) {
-			r = flat_find(f, addr + done);
-			n = range_bytes(r, addr + done, size - done);
-			range_write(r, addr + done, val >> (8 * done) & io_mask(n), n);
-		}
+	if (unlikely(!s->r) && unlikely(log_on(LOG_UNIMP))) {
+		access_nowhere(as, addr, size, "write");
 	}
-	aspace_leave(as);
+	if (likely(s->size - (addr - s->start) >= size)) {
+		range_write(s->r, addr, val, size);
+	} else {
+		access_write_parts(f, addr, val, size);
+	}
+	gmem_leave();
 }
 
 /* ---- DMA ---- */

@@ -22,23 +22,13 @@
 #include "core/gmem-internal.h"
 #include "core/lock-stat.h"
 
-struct gmem_reader {
-	_Atomic uint64_t seen;
-	unsigned nest; /* aspace_enter depth */
-	unsigned register_depth;
-	unsigned offline_depth;
-	struct list link;
-};
-
 struct gmem_garbage {
 	struct gmem_garbage *next;
 	struct flat *flat;
 	uint64_t epoch;
 };
 
-static struct lk gmem_rcu_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-	                         .rank = RANK_RECLAIM,
-	                         .name = "retired maps" };
+static struct lk gmem_rcu_lk = LK_INIT(RANK_RECLAIM, "retired maps");
 static struct list gmem_readers = LIST_INIT(gmem_readers);
 static struct gmem_garbage *gmem_garbage;
 static _Atomic uint64_t gmem_epoch = 1;
@@ -47,7 +37,7 @@ static pthread_once_t gmem_key_once = PTHREAD_ONCE_INIT;
 static void (*gmem_kick_fn)(void *);
 static void *gmem_kick_opaque;
 
-static __thread struct gmem_reader *gmem_self;
+__thread struct gmem_reader *gmem_self;
 
 static void gmem_reader_gone(void *p)
 {
@@ -86,20 +76,25 @@ static inline struct gmem_reader *gmem_reader(void)
 	return likely(gmem_self) ? gmem_self : gmem_reader_make();
 }
 
-static void gmem_go_online(struct gmem_reader *r)
+void gmem_go_online(struct gmem_reader *r)
 {
 	atomic_store_explicit(&r->seen, atomic_load(&gmem_epoch), memory_order_relaxed);
 	atomic_thread_fence(memory_order_seq_cst);
 }
 
-static void gmem_go_offline(struct gmem_reader *r)
+void gmem_go_offline(struct gmem_reader *r)
 {
 	atomic_store_explicit(&r->seen, 0, memory_order_release);
 }
 
 static bool gmem_is_online(const struct gmem_reader *r)
 {
-	return r->nest || (r->register_depth && !r->offline_depth);
+	return r->nest || r->ticks;
+}
+
+static void gmem_set_ticks(struct gmem_reader *r)
+{
+	r->ticks = r->register_depth && !r->offline_depth;
 }
 
 const struct flat *aspace_enter(struct aspace *as)
@@ -115,12 +110,7 @@ const struct flat *aspace_enter(struct aspace *as)
 
 void aspace_leave(struct aspace *as __unused)
 {
-	struct gmem_reader *r = gmem_self;
-
-	r->nest--;
-	if (unlikely(!gmem_is_online(r))) {
-		gmem_go_offline(r);
-	}
+	gmem_leave();
 }
 
 void gmem_thread_register(void)
@@ -131,6 +121,7 @@ void gmem_thread_register(void)
 		gmem_go_online(r);
 	}
 	r->register_depth++;
+	gmem_set_ticks(r);
 }
 
 void gmem_thread_unregister(void)
@@ -138,6 +129,7 @@ void gmem_thread_unregister(void)
 	struct gmem_reader *r = gmem_self;
 
 	r->register_depth--;
+	gmem_set_ticks(r);
 	if (!gmem_is_online(r)) {
 		gmem_go_offline(r);
 	}
@@ -148,7 +140,7 @@ void gmem_quiescent(void)
 	struct gmem_reader *r = gmem_self;
 
 	/* Inside a section it is none: loops turned from within one, for example. */
-	if (r && r->register_depth && !r->nest && !r->offline_depth) {
+	if (r && r->ticks && !r->nest) {
 		atomic_store_explicit(
 			&r->seen,
 			atomic_load_explicit(&gmem_epoch, memory_order_acquire),
@@ -160,8 +152,11 @@ void gmem_offline(void)
 {
 	struct gmem_reader *r = gmem_self;
 
-	if (r && r->register_depth && !r->offline_depth++ && !r->nest) {
-		gmem_go_offline(r);
+	if (r && r->register_depth && !r->offline_depth++) {
+		r->ticks = false;
+		if (!r->nest) {
+			gmem_go_offline(r);
+		}
 	}
 }
 
@@ -169,8 +164,11 @@ void gmem_online(void)
 {
 	struct gmem_reader *r = gmem_self;
 
-	if (r && r->register_depth && !--r->offline_depth && !r->nest) {
-		gmem_go_online(r);
+	if (r && r->register_depth && !--r->offline_depth) {
+		r->ticks = true;
+		if (!r->nest) {
+			gmem_go_online(r);
+		}
 	}
 }
 

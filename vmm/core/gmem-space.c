@@ -7,15 +7,14 @@
  */
 #include "config.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/gmem-internal.h"
 
-static struct lk gmem_topology = { .m = PTHREAD_MUTEX_INITIALIZER,
-	                           .rank = RANK_ASPACE,
-	                           .name = "memory topology" };
+static struct lk gmem_topology = LK_INIT(RANK_ASPACE, "memory topology");
 /* Under gmem_topology. */
 struct aspace_node {
 	struct aspace *as;
@@ -219,16 +218,10 @@ void mr_set_size(struct mr *m, uint64_t size)
 
 /* ---- look-up ---- */
 
-/*
- * Each thread remembers a few hits. A generation names one map of one space for
- * ever, so a stale entry can't match a new map at the same address.
- */
-enum { FLAT_CACHE = 16 };
-static __thread struct {
-	unsigned generation, index;
-} flat_cache[FLAT_CACHE];
+__thread struct gmem_spot gmem_spots[GMEM_SPOTS];
 
-static const struct flat_range *flat_search(const struct flat *f, gpa_t addr)
+/* Number of the range that holds addr, or of the first one above it. */
+static unsigned flat_search(const struct flat *f, gpa_t addr)
 {
 	unsigned lo = 0, hi = f->n;
 
@@ -241,28 +234,32 @@ static const struct flat_range *flat_search(const struct flat *f, gpa_t addr)
 		} else if (addr - r->start >= r->size) {
 			lo = mid + 1;
 		} else {
-			return r;
+			return mid;
 		}
 	}
-	return NULL;
+	return lo;
+}
+
+const struct gmem_spot *gmem_spot_fill(const struct flat *f, gpa_t addr,
+                                       struct gmem_spot *s)
+{
+	unsigned i = flat_search(f, addr);
+	const struct flat_range *next = i < f->n ? &f->r[i] : NULL;
+
+	s->generation = f->generation ? f->generation : UINT_MAX; /* has no name */
+	if (next && addr >= next->start) {
+		s->r = next;
+		s->start = next->start;
+		s->size = next->size;
+	} else {
+		s->r = NULL;
+		s->start = i ? f->r[i - 1].start + f->r[i - 1].size : 0;
+		s->size = (next ? next->start : UINT64_MAX) - s->start;
+	}
+	return s;
 }
 
 const struct flat_range *flat_find(const struct flat *f, gpa_t addr)
 {
-	unsigned slot =
-		(unsigned)((addr >> 12) ^ (addr >> 2) ^ f->generation) % FLAT_CACHE;
-	const struct flat_range *r;
-
-	if (likely(flat_cache[slot].generation == f->generation && f->generation)) {
-		r = &f->r[flat_cache[slot].index];
-		if (likely(addr - r->start < r->size)) {
-			return r;
-		}
-	}
-	r = flat_search(f, addr);
-	if (r) {
-		flat_cache[slot].generation = f->generation;
-		flat_cache[slot].index = (unsigned)(r - f->r);
-	}
-	return r;
+	return gmem_spot_find(f, addr)->r;
 }

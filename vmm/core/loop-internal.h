@@ -28,7 +28,7 @@ struct timer_set {
 	struct timer_heap heap[CLOCK_N];
 	struct timer
 		*running;    /* its callback is being called; not to be dereferenced */
-	pthread_cond_t idle; /* with lk: running changed */
+	struct lk_cond idle; /* with lk: running changed */
 	uint64_t seq;        /* equal deadlines run in the order they were set */
 	struct loop *loop;
 	struct list link; /* all sets */
@@ -88,7 +88,7 @@ struct loop {
 	unsigned n_posts;
 	bool owned, borrowed; /* a thread runs the loop / a caller stands in for it */
 	pthread_t owner;
-	pthread_cond_t changed;
+	struct lk_cond changed;
 
 	struct event *_Atomic rung; /* events rung from user space, newest first */
 	struct list ready_events;   /* taken from `rung`, not run yet */

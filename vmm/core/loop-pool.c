@@ -20,16 +20,13 @@ enum { POOL_THREADS = 4 };
 
 static struct {
 	struct lk lk;
-	pthread_cond_t more;
+	struct lk_cond more;
 	struct loop_io *first, **last;
 	unsigned users, threads;
 	bool quit;
 	struct role_thread thread[POOL_THREADS];
 } loop_pool = {
-	.lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-	        .rank = RANK_IO_POOL,
-	        .name = "I/O pool" },
-	.more = PTHREAD_COND_INITIALIZER,
+	.lk = LK_INIT(RANK_IO_POOL, "I/O pool"),
 	.last = &loop_pool.first,
 };
 
@@ -81,7 +78,7 @@ static struct loop_io *loop_pool_take(void)
 
 static void loop_pool_nudge(void *opaque __unused)
 {
-	pthread_cond_broadcast(&loop_pool.more);
+	lk_cond_broadcast(&loop_pool.more);
 }
 
 static void *loop_pool_thread(void *arg __unused)
@@ -102,7 +99,7 @@ static void *loop_pool_thread(void *arg __unused)
 		}
 		lk_acquire(&loop_pool.lk);
 		if (!io && !loop_pool.first && !loop_pool.quit) {
-			pthread_cond_wait(&loop_pool.more, &loop_pool.lk.m);
+			lk_cond_wait(&loop_pool.more, &loop_pool.lk);
 		}
 	}
 	lk_release(&loop_pool.lk);
@@ -140,7 +137,7 @@ void loop_pool_put(void)
 	}
 	lk_acquire(&loop_pool.lk);
 	loop_pool.quit = true;
-	pthread_cond_broadcast(&loop_pool.more);
+	lk_cond_broadcast(&loop_pool.more);
 	lk_release(&loop_pool.lk);
 	while (loop_pool.threads) {
 		role_thread_join(&loop_pool.thread[--loop_pool.threads]);
@@ -153,5 +150,5 @@ void loop_pool_submit(struct loop_io *io)
 	io->next = NULL;
 	*loop_pool.last = io;
 	loop_pool.last = &io->next;
-	pthread_cond_signal(&loop_pool.more);
+	lk_cond_signal(&loop_pool.more);
 }

@@ -84,7 +84,7 @@ struct loop *loop_new(enum loop_backend want, struct err *e)
 		return NULL;
 	}
 	lk_init(&l->lk, RANK_LOOP, "loop");
-	pthread_cond_init(&l->changed, NULL);
+	l->changed = (struct lk_cond){ 0 };
 	l->last = &l->first;
 	list_init(&l->ready_events);
 	list_init(&l->watches);
@@ -135,7 +135,6 @@ void loop_free(struct loop *l)
 		free(work);
 	}
 	timer_set_fini(&l->timers);
-	pthread_cond_destroy(&l->changed);
 	lk_fini(&l->lk);
 	close(l->wake_fd);
 	free(l);
@@ -273,7 +272,7 @@ static enum loop_call_how loop_post_or_borrow(struct loop *l, struct loop_work *
 		if (pthread_equal(l->owner, pthread_self())) {
 			return LOOP_CALL_NESTED; /* by way of another loop's call */
 		}
-		pthread_cond_wait(&l->changed, &l->lk.m);
+		lk_cond_wait(&l->changed, &l->lk);
 	}
 	if (l->owned) {
 		loop_append_locked(l, w);
@@ -288,7 +287,7 @@ static void loop_give_back(struct loop *l)
 {
 	LOCK_SCOPE(&l->lk);
 	l->borrowed = false;
-	pthread_cond_broadcast(&l->changed);
+	lk_cond_broadcast(&l->changed);
 }
 
 void loop_call(struct loop *l, loop_work_fn *fn, void *opaque)
@@ -570,11 +569,11 @@ static void loop_own(struct loop *l)
 {
 	LOCK_SCOPE(&l->lk);
 	while (l->borrowed) {
-		pthread_cond_wait(&l->changed, &l->lk.m);
+		lk_cond_wait(&l->changed, &l->lk);
 	}
 	l->owned = true;
 	l->owner = pthread_self();
-	pthread_cond_broadcast(&l->changed);
+	lk_cond_broadcast(&l->changed);
 }
 
 /* False when something was posted meanwhile. */

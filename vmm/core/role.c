@@ -27,9 +27,7 @@ static const char *const role_names[] = {
 };
 _Static_assert(ARRAY_LEN(role_names) == ROLE_N, "a name for each role");
 
-static struct lk role_lk = { .m = PTHREAD_MUTEX_INITIALIZER,
-	                     .rank = RANK_ROLE,
-	                     .name = "role list" };
+static struct lk role_lk = LK_INIT(RANK_ROLE, "role list");
 static struct list role_threads = LIST_INIT(role_threads);
 static _Atomic(role_seal_fn) role_seal;
 static _Atomic uint32_t role_seals; /* futex: threads that have sealed themselves */

@@ -177,7 +177,7 @@ static void vcpu_leave_guest(struct vcpu *c)
 	atomic_store(&c->running, false);
 	if (atomic_load(&vm->exclusive)) {
 		LOCK_SCOPE(&vm->lk);
-		pthread_cond_broadcast(&vm->stopped_cond);
+		lk_cond_broadcast(&vm->stopped_cond);
 	}
 }
 
@@ -197,7 +197,7 @@ static void vcpu_enter_guest(struct vcpu *c)
 		gmem_offline();
 		lk_acquire(&vm->lk);
 		while (atomic_load(&vm->exclusive)) {
-			pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
+			lk_cond_wait(&vm->stopped_cond, &vm->lk);
 		}
 		lk_release(&vm->lk);
 		gmem_online();
@@ -262,7 +262,7 @@ static void vm_exclusive_begin(struct vm *vm)
 
 	lk_acquire(&vm->lk);
 	while (atomic_load(&vm->exclusive)) {
-		pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
+		lk_cond_wait(&vm->stopped_cond, &vm->lk);
 	}
 	atomic_store(&vm->exclusive, true);
 	lk_release(&vm->lk);
@@ -277,7 +277,7 @@ static void vm_exclusive_begin(struct vm *vm)
 	for (unsigned i = 0; i < vm->n_vcpus; i++) {
 		c = vm->vcpus[i];
 		while (c != vcpu_this && atomic_load(&c->running)) {
-			pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
+			lk_cond_wait(&vm->stopped_cond, &vm->lk);
 		}
 	}
 	lk_release(&vm->lk);
@@ -303,7 +303,7 @@ void vm_exclusive_leave(struct vm *vm)
 
 	lk_acquire(&vm->lk);
 	atomic_store(&vm->exclusive, false);
-	pthread_cond_broadcast(&vm->stopped_cond);
+	lk_cond_broadcast(&vm->stopped_cond);
 	lk_release(&vm->lk);
 	if (self && self->exclusive_in_run) {
 		self->exclusive_in_run = false;
@@ -359,7 +359,7 @@ static bool vcpu_may_run(struct vcpu *c)
 	}
 	if (!c->stopped) {
 		c->stopped = true;
-		pthread_cond_broadcast(&vm->stopped_cond);
+		lk_cond_broadcast(&vm->stopped_cond);
 	}
 	return false;
 }

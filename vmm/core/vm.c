@@ -89,7 +89,7 @@ struct vm *vm_new(const struct guest_arch *arch, const struct hv_ops *hv)
 	vm->hv = hv;
 	vm->state = RUN_PRELAUNCH;
 	lk_init(&vm->lk, RANK_VM, "vm");
-	pthread_cond_init(&vm->stopped_cond, NULL);
+	vm->stopped_cond = (struct lk_cond){ 0 };
 	list_init(&vm->listeners);
 	list_init(&vm->reset_hooks);
 	mr_init_container(&vm->mem_root, "memory", UINT64_MAX);
@@ -114,7 +114,6 @@ void vm_free(struct vm *vm)
 	}
 	aspace_fini(&vm->mem);
 	aspace_fini(&vm->io);
-	pthread_cond_destroy(&vm->stopped_cond);
 	lk_fini(&vm->lk);
 	free(vm->vcpus);
 	free(vm->name);
@@ -179,7 +178,7 @@ static void vm_vcpus_wait(struct vm *vm)
 		struct vcpu *c = vm->vcpus[i];
 
 		while (atomic_load(&c->online) && !c->stopped) {
-			pthread_cond_wait(&vm->stopped_cond, &vm->lk.m);
+			lk_cond_wait(&vm->stopped_cond, &vm->lk);
 		}
 	}
 	lk_release(&vm->lk);

@@ -160,7 +160,7 @@ struct vm {
 			threads; /* cores a socket, threads a core; 0 counts as 1 */
 	} smp;                   /* set by the machine before vm_add_vcpu() */
 	struct lk lk;
-	pthread_cond_t stopped_cond;
+	struct lk_cond stopped_cond;
 	enum run_state state; /* control thread */
 	struct list listeners;
 	_Atomic uint32_t req; /* pending vm_request_* bits */
