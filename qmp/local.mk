@@ -1,7 +1,7 @@
 # The schema compiler runs at build time and makes qmp/qmp-gen.[ch].
 noinst_LIBRARIES += libqmp.a
 libqmp_a_SOURCES = %D%/monitor.h %D%/wire/qmp.h %D%/wire/frame.c %D%/wire/dispatch.c \
-	%D%/wire/monitor.c %D%/cmd/run.c %D%/cmd/control.c %D%/cmd/machine.c %D%/cmd/accel.c %D%/cmd/dirty.c %D%/cmd/hmp.c
+	%D%/wire/monitor.c %D%/cmd/run.c %D%/cmd/control.c %D%/cmd/cpus.c %D%/cmd/machine.c %D%/cmd/accel.c %D%/cmd/dirty.c %D%/cmd/hmp.c
 nodist_libqmp_a_SOURCES = %D%/qmp-gen.c %D%/qmp-gen.h
 libqmp_a_CPPFLAGS = $(INC_VMM) $(INC_BLOCK) -I$(top_builddir) $(INC_TOP) $(JSONC_CFLAGS)
 

@@ -14,32 +14,10 @@
 #include "core/loop.h"
 #include "core/vm.h"
 #include "host/char/chardev.h"
+#include "machine/cpus.h"
 #include "machine/machine.h"
 #include "qmp/qmp-gen.h"
 #include "qmp/wire/qmp.h"
-
-int qmp_cmd_query_cpus_fast(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
-{
-	(void)e;
-	*ret = opt_new_list();
-	for (unsigned i = 0; i < ctx->vm->n_vcpus; i++) {
-		const struct vcpu *c = ctx->vm->vcpus[i];
-		struct opt *d = opt_new_dict(), *p = opt_new_dict();
-		char path[64];
-
-		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
-		opt_put_int(p, "socket-id", (int64_t)i);
-		opt_put_int(p, "core-id", 0);
-		opt_put_int(p, "thread-id", 0);
-		opt_put_int(d, "cpu-index", (int64_t)i);
-		opt_put_str(d, "qom-path", c->qom_path ? c->qom_path : path);
-		opt_put_int(d, "thread-id", atomic_load(&c->thread.tid));
-		opt_put_take(d, "props", p);
-		opt_put_str(d, "target", ctx->vm->arch->name);
-		opt_append_take(*ret, d);
-	}
-	return 0;
-}
 
 int qmp_cmd_query_chardev(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 {
@@ -221,7 +199,7 @@ int qmp_cmd_query_machines(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 			opt_put_bool(d, "is-default", true);
 		}
 		opt_put_int(d, "cpu-max", m->max_cpus);
-		opt_put_bool(d, "hotpluggable-cpus", false);
+		opt_put_bool(d, "hotpluggable-cpus", m->has_cpu_hotplug);
 		opt_put_bool(d, "numa-mem-supported", false);
 		opt_put_bool(d, "deprecated", false);
 		if (m->default_cpu) {
@@ -239,10 +217,13 @@ int qmp_cmd_query_machines(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
                        struct err *e)
 {
-	const struct device_class *c =
-		device_class_find(opt_get_str(args, "driver", ""));
+	const char *driver = opt_get_str(args, "driver", "");
+	const struct device_class *c = device_class_find(driver);
 
 	(void)ret;
+	if (!c && ctx->vm->machine && machine_is_cpu_driver(ctx->vm->machine, driver)) {
+		return machine_cpu_plug(ctx->vm->machine, args, e);
+	}
 	if (c && !c->hotpluggable) {
 		return err_set(e, -EPERM, "Device '%s' does not support hotplugging",
 		               c->name);

@@ -638,6 +638,7 @@ void vm_end_vcpus(struct vm *vm)
 
 		munmap((uint8_t *)c->arch - CPU_HEADROOM, vcpu_arch_room(vm));
 		free(c->qom_path);
+		free(c->id);
 		free(c);
 	}
 	vm->n_vcpus = 0;

@@ -12,6 +12,7 @@
 #include "devices/bus/isa.h"
 #include "devices/bus/pci-host.h"
 #include "devices/char/serial-isa.h"
+#include "devices/fw/cpu-hotplug.h"
 #include "devices/fw/fwcfg.h"
 #include "devices/input/i8042.h"
 #include "devices/timer/hpet.h"
@@ -151,8 +152,6 @@ struct acpi_desc pc_legacy_acpi(const struct machine *m)
 	const struct pc_legacy *l = &((struct pc *)m->board)->legacy;
 
 	return (struct acpi_desc){
-		.n_cpus = m->cfg.cpus,
-		.max_cpus = m->cfg.max_cpus,
 		.lapic_base = IRQCHIP_LAPIC_BASE,
 		.ioapic_base = IRQCHIP_IOAPIC_BASE,
 		.has_pics = true,
@@ -289,6 +288,9 @@ void pc_aml_board(struct aml *a, const struct machine *m, uint32_t ecam,
 		aml_res_memory32(a, ecam, ecam_size);
 	}
 	aml_res_io(a, pm_io, pm_len);
+	if (m->hotplug) {
+		aml_res_io(a, CPU_HOTPLUG_PORT, CPU_HOTPLUG_LEN);
+	}
 	aml_end(a);
 	aml_end(a);
 	if (l->has_hpet) {

@@ -31,6 +31,7 @@
 #include "core/vm.h"
 #include "host/char/chardev.h"
 #include "host/net/netdev.h"
+#include "machine/cpus.h"
 #include "machine/machine.h"
 #include "qmp/monitor.h"
 
@@ -134,6 +135,10 @@ static int build_device(struct build *b, struct opt *o, struct err *e)
 {
 	const char *driver = opt_get_str(o, "driver", NULL);
 
+	if (driver && !device_class_find(driver) &&
+	    machine_is_cpu_driver(b->machine, driver)) {
+		return machine_cpu_plug(b->machine, o, e);
+	}
 	if (driver && !device_class_find(driver)) {
 		const char *near = cli_suggest(driver, build_class_name);
 
