@@ -192,6 +192,7 @@ static void kvm_vm_fini(struct vm *vm)
 		return;
 	}
 	kvm_vcpu_free_parked(k);
+	kvm_coalesce_fini(k);
 	kvm_mem_fini(k);
 	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
@@ -236,6 +237,7 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	vm->hv_priv = k;
 	kvm_vcpu_setup_signal();
 	kvm_mem_init(k);
+	kvm_coalesce_init(k);
 	return 0;
 }
 

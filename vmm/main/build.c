@@ -663,7 +663,9 @@ int build_vm(struct build *b, struct err *e)
 	r = r < 0 ? r : machine_finish(b->machine, e);
 	r = r < 0 ? r : build_check_phys(b, e);
 	r = r < 0 ? r : build_monitors(b, &cfg, e);
-	return r < 0 ? r : vm_start_vcpus(b->vm, e);
+	r = r < 0 ? r : vm_start_vcpus(b->vm, e);
+	b->vm->ready = r >= 0;
+	return r;
 }
 
 void build_free(struct build *b)
