@@ -55,11 +55,19 @@ has()
 	esac
 }
 
+# What a run that did not come to its end left; EXIT is the status and the seconds it took.
+incomplete()
+{
+	echo "INCOMPLETE $*: $(grep '^EXIT' "$tmp/notes")"
+	tail -n 3 "$tmp/out" "$tmp/err"
+	echo
+}
+
 exits()
 {
 	run="$TOOL run -t $LIMIT -k EXITS-END --"
 	vmm "$1" "$2" 2 64 "$DIR/exits.bin" "" "$WORDS" rng
-	grep -q EXITS-END "$tmp/out" || { echo "INCOMPLETE exits $1 $2"; tail -n 3 "$tmp/out" "$tmp/err"; }
+	grep -q EXITS-END "$tmp/out" || incomplete exits "$@"
 	tr -d '\r' <"$tmp/out" | awk -v b="$2" -v v="$1" '/^EXITS [a-z]/ { print "BENCH", b "/" $2, "cycles", v, $4 }'
 }
 
@@ -83,7 +91,7 @@ boot()
 	run="$TOOL run -t $LIMIT -r 128 -m BENCH-UP -k BENCH-UP --"
 	dd if=/dev/zero of="$tmp/disk" bs=1M count=4 2>/dev/null
 	vmm "$1" "$2" 1 192 "$DIR/vmlinuz" "$DIR/initrd" "console=ttyS0 quiet panic=-1 lab.bench" blk
-	grep -q BENCH-UP "$tmp/out" || { echo "INCOMPLETE boot $1 $2"; tail -n 3 "$tmp/out" "$tmp/err"; }
+	grep -q BENCH-UP "$tmp/out" || incomplete boot "$@"
 	say "$2/boot" ms "$1" "$(seconds_to_ms BENCH-UP)"
 	say "$2/memory-booted" KiB "$1" "$(awk '$1 == "MEM" { print $3 }' "$tmp/notes")"
 }

@@ -33,6 +33,12 @@ int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
 	               v->k->vm->arch->name);
 }
 
+int kvm_arch_models(bool fallback, struct err *e)
+{
+	(void)fallback, (void)e;
+	return 0;
+}
+
 int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e)
 {
 	(void)k, (void)to_tcg, (void)e;

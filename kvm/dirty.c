@@ -51,6 +51,7 @@
 
 #include "base/log.h"
 #include "base/opt.h"
+#include "base/pages.h"
 #include "core/dirty.h"
 #include "kvm/kvm.h"
 
@@ -94,12 +95,8 @@ static void kvm_dirty_take_saved(struct kvm *k, const struct kvm_dirty_sink *s)
 
 static bool kvm_dirty_alloc(struct kvm *k)
 {
-	void *p = k->dirty.saved;
-
-	if (!p) {
-		p = mmap(NULL, DIRTY_MAP_SIZE, PROT_READ | PROT_WRITE,
-		         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-		k->dirty.saved = p == MAP_FAILED ? NULL : p;
+	if (!k->dirty.saved) {
+		k->dirty.saved = pages_map(DIRTY_MAP_SIZE);
 	}
 	return k->dirty.saved;
 }

@@ -204,6 +204,7 @@ static void kvm_vm_fini(struct vm *vm)
 		return;
 	}
 	kvm_vcpu_free_parked(k);
+	kvm_coalesce_fini(k);
 	kvm_mem_fini(k);
 	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
@@ -248,6 +249,7 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	vm->hv_priv = k;
 	kvm_vcpu_setup_signal();
 	kvm_mem_init(k);
+	kvm_coalesce_init(k);
 	return 0;
 }
 
@@ -280,6 +282,14 @@ static struct opt *kvm_query_stats(struct vm *vm)
 	return hv_fallback && vm->tcg ? hv_fallback->query_stats(vm) : opt_new_dict();
 }
 
+static int kvm_models(struct opt *o, struct err *e)
+{
+	bool fallback = true;
+	int r = o ? opt_get_bool(o, "fallback", true, &fallback, e) : 0;
+
+	return r < 0 ? r : kvm_arch_models(fallback && hv_fallback, e);
+}
+
 const struct hv_ops kvm_hv_ops = {
 	.name = "kvm",
 	.probe = kvm_probe,
@@ -302,5 +312,6 @@ const struct hv_ops kvm_hv_ops = {
 	         .dirty_stop = kvm_dirty_stop,
 	         .dirty_collect = kvm_dirty_collect },
 	.accel = { .set = kvm_move_set, .query = kvm_move_query },
+	.models = kvm_models,
 	.query_stats = kvm_query_stats,
 };

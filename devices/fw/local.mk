@@ -3,6 +3,8 @@ libdevices_a_SOURCES += \
 	%D%/acpi-ged.h \
 	%D%/acpi-pm.c \
 	%D%/acpi-pm.h \
+	%D%/cpu-hotplug.c \
+	%D%/cpu-hotplug.h \
 	%D%/fwcfg.c \
 	%D%/fwcfg.h \
 	%D%/piix4-pm.c \

@@ -14,32 +14,11 @@
 #include "core/loop.h"
 #include "core/vm.h"
 #include "host/char/chardev.h"
+#include "machine/cpus.h"
 #include "machine/machine.h"
+#include "qmp/cmd/cpu.h"
 #include "qmp/qmp-gen.h"
 #include "qmp/wire/qmp.h"
-
-int qmp_cmd_query_cpus_fast(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
-{
-	(void)e;
-	*ret = opt_new_list();
-	for (unsigned i = 0; i < ctx->vm->n_vcpus; i++) {
-		const struct vcpu *c = ctx->vm->vcpus[i];
-		struct opt *d = opt_new_dict(), *p = opt_new_dict();
-		char path[64];
-
-		snprintf(path, sizeof(path), "/machine/unattached/device[%u]", i);
-		opt_put_int(p, "socket-id", (int64_t)i);
-		opt_put_int(p, "core-id", 0);
-		opt_put_int(p, "thread-id", 0);
-		opt_put_int(d, "cpu-index", (int64_t)i);
-		opt_put_str(d, "qom-path", c->qom_path ? c->qom_path : path);
-		opt_put_int(d, "thread-id", atomic_load(&c->thread.tid));
-		opt_put_take(d, "props", p);
-		opt_put_str(d, "target", ctx->vm->arch->name);
-		opt_append_take(*ret, d);
-	}
-	return 0;
-}
 
 int qmp_cmd_query_chardev(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 {
@@ -58,32 +37,9 @@ int qmp_cmd_query_chardev(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 	return 0;
 }
 
-int qmp_cmd_query_cpu_definitions(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
-{
-	const struct guest_arch *arch = ctx->vm->arch;
-
-	(void)e;
-	*ret = opt_new_list();
-	for (unsigned i = 0; arch->model_name && arch->model_name(i); i++) {
-		struct opt *d = opt_new_dict();
-		char type[96];
-
-		snprintf(type, sizeof(type), "%s-%s-cpu", arch->model_name(i),
-		         arch->name);
-		opt_put_str(d, "name", arch->model_name(i));
-		opt_put_str(d, "typename", type);
-		opt_put_bool(d, "static", false);
-		opt_put_bool(d, "deprecated", false);
-		opt_put_take(d, "unavailable-features", opt_new_list());
-		opt_append_take(*ret, d);
-	}
-	return 0;
-}
-
 int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_types *a,
                            struct opt **ret, struct err *e)
 {
-	(void)ctx;
 	(void)a;
 	(void)e;
 	*ret = opt_new_list();
@@ -94,6 +50,7 @@ int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_t
 		opt_put_str(d, "parent", "device");
 		opt_append_take(*ret, d);
 	}
+	qmp_cpu_types(ctx->vm, *ret);
 	return 0;
 }
 
@@ -139,7 +96,10 @@ int qmp_cmd_device_list_properties(struct qmp_ctx *ctx,
 {
 	const struct device_class *c = device_class_find(a->typename);
 
-	(void)ctx;
+	if (!c && qmp_cpu_is_type(ctx->vm, a->typename)) {
+		*ret = qmp_cpu_props();
+		return 0;
+	}
 	if (!c) {
 		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
 		                     "Device '%s' not found", a->typename);
@@ -166,7 +126,10 @@ int qmp_cmd_qom_list(struct qmp_ctx *ctx, const struct qmp_args_qom_list *a,
 {
 	struct device *d = machine_device_at(a->path);
 
-	(void)ctx;
+	if (qmp_cpu_at(ctx->vm, a->path)) {
+		*ret = qmp_cpu_props();
+		return 0;
+	}
 	if (!d) {
 		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
 		                     "Device '%s' not found", a->path);
@@ -183,7 +146,9 @@ int qmp_cmd_qom_get(struct qmp_ctx *ctx, const struct qmp_args_qom_get *a,
 	struct device *d = machine_device_at(a->path);
 	char *v;
 
-	(void)ctx;
+	if (qmp_cpu_at(ctx->vm, a->path)) {
+		return qmp_cpu_get(qmp_cpu_at(ctx->vm, a->path), a->property, ret, e);
+	}
 	if (!d) {
 		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
 		                     "Device '%s' not found", a->path);
@@ -221,7 +186,7 @@ int qmp_cmd_query_machines(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 			opt_put_bool(d, "is-default", true);
 		}
 		opt_put_int(d, "cpu-max", m->max_cpus);
-		opt_put_bool(d, "hotpluggable-cpus", false);
+		opt_put_bool(d, "hotpluggable-cpus", m->has_cpu_hotplug);
 		opt_put_bool(d, "numa-mem-supported", false);
 		opt_put_bool(d, "deprecated", false);
 		if (m->default_cpu) {
@@ -239,10 +204,13 @@ int qmp_cmd_query_machines(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
                        struct err *e)
 {
-	const struct device_class *c =
-		device_class_find(opt_get_str(args, "driver", ""));
+	const char *driver = opt_get_str(args, "driver", "");
+	const struct device_class *c = device_class_find(driver);
 
 	(void)ret;
+	if (!c && ctx->vm->machine && machine_is_cpu_driver(ctx->vm->machine, driver)) {
+		return machine_cpu_plug(ctx->vm->machine, args, e);
+	}
 	if (c && !c->hotpluggable) {
 		return err_set(e, -EPERM, "Device '%s' does not support hotplugging",
 		               c->name);

@@ -188,6 +188,34 @@ static int monitor_cause(int cause)
 	return 0;
 }
 
+static void monitor_cpu_gone(const struct vcpu *c)
+{
+	struct opt *d = opt_new_dict();
+
+	if (c->id) {
+		opt_put_str(d, "device", c->id);
+	}
+	opt_put_str(d, "path", c->qom_path);
+	qmp_emit("DEVICE_DELETED", d);
+}
+
+static void monitor_cpu_report(const struct vcpu *c)
+{
+	struct opt *d = opt_new_dict(), *i = opt_new_dict();
+	char slot[16];
+
+	snprintf(slot, sizeof(slot), "%u", c->index);
+	if (c->id) {
+		opt_put_str(i, "device", c->id);
+	}
+	opt_put_str(i, "slot", slot);
+	opt_put_str(i, "slot-type", "CPU");
+	opt_put_int(i, "source", (int64_t)c->ost.event);
+	opt_put_int(i, "status", (int64_t)c->ost.status);
+	opt_put_take(d, "info", i);
+	qmp_emit("ACPI_DEVICE_OST", d);
+}
+
 static void monitor_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 {
 	bool guest = vm_cause_is_guest((enum vm_cause)arg);
@@ -201,6 +229,8 @@ static void monitor_vm_event(struct vm_listener *l, enum vm_event ev, int arg)
 	case VM_EV_POWERDOWN: qmp_event_POWERDOWN(); break;
 	case VM_EV_WAKEUP: qmp_event_WAKEUP(); break;
 	case VM_EV_SUSPEND: qmp_event_SUSPEND(); break;
+	case VM_EV_CPU_GONE: monitor_cpu_gone(monitor_vm->vcpus[arg]); break;
+	case VM_EV_CPU_REPORT: monitor_cpu_report(monitor_vm->vcpus[arg]); break;
 	default: break;
 	}
 }

@@ -35,6 +35,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "base/pages.h"
+
 enum {
 	JC_PER_PAGE = (TCG_PAGE << TCG_JC_SHIFT) / sizeof(struct tcg_jc_entry),
 	JC_TAB_SIZE = sizeof(struct tcg_jc_entry) * TCG_JC_N,
@@ -124,14 +126,6 @@ static void rt_jc_void_local(struct rt_vcpu *v, struct rt_jc_slot *s)
 	}
 }
 
-static void *rt_jc_map(size_t size)
-{
-	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
-	               -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
-}
-
 /* The table that misses always, for all vCPUs; their threads begin at the same time. */
 static int rt_jc_init_empty(struct tcg_rt *rt)
 {
@@ -140,7 +134,7 @@ static int rt_jc_init_empty(struct tcg_rt *rt)
 	if (rt->jc_empty) {
 		return 0;
 	}
-	rt->jc_empty = rt_jc_map(JC_TAB_SIZE);
+	rt->jc_empty = pages_map(JC_TAB_SIZE);
 	if (!rt->jc_empty) {
 		return -ENOMEM;
 	}
@@ -159,9 +153,9 @@ int rt_jc_init(struct rt_vcpu *v)
 		return -ENOMEM;
 	}
 	for (int t = 0; t < RT_JC_TABLES; t++) {
-		v->jc[t].tab = rt_jc_map(JC_TAB_SIZE);
-		v->jc[t].blk = rt_jc_map(JC_BLK_SIZE);
-		v->jc[t].note = rt_jc_map(JC_NOTE_SIZE);
+		v->jc[t].tab = pages_map(JC_TAB_SIZE);
+		v->jc[t].blk = pages_map(JC_BLK_SIZE);
+		v->jc[t].note = pages_map(JC_NOTE_SIZE);
 		if (!v->jc[t].tab || !v->jc[t].blk || !v->jc[t].note) {
 			return -ENOMEM;
 		}

@@ -19,6 +19,7 @@
 
 #include "base/log.h"
 #include "base/opt.h"
+#include "base/pages.h"
 #include "core/cpu/arch.h"
 #include "tcg-fallback/interp/interp.h"
 #include "tcg-fallback/rt/check.h"
@@ -573,17 +574,13 @@ static int rt_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	lk_init(&rt->lk, RANK_JIT_CACHE, "jit");
 	pthread_mutex_init(&rt->excl, NULL);
 	rt->n_pages = RT_MAX_RAM >> TCG_PAGE_BITS;
-	rt->pages = mmap(NULL, rt->n_pages * sizeof(*rt->pages), PROT_READ | PROT_WRITE,
-	                 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	rt->hash = mmap(NULL, sizeof(*rt->hash) << RT_HASH_BITS, PROT_READ | PROT_WRITE,
-	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	rt->sink = mmap(NULL, 2 * TCG_PAGE, PROT_READ | PROT_WRITE,
-	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	rt->pages = pages_map(rt->n_pages * sizeof(*rt->pages));
+	rt->hash = pages_map(sizeof(*rt->hash) << RT_HASH_BITS);
+	rt->sink = pages_map(2 * TCG_PAGE);
 	rt->room = vm_vcpu_room(vm);
 	rt->vcpus = calloc(rt->room, sizeof(*rt->vcpus));
 	rt->kept = calloc(rt->room, sizeof(*rt->kept));
-	if (rt->pages == MAP_FAILED || rt->hash == MAP_FAILED ||
-	    rt->sink == MAP_FAILED || !rt->vcpus || !rt->kept) {
+	if (!rt->pages || !rt->hash || !rt->sink || !rt->vcpus || !rt->kept) {
 		return err_set(e, -ENOMEM, "translator: out of memory");
 	}
 	ret = rt_cache_init(rt, cache, e);

@@ -20,6 +20,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "base/pages.h"
 #include "core/dirty.h"
 #include "tcg-fallback/rt/check.h"
 
@@ -38,14 +39,10 @@ int rt_mmu_init(struct rt_vcpu *v, struct err *e)
 {
 	size_t size = TCG_TLB_N * sizeof(struct tcg_tlb_entry);
 
-	v->env->tlb = mmap(NULL, size, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	v->ext = mmap(NULL, TCG_TLB_N * sizeof(*v->ext), PROT_READ | PROT_WRITE,
-	              MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	v->wpage = mmap(NULL, TCG_TLB_N * sizeof(*v->wpage), PROT_READ | PROT_WRITE,
-	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (v->env->tlb == MAP_FAILED || v->ext == MAP_FAILED ||
-	    v->wpage == MAP_FAILED) {
+	v->env->tlb = pages_map(size);
+	v->ext = pages_map(TCG_TLB_N * sizeof(*v->ext));
+	v->wpage = pages_map(TCG_TLB_N * sizeof(*v->wpage));
+	if (!v->env->tlb || !v->ext || !v->wpage) {
 		return err_set(e, -ENOMEM, "translator: no memory for the TLB");
 	}
 	v->next_space_id = 1;

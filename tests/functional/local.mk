@@ -16,6 +16,7 @@ FUNCTIONAL_TESTS = \
 	%D%/cli.sh \
 	%D%/debian.sh \
 	%D%/formats.sh \
+	%D%/hotcpu.sh \
 	%D%/ide.sh \
 	%D%/reboot.sh
 TESTS += $(FUNCTIONAL_TESTS)

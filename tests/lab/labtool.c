@@ -10,7 +10,10 @@
  *     that is open, else to standard error:
  *        TIME MARK seconds       for each -p, -x, -m, -k: since just before the exec
  *        MEM MARK private rss ram  (KiB) for each -m: the process's memory without, and of,
- *                                mappings of at least -r MiB (the guest's RAM)
+ *                                mappings of at least -r MiB (the guest's RAM). Private is what
+ *                                the process has written: anonymous pages, and dirty ones
+ *                                of shared mappings. (Private_Dirty alone would also count
+ *                                program text where the file system is in memory.)
  *        EXIT status seconds     128 + signal if a signal ended it
  *     -x runs COMMAND with sh (its output goes to ours) and then sends the program a newline, so
  *     that a guest can wait for it with "read x". LAB_PID is the program's process id.
@@ -77,7 +80,7 @@ static double now(void)
 
 static void note_memory(const char *word, pid_t pid)
 {
-	char path[64], line[512];
+	char path[64], line[512], perms[8] = "";
 	long private = 0, rss = 0, ram = 0, v;
 	bool is_ram = false;
 	FILE *f;
@@ -85,14 +88,18 @@ static void note_memory(const char *word, pid_t pid)
 	snprintf(path, sizeof(path), "/proc/%d/smaps", (int)pid);
 	f = fopen(path, "r");
 	while (f && fgets(line, sizeof(line), f)) {
+		if (sscanf(line, "%*x-%*x %7s", perms) == 1) {
+			continue;
+		}
 		if (sscanf(line, "Size: %ld kB", &v) == 1) {
 			is_ram = v >= ram_kib;
 		} else if (sscanf(line, "Rss: %ld kB", &v) == 1) {
 			*(is_ram ? &ram : &rss) += v;
-		} else if (!is_ram &&
-		           (sscanf(line, "Private_Dirty: %ld kB", &v) == 1 ||
-		            sscanf(line, "Private_Clean: %ld kB", &v) == 1)) {
-			private += strstr(line, "Dirty") ? v : 0;
+		} else if (!is_ram && sscanf(line, "Anonymous: %ld kB", &v) == 1) {
+			private += v;
+		} else if (!is_ram && perms[1] == 'w' && perms[3] == 's' &&
+		           sscanf(line, "Private_Dirty: %ld kB", &v) == 1) {
+			private += v;
 		}
 	}
 	if (f) {

@@ -9,5 +9,6 @@ libbase_a_SOURCES = \
 	%D%/opt-internal.h \
 	%D%/opt-json.c \
 	%D%/opt-parse.c \
-	%D%/opt.c %D%/opt.h
+	%D%/opt.c %D%/opt.h \
+	%D%/pages.h
 libbase_a_CPPFLAGS = $(INC_VMM)

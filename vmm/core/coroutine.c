@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
+#include "base/pages.h"
 #include "core/loop.h"
 
 #if defined(HOST_X86_64) || defined(HOST_AARCH64) ||                                   \
@@ -420,12 +421,10 @@ static void co_prepare(struct co *c)
 
 static struct co *co_stack_new(void)
 {
-	uint8_t *stack =
-		mmap(NULL, CO_STACK + CO_GUARD, PROT_READ | PROT_WRITE,
-	             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+	uint8_t *stack = pages_map(CO_STACK + CO_GUARD);
 	struct co *c;
 
-	if (stack == MAP_FAILED || mprotect(stack, CO_GUARD, PROT_NONE)) {
+	if (!stack || mprotect(stack, CO_GUARD, PROT_NONE)) {
 		abort(); /* address space or map count exhausted: no request can go on
 		          */
 	}

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <sys/mman.h>
 
+#include "base/pages.h"
 #include "core/gmem.h"
 #include "core/hv.h"
 #include "core/lock.h"
@@ -142,10 +143,7 @@ static int dirty_ask_sources(struct vm *vm, struct err *e)
 
 static void *dirty_map_new(void)
 {
-	void *p = mmap(NULL, DIRTY_MAP_SIZE, PROT_READ | PROT_WRITE,
-	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-
-	return p == MAP_FAILED ? NULL : p;
+	return pages_map(DIRTY_MAP_SIZE);
 }
 
 static uint64_t dirty_words(void)

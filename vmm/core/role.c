@@ -212,10 +212,15 @@ static void *role_entry(void *arg)
 	return ret;
 }
 
+/* Nothing here recurses, and a stack that holds no 2 MiB of its own does not become a
+ * transparent huge page at its first touch. */
+enum { ROLE_STACK = 1 << 20 };
+
 int role_thread_start(struct role_thread *t, enum role role, const char *name,
                       void *(*fn)(void *), void *arg, struct err *e)
 {
 	sigset_t set, old;
+	pthread_attr_t attr;
 	int ret;
 
 	t->role = role;
@@ -234,7 +239,10 @@ int role_thread_start(struct role_thread *t, enum role role, const char *name,
 	/* The mask is inherited: no signal can hit the thread before it has its own. */
 	role_signal_mask(role, &set);
 	pthread_sigmask(SIG_SETMASK, &set, &old);
-	ret = pthread_create(&t->pthread, NULL, role_entry, t);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, ROLE_STACK);
+	ret = pthread_create(&t->pthread, &attr, role_entry, t);
+	pthread_attr_destroy(&attr);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	if (ret) {
 		return err_set_errno(e, -ret, "cannot start thread '%s'", t->name);

@@ -29,6 +29,7 @@
 #include <sys/mman.h>
 
 #include "base/log.h"
+#include "base/pages.h"
 #include "core/cpu/arch.h"
 #include "core/futex.h"
 #include "core/lock-stat.h"
@@ -497,11 +498,9 @@ int vm_make_slot(struct vm *vm, struct vcpu **out, struct err *e)
 		return r;
 	}
 	c = calloc(1, sizeof(*c));
-	p = mmap(NULL, vcpu_arch_room(vm), PROT_READ | PROT_WRITE,
-	         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-	if (!c || p == MAP_FAILED ||
-	    asprintf(&c->qom_path, "/machine/unattached/cpu[%u]", n) < 0) {
-		if (p != MAP_FAILED) {
+	p = pages_map(vcpu_arch_room(vm));
+	if (!c || !p || asprintf(&c->qom_path, "/machine/unattached/cpu[%u]", n) < 0) {
+		if (p) {
 			munmap(p, vcpu_arch_room(vm));
 		}
 		free(c);
@@ -638,6 +637,7 @@ void vm_end_vcpus(struct vm *vm)
 
 		munmap((uint8_t *)c->arch - CPU_HEADROOM, vcpu_arch_room(vm));
 		free(c->qom_path);
+		free(c->id);
 		free(c);
 	}
 	vm->n_vcpus = 0;

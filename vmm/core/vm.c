@@ -132,7 +132,7 @@ void vm_del_listener(struct vm *vm __unused, struct vm_listener *l)
 	list_del(&l->link);
 }
 
-static void vm_emit(struct vm *vm, enum vm_event ev, int arg)
+void vm_notify(struct vm *vm, enum vm_event ev, int arg)
 {
 	struct vm_listener *l, *tmp;
 
@@ -148,7 +148,7 @@ void vm_set_state(struct vm *vm, enum run_state s)
 	role_assert(ROLE_CONTROL);
 	if (vm->state != s) {
 		vm->state = s;
-		vm_emit(vm, VM_EV_RUN_STATE, (int)s);
+		vm_notify(vm, VM_EV_RUN_STATE, (int)s);
 	}
 }
 
@@ -224,7 +224,7 @@ void vm_cont(struct vm *vm)
 	}
 	clock_vm_enable(true);
 	vm_set_state(vm, RUN_RUNNING);
-	vm_emit(vm, VM_EV_RESUME, 0);
+	vm_notify(vm, VM_EV_RESUME, 0);
 	vm_vcpus_go(vm);
 }
 
@@ -237,7 +237,7 @@ static void vm_stop_quietly(struct vm *vm, enum run_state into, bool tell)
 	clock_vm_enable(false);
 	vm_set_state(vm, into);
 	if (was && tell) {
-		vm_emit(vm, VM_EV_STOP, 0);
+		vm_notify(vm, VM_EV_STOP, 0);
 	}
 }
 
@@ -318,7 +318,7 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 		vcpu_run_on_sync(c, vm_push_vcpu, NULL);
 	}
 	if (why != CAUSE_NONE) {
-		vm_emit(vm, VM_EV_RESET, (int)why);
+		vm_notify(vm, VM_EV_RESET, (int)why);
 	}
 	if (vm_is_running(vm)) {
 		vm_vcpus_go(vm);
@@ -335,7 +335,7 @@ static void vm_do_shutdown(struct vm *vm, enum vm_cause why)
 	bool stay = vm->no_shutdown && why != CAUSE_HOST_QMP_QUIT &&
 	            why != CAUSE_HOST_SIGNAL;
 
-	vm_emit(vm, VM_EV_SHUTDOWN, (int)why);
+	vm_notify(vm, VM_EV_SHUTDOWN, (int)why);
 	vm_stop_quietly(vm, RUN_SHUTDOWN, stay);
 	if (!stay) {
 		atomic_store(&vm->wants_quit, true);
@@ -373,7 +373,7 @@ static void vm_handle_requests(void *opaque)
 		vm_reset(vm, reset);
 	}
 	if (req & VM_REQ_POWERDOWN) {
-		vm_emit(vm, VM_EV_POWERDOWN, 0);
+		vm_notify(vm, VM_EV_POWERDOWN, 0);
 	}
 }
 

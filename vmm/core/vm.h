@@ -81,6 +81,8 @@ enum vm_event {
 	VM_EV_RUN_STATE, /* arg: enum run_state */
 	VM_EV_WAKEUP,
 	VM_EV_SUSPEND,
+	VM_EV_CPU_GONE,   /* arg: vCPU index. Its id and qom_path are still there */
+	VM_EV_CPU_REPORT, /* arg: vCPU index. The guest has set `ost` */
 };
 
 struct vm_listener {
@@ -115,6 +117,12 @@ struct vcpu {
 	_Atomic uint64_t
 		dirty_pages; /* recorded for it while a dirty log runs (core/dirty.h) */
 	char *qom_path;
+	/* of one that was plugged; control */
+	char *id; /* management's; NULL: none */
+	bool leaving;
+	struct {
+		uint32_t event, status;
+	} ost; /* what the guest said of it last (ACPI _OST) */
 };
 
 struct vm {
@@ -158,6 +166,7 @@ struct vm {
 	struct {
 		uint16_t cores,
 			threads; /* cores a socket, threads a core; 0 counts as 1 */
+		uint16_t dies;   /* a socket: they share its cores */
 	} smp;                   /* set by the machine before vm_add_vcpu() */
 	struct lk lk;
 	struct lk_cond stopped_cond;
@@ -205,6 +214,8 @@ void vm_unplug_vcpu(struct vcpu *c);
 
 void vm_add_listener(struct vm *vm, struct vm_listener *l);
 void vm_del_listener(struct vm *vm, struct vm_listener *l);
+/* Tells the listeners [control]; for events that vm.c knows nothing of. */
+void vm_notify(struct vm *vm, enum vm_event ev, int arg);
 
 /* Control thread. */
 void vm_cont(struct vm *vm);

@@ -25,6 +25,9 @@ enum {
 	ACPI_HEADER_LEN = 36,
 	ACPI_SUM_OFF = 9, /* checksum in a table header */
 	FADT_LEN = 276,   /* revision 6 */
+	MADT_CPU_LEN = 8,
+	MADT_ENABLED = 1,
+	MADT_ONLINE_CAPABLE = 2, /* may come later; never beside ENABLED */
 };
 
 /* ---- frame ---- */
@@ -176,13 +179,13 @@ static uint32_t acpi_madt(struct acpi_tables *t, const struct acpi_desc *d)
 
 	blob_u32(b, d->lapic_base);
 	blob_u32(b, d->has_pics ? 1 : 0);
-	for (unsigned i = 0; i < d->max_cpus; i++) {
+	t->madt_cpus = b->len;
+	for (unsigned i = 0; i < d->max_cpus && i < ACPI_CPUS_MAX; i++) {
 		blob_u8(b, 0);
-		blob_u8(b, 8);
+		blob_u8(b, MADT_CPU_LEN);
 		blob_u8(b, i);
-		blob_u8(b, i);
-		/* bit 0 enabled, bit 1 can be brought up later */
-		blob_u32(b, i < d->n_cpus ? 1 : 2);
+		blob_u8(b, d->apic_id[i]);
+		blob_u32(b, i < d->n_cpus ? MADT_ENABLED : MADT_ONLINE_CAPABLE);
 	}
 	blob_u8(b, 1);
 	blob_u8(b, 12);
@@ -280,6 +283,19 @@ static void acpi_do_sums(struct acpi_tables *t)
 	t->rsdp[8] = t->rsdp[32] = 0;
 	t->rsdp[8] = acpi_checksum(t->rsdp, 20);
 	t->rsdp[32] = acpi_checksum(t->rsdp, ACPI_RSDP_LEN);
+}
+
+bool acpi_set_cpu(struct acpi_tables *t, unsigned i, bool there)
+{
+	uint8_t *flags = t->tables.data + t->madt_cpus + i * MADT_CPU_LEN + 4;
+	uint32_t want = there ? MADT_ENABLED : MADT_ONLINE_CAPABLE;
+
+	if (ld_le32(flags) == want) {
+		return false;
+	}
+	st_le32(flags, want);
+	acpi_do_sums(t);
+	return true;
 }
 
 int acpi_build(struct acpi_tables *t, const struct acpi_desc *d)

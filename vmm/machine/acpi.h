@@ -18,7 +18,12 @@
 
 struct aml;
 
-enum { ACPI_RSDP_LEN = 36, ACPI_PTRS_MAX = 32, ACPI_SUMS_MAX = 16 };
+enum {
+	ACPI_RSDP_LEN = 36,
+	ACPI_PTRS_MAX = 32,
+	ACPI_SUMS_MAX = 16,
+	ACPI_CPUS_MAX = 255
+};
 
 struct acpi_override { /* an ISA line that is not what its number says */
 	uint8_t isa, gsi;
@@ -27,7 +32,8 @@ struct acpi_override { /* an ISA line that is not what its number says */
 };
 
 struct acpi_desc {
-	unsigned n_cpus, max_cpus; /* local APIC id = index */
+	unsigned n_cpus, max_cpus;
+	uint8_t apic_id[ACPI_CPUS_MAX];
 	uint64_t lapic_base;
 	uint32_t ioapic_base;
 	uint8_t ioapic_id;
@@ -67,6 +73,7 @@ struct acpi_tables {
 	struct acpi_ptr ptr[ACPI_PTRS_MAX];
 	struct acpi_sum sum[ACPI_SUMS_MAX];
 	unsigned n_ptr, n_sum;
+	uint32_t madt_cpus; /* entries of the MADT: one for each processor */
 };
 
 int acpi_build(struct acpi_tables *t, const struct acpi_desc *d)
@@ -74,6 +81,8 @@ int acpi_build(struct acpi_tables *t, const struct acpi_desc *d)
 void acpi_fini(struct acpi_tables *t);
 /* Makes every pointer and checksum right for tables at `base` (below 4 GiB). */
 void acpi_relocate(struct acpi_tables *t, uint64_t base);
+/* Processor `i` is there, or may come. True: that is news; the checksums are right again. */
+bool acpi_set_cpu(struct acpi_tables *t, unsigned i, bool there);
 /* The firmware's script; tables and rsdp must not be relocated. */
 void acpi_linker(const struct acpi_tables *t, struct blob *script);
 

@@ -90,6 +90,7 @@ static int i440fx_build(struct machine *m, struct err *e)
 	r = r < 0 ? r : pc_irqchips(m, true, e);
 	r = r < 0 ? r : i440fx_build_pci(m, b, e);
 	r = r < 0 ? r : pc_legacy_build(m, e);
+	r = r < 0 ? r : pc_cpus_build(m, b->pm->pm, e);
 	if (r >= 0 && !pc_direct(m)) {
 		r = pc_map_firmware(m, "bios-256k.bin", &b->host->mem, e);
 	}
@@ -118,7 +119,7 @@ static void i440fx_dsdt(struct machine *m, struct i440fx_board *b)
 	aml_end(a);
 	pc_aml_board(a, m, 0, 0, PIIX4_PM_BASE, acpi_pm_piix4.size);
 	aml_end(a);
-	pc_aml_cpus(a, m->cfg.max_cpus);
+	pc_aml_cpus(a, m);
 	pc_aml_s5(a, ACPI_PM_S5);
 }
 
@@ -169,6 +170,7 @@ const struct machine_class machine_pc = {
 	.net_driver = "virtio-net-pci",
 	.has_ide = true,
 	.max_cpus = 254,
+	.has_cpu_hotplug = true,
 	.default_ram = 512 << 20,
 	.build = i440fx_build,
 	.finish = i440fx_finish,

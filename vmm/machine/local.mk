@@ -8,11 +8,13 @@ libmachine_a_SOURCES = \
 	%D%/boot-linux.c \
 	%D%/boot-load.c \
 	%D%/boot-multiboot.c \
+	%D%/cpus.c %D%/cpus.h \
 	%D%/machine.c %D%/machine.h \
 	%D%/i440fx.c \
 	%D%/microvm.c \
 	%D%/pc.c %D%/pc.h \
 	%D%/pc-bootorder.c \
+	%D%/pc-cpus.c \
 	%D%/pc-legacy.c \
 	%D%/pci-setup.c \
 	%D%/q35.c \

@@ -19,6 +19,7 @@
 #include "core/cpu/arch.h"
 #include "core/object.h"
 #include "core/vm.h"
+#include "machine/cpus.h"
 
 static const struct machine_class *const machine_classes[] = {
 	&machine_q35,
@@ -160,28 +161,15 @@ static int machine_new_ram(struct machine *m, struct err *e)
 
 static int machine_new_cpus(struct machine *m, struct err *e)
 {
-	AUTO_FREE char *model = NULL;
-	struct opt *cpu = m->cfg.cpu, *own = NULL;
 	int r = 0;
 
-	if (!cpu) {
-		own = cpu = opt_new_dict();
-		opt_put_str(cpu, "model", m->cls->default_cpu);
-	}
 	m->vm->max_vcpus = m->cfg.max_cpus;
 	m->vm->smp.cores = (uint16_t)(m->cfg.dies * m->cfg.cores);
 	m->vm->smp.threads = (uint16_t)m->cfg.threads;
+	m->vm->smp.dies = (uint16_t)m->cfg.dies;
 	for (unsigned i = 0; r >= 0 && i < m->cfg.cpus; i++) {
-		struct vcpu *c;
-		struct opt *copy = opt_copy(cpu);
-
-		r = vm_add_vcpu(m->vm, &c, e);
-		if (r >= 0) {
-			r = m->vm->arch->set_model(c, copy, e);
-		}
-		opt_free(copy);
+		r = machine_cpu_new(m, true, e);
 	}
-	opt_free(own);
 	return r;
 }
 

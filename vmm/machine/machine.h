@@ -24,6 +24,8 @@ struct opt;
 struct chardev;
 struct machine;
 struct isa_bus;
+struct vcpu;
+struct cpu_hotplug;
 struct fwcfg;
 
 enum { MACHINE_SERIALS = 4 };
@@ -55,6 +57,7 @@ struct machine_class {
 	unsigned max_cpus;
 	uint64_t default_ram;
 	bool is_default, no_cpus;
+	bool has_cpu_hotplug;
 	int (*build)(struct machine *m, struct err *e);
 	int (*finish)(struct machine *m, struct err *e);
 	void (*fini)(struct machine *m);
@@ -74,6 +77,12 @@ struct machine {
 	struct isa_bus *isa;
 	struct fwcfg *fwcfg;
 	void *board;
+
+	/* cpus.c; the board sets what it has. control */
+	struct cpu_hotplug *hotplug;
+	int (*add_cpu)(struct machine *m, struct vcpu *c, struct err *e);
+	void (*cpus_changed)(
+		struct machine *m); /* before the guest has looked at any */
 };
 
 extern const struct machine_class machine_q35, machine_pc, machine_microvm,

@@ -265,7 +265,7 @@ static void microvm_dsdt(struct machine *m, struct microvm *v)
 	microvm_aml_slots(a, v);
 	microvm_aml_ged(a);
 	aml_end(a);
-	pc_aml_cpus(a, m->cfg.max_cpus);
+	pc_aml_cpus(a, m);
 	pc_aml_s5(a, ACPI_GED_S5);
 }
 
@@ -301,8 +301,6 @@ static int microvm_finish(struct machine *m, struct err *e)
 	};
 	struct microvm *v = m->board;
 	struct acpi_desc d = {
-		.n_cpus = m->cfg.cpus,
-		.max_cpus = m->cfg.max_cpus,
 		.lapic_base = IRQCHIP_LAPIC_BASE,
 		.ioapic_base = IRQCHIP_IOAPIC_BASE,
 		.has_pics = v->pic,

@@ -12,6 +12,7 @@
 #include "devices/bus/isa.h"
 #include "devices/bus/pci-host.h"
 #include "devices/char/serial-isa.h"
+#include "devices/fw/cpu-hotplug.h"
 #include "devices/fw/fwcfg.h"
 #include "devices/input/i8042.h"
 #include "devices/timer/hpet.h"
@@ -108,6 +109,10 @@ int pc_legacy_build(struct machine *m, struct err *e)
 			return -EINVAL;
 		}
 	}
+	/* Written as a delay, too, so it should cost little. */
+	mr_init_io(&pc->legacy.post, "post-code", 1, NULL, NULL, NULL);
+	pc->legacy.post.batch = 1;
+	mr_add(&m->vm->io_root, 0x80, &pc->legacy.post, -1);
 	m->fwcfg = fwcfg_create(m->vm, e);
 	return m->fwcfg ? 0 : -EINVAL;
 }
@@ -147,8 +152,6 @@ struct acpi_desc pc_legacy_acpi(const struct machine *m)
 	const struct pc_legacy *l = &((struct pc *)m->board)->legacy;
 
 	return (struct acpi_desc){
-		.n_cpus = m->cfg.cpus,
-		.max_cpus = m->cfg.max_cpus,
 		.lapic_base = IRQCHIP_LAPIC_BASE,
 		.ioapic_base = IRQCHIP_IOAPIC_BASE,
 		.has_pics = true,
@@ -285,6 +288,9 @@ void pc_aml_board(struct aml *a, const struct machine *m, uint32_t ecam,
 		aml_res_memory32(a, ecam, ecam_size);
 	}
 	aml_res_io(a, pm_io, pm_len);
+	if (m->hotplug) {
+		aml_res_io(a, CPU_HOTPLUG_PORT, CPU_HOTPLUG_LEN);
+	}
 	aml_end(a);
 	aml_end(a);
 	if (l->has_hpet) {

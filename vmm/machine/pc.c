@@ -26,6 +26,7 @@
 #include "core/cpu/x86.h"
 #include "core/vm.h"
 #include "devices/fw/fwcfg.h"
+#include "machine/cpus.h"
 
 #define PC_4G (UINT64_C(1) << 32)
 
@@ -56,6 +57,9 @@ int pc_irqchips(struct machine *m, bool pic, struct err *e)
 	struct pc *pc = m->board;
 	struct irqchip_x86_cfg cfg = { .pic = pic, .ioapics = 1, .ioapic_id = 0 };
 
+	if (pc_cpus_check(m, e) < 0) {
+		return -ENOTSUP;
+	}
 	pc->irq = irqchip_x86_create(m->vm, &cfg, e);
 	return pc->irq ? 0 : -EINVAL;
 }
@@ -139,21 +143,6 @@ int pc_map_firmware(struct machine *m, const char *fallback, struct mr *mem,
 
 /* ---- AML parts ---- */
 
-void pc_aml_cpus(struct aml *a, unsigned n)
-{
-	aml_scope(a, "\\_SB");
-	for (unsigned i = 0; i < n; i++) {
-		char name[8];
-
-		snprintf(name, sizeof(name), "C%03X", i & 0xfff);
-		aml_device(a, name);
-		aml_name_str(a, "_HID", "ACPI0007");
-		aml_name_int(a, "_UID", i);
-		aml_end(a);
-	}
-	aml_end(a);
-}
-
 void pc_aml_serial(struct aml *a, const char *name, unsigned uid, unsigned port,
                    unsigned gsi, bool as_gsi)
 {
@@ -207,6 +196,18 @@ static int pc_write_tables(struct machine *m, struct err *e)
 	return r < 0 ? err_set_errno(e, r, "cannot write firmware tables") : 0;
 }
 
+/* Before anybody has read the tables. */
+static void pc_cpus_changed(struct machine *m)
+{
+	struct err e = ERR_INIT;
+	int r = pc_cpus_refresh(m, &e);
+
+	r = r < 0 || !pc_direct(m) ? r : pc_write_tables(m, &e);
+	if (r < 0) {
+		log_warn("%s: the tables list the old CPUs", e.text);
+	}
+}
+
 /* After the devices and vCPUs have been reset: the firmware's work, then the kernel. */
 static void pc_reset(void *opaque)
 {
@@ -214,6 +215,10 @@ static void pc_reset(void *opaque)
 	struct pc *pc = m->board;
 	struct err e = ERR_INIT;
 
+	machine_cpus_reset(m);
+	if (pc_cpus_refresh(m, &e) < 0) {
+		log_warn("reset: %s: the tables list the old CPUs", e.text);
+	}
 	if (!pc_direct(m)) {
 		pc_boot_order_reset(pc);
 		return;
@@ -471,6 +476,7 @@ int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *
 	}
 	if (pc->has_acpi) {
 		desc->dsdt = &pc->dsdt;
+		pc_cpus_madt(m, desc);
 		if (acpi_build(&pc->acpi, desc) < 0) {
 			return err_set(e, -ENOMEM, "out of memory for ACPI tables");
 		}
@@ -489,6 +495,7 @@ int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *
 		r = pc_dump_tables(&pc->acpi, dump, e);
 	}
 	if (r >= 0) {
+		m->cpus_changed = pc_cpus_changed;
 		vm_add_reset(m->vm, pc_reset, m);
 	}
 	return r;

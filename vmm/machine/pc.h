@@ -22,6 +22,7 @@ struct pit;
 struct rtc;
 struct hpet;
 struct i8042;
+struct acpi_pm;
 
 /* What pc and q35 share beside that: pc-legacy.c. */
 struct pc_legacy {
@@ -30,6 +31,7 @@ struct pc_legacy {
 	struct hpet *hpet;
 	struct i8042 *i8042;
 	bool has_hpet, has_i8042;
+	struct mr post; /* firmware's progress codes: nobody looks */
 	const char *boot_order,
 		*boot_once; /* letters of -boot; once: until the first reset */
 };
@@ -37,6 +39,7 @@ struct pc_legacy {
 struct pc {
 	struct machine *m;
 	struct irqchip_x86 *irq;
+	struct acpi_pm *pm; /* has the GPEs; NULL: no hot-plug of CPUs */
 	struct pc_legacy legacy;
 	struct aml dsdt;
 	struct acpi_tables acpi;
@@ -62,8 +65,15 @@ int pc_finish(struct machine *m, struct acpi_desc *desc, const struct boot_mem *
 void pc_fini(struct machine *m);
 bool pc_direct(const struct machine *m);
 
+/* Processors and their hot-plug: pc-cpus.c */
+int pc_cpus_check(const struct machine *m, struct err *e) __must_check;
+int pc_cpus_build(struct machine *m, struct acpi_pm *pm, struct err *e) __must_check;
+void pc_cpus_madt(const struct machine *m, struct acpi_desc *d);
+/* The tables and what firmware is told list who is there now. */
+int pc_cpus_refresh(struct machine *m, struct err *e) __must_check;
+
 /* DSDT parts */
-void pc_aml_cpus(struct aml *a, unsigned n);
+void pc_aml_cpus(struct aml *a, const struct machine *m);
 void pc_aml_serial(struct aml *a, const char *name, unsigned uid, unsigned port,
                    unsigned gsi, bool as_gsi);
 void pc_aml_s5(struct aml *a, unsigned typ);

@@ -92,6 +92,7 @@ static int q35_build(struct machine *m, struct err *e)
 	r = r < 0 ? r : pc_irqchips(m, true, e);
 	r = r < 0 ? r : q35_build_pci(m, q, e);
 	r = r < 0 ? r : pc_legacy_build(m, e);
+	r = r < 0 ? r : pc_cpus_build(m, q->lpc->pm, e);
 	if (r >= 0 && !pc_direct(m)) {
 		r = pc_map_firmware(m, "bios-256k.bin", &q->host->mem, e);
 	}
@@ -159,7 +160,7 @@ static void q35_dsdt(struct machine *m, struct q35 *q)
 	aml_end(a);
 	pc_aml_board(a, m, Q35_ECAM, Q35_ECAM_SIZE, ICH9_PMBASE, acpi_pm_ich9.size);
 	aml_end(a);
-	pc_aml_cpus(a, m->cfg.max_cpus);
+	pc_aml_cpus(a, m);
 	pc_aml_s5(a, ACPI_PM_S5);
 }
 
@@ -212,6 +213,7 @@ const struct machine_class machine_q35 = {
 	.blk_driver = "virtio-blk-pci",
 	.net_driver = "virtio-net-pci",
 	.max_cpus = 254,
+	.has_cpu_hotplug = true,
 	.default_ram = 512 << 20,
 	.is_default = true,
 	.build = q35_build,

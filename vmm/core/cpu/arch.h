@@ -30,6 +30,8 @@ struct guest_arch {
 	void (*reset)(struct vcpu *c); /* power-on state; BSP/AP by vcpu index */
 	/* After reset(), of a vCPU that comes late: what it shares with the others; or NULL */
 	void (*plug)(struct vcpu *c);
+	/* What firmware tables know it by (x86: local APIC id); NULL: its index */
+	uint32_t (*cpu_id)(const struct vcpu *c);
 	/* Is there anything that ends a halt? own thread or under vm->lk */
 	bool (*has_work)(struct vcpu *c);
 	void (*nmi)(struct vcpu *c); /* [any thread]; NULL: there is none */

@@ -147,6 +147,11 @@ static void x86_plug(struct vcpu *v)
 	c->stop_clock_ns = first->stop_clock_ns;
 }
 
+static uint32_t x86_cpu_id(const struct vcpu *v)
+{
+	return ((const struct x86_cpu *)v->arch)->apic_id;
+}
+
 void x86_init_reset(struct x86_cpu *c)
 {
 	uint64_t keep = c->cr0 & (X86_CR0_CD | X86_CR0_NW);
@@ -349,6 +354,7 @@ const struct guest_arch x86_guest_arch = {
 	.set_model = x86_set_model,
 	.reset = x86_reset,
 	.plug = x86_plug,
+	.cpu_id = x86_cpu_id,
 	.has_work = x86_has_work,
 	.nmi = x86_nmi,
 	.dump = x86_dump,
