@@ -156,6 +156,12 @@ void kvm_arch_forget(struct kvm_vcpu *v)
 	v->arch->reset = true;
 }
 
+int kvm_arch_models(bool fallback, struct err *e)
+{
+	(void)fallback, (void)e;
+	return 0;
+}
+
 int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e)
 {
 	(void)k, (void)to_tcg, (void)e;

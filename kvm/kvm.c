@@ -270,6 +270,14 @@ static struct opt *kvm_query_stats(struct vm *vm)
 	return hv_fallback && vm->tcg ? hv_fallback->query_stats(vm) : opt_new_dict();
 }
 
+static int kvm_models(struct opt *o, struct err *e)
+{
+	bool fallback = true;
+	int r = o ? opt_get_bool(o, "fallback", true, &fallback, e) : 0;
+
+	return r < 0 ? r : kvm_arch_models(fallback && hv_fallback, e);
+}
+
 const struct hv_ops kvm_hv_ops = {
 	.name = "kvm",
 	.probe = kvm_probe,
@@ -292,5 +300,6 @@ const struct hv_ops kvm_hv_ops = {
 	         .dirty_stop = kvm_dirty_stop,
 	         .dirty_collect = kvm_dirty_collect },
 	.accel = { .set = kvm_move_set, .query = kvm_move_query },
+	.models = kvm_models,
 	.query_stats = kvm_query_stats,
 };

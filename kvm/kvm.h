@@ -316,6 +316,8 @@ unsigned long kvm_arch_vcpu_id(struct vcpu *c);
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e);
 /* After a pull: can the translator go on with this state? The reason if not. */
 int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e);
+/* What CPU models may offer, without a VM. */
+int kvm_arch_models(bool fallback, struct err *e);
 /* Will the guest see the same processor there? The reason if not. */
 int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e);
 /* A reset: what is kept beside the struct goes. */
