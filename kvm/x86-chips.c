@@ -290,8 +290,10 @@ int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < 6; i++) {
 		s.reg[LAPIC_REG_LVT + i] = BIT(16); /* masked */
 	}
-	/* From x2APIC mode the only way is through off. */
-	(void)chip_msr(v, true, MSR_APIC_BASE, &off);
+	if (v->reused) { /* from x2APIC mode the only way is through off */
+		(void)chip_msr(v, true, MSR_APIC_BASE, &off);
+	}
+	/* Also of a new one: KVM's table of destinations lists it only from here on. */
 	return chip_lapic_set(v, &s);
 }
 
