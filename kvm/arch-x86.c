@@ -221,6 +221,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
 {
 	if (v->arch) {
+		kvm_x86_chip_vcpu_off(v);
 		kvm_x86_events_vcpu_fini(v);
 		free(v->arch->msrs);
 		free(v->arch->xsave);
