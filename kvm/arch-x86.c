@@ -31,21 +31,12 @@
 
 int kvm_arch_probe(int sys_fd, struct err *e)
 {
-	static const struct {
-		unsigned cap;
-		const char *name;
-	} need[] = { { KVM_CAP_EXT_CPUID, "CPUID tables" },
-		     { KVM_CAP_XSAVE, "XSAVE state" },
-		     { KVM_CAP_VCPU_EVENTS, "vCPU events" } };
+	static const struct kvm_need need[] = { { KVM_CAP_EXT_CPUID, "CPUID tables" },
+		                                { KVM_CAP_XSAVE, "XSAVE state" },
+		                                { KVM_CAP_VCPU_EVENTS,
+		                                  "vCPU events" } };
 
-	for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
-		if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
-			return err_set(e, -ENOTSUP,
-			               "this kernel's KVM is too old: it lacks %s",
-			               need[i].name);
-		}
-	}
-	return 0;
+	return kvm_needs(sys_fd, need, ARRAY_LEN(need), e);
 }
 
 static int arch_enable(struct kvm *k, unsigned cap, uint64_t arg)

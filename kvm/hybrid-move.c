@@ -358,6 +358,7 @@ struct opt *kvm_move_query(struct vm *vm)
 	opt_put_str(o, "chips", atomic_load(&vm->chips_in_hv) ? "kvm" : "user");
 	opt_put_int(o, "moves", (int64_t)k->n_moves);
 	opt_put_int(o, "gates", (int64_t)atomic_load(&k->n_gates));
+	opt_put_int(o, "batched-writes", (int64_t)atomic_load(&k->coalesce.n));
 	opt_put_str(o, "dirty-log",
 	            k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)k->n_stays);

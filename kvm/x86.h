@@ -14,7 +14,6 @@ enum { KVM_X86_PV_MSRS = 4 };
 
 struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
-	uint64_t tcg[XF_N]; /* what the translator executes */
 	char other_cpuid
 		[128]; /* what guests see in KVM only, or not there; "": nothing */
 	unsigned xsave_size;
