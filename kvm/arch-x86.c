@@ -195,11 +195,12 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	r = kvm_x86_cpuid_set(v, e);
 	if (r >= 0 && v->reused) {
 		kvm_x86_pv_clear(v);
+	}
+	if (r >= 0) {
 		r = kvm_x86_chip_vcpu_clear(v);
 		r = r < 0 ? err_set_errno(e, r,
-		                          "KVM does not take the state of a "
-		                          "local APIC")
-		          : r;
+		                          "KVM does not take the state of a local APIC")
+		          : 0;
 	}
 	if (r >= 0 &&
 	    (kvm_x86_msr_vcpu_init(v) < 0 || kvm_x86_events_vcpu_init(v) < 0)) {
@@ -211,6 +212,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
 {
 	if (v->arch) {
+		kvm_x86_chip_vcpu_off(v);
 		kvm_x86_events_vcpu_fini(v);
 		free(v->arch->msrs);
 		free(v->arch->xsave);
