@@ -12,9 +12,10 @@
  * Who asks:
  *   an operator (x-lodge-set-accel): "tcg" holds until he says "kvm"
  *   a stay: KVM is no help at the moment (hybrid.c says when). A timer ends it; a stay
- * that follows upon a stay is twice as long, up to MOVE_STAY_MAX a reset, where KVM has
- * no hardware behind it: it executes kernels by emulation only, and not always right.
- * The translator keeps the VM unless an operator says "kvm"
+ *     that follows upon a stay is twice as long, up to MOVE_STAY_MAX
+ *   a reset, where KVM has no hardware behind it: it executes kernels by emulation
+ *     only, and not always right. The translator keeps the VM unless an operator says
+ *     "kvm"
  *
  * Threads: moves on control, where QMP, stop and reset are, so that they never meet in
  * the middle. kvm_move_ask() any thread. A vCPU that asked goes on in KVM, with bursts,
@@ -358,6 +359,7 @@ struct opt *kvm_move_query(struct vm *vm)
 	opt_put_str(o, "chips", atomic_load(&vm->chips_in_hv) ? "kvm" : "user");
 	opt_put_int(o, "moves", (int64_t)k->n_moves);
 	opt_put_int(o, "gates", (int64_t)atomic_load(&k->n_gates));
+	opt_put_int(o, "batched-writes", (int64_t)atomic_load(&k->coalesce.n));
 	opt_put_str(o, "dirty-log",
 	            k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)k->n_stays);

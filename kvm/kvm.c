@@ -78,6 +78,18 @@ static int kvm_check_api(int fd, struct err *e)
 	return kvm_arch_probe(fd, e);
 }
 
+int kvm_needs(int sys_fd, const struct kvm_need *need, unsigned n, struct err *e)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
+			return err_set(e, -ENOTSUP,
+			               "this kernel's KVM is too old: it lacks %s",
+			               need[i].name);
+		}
+	}
+	return 0;
+}
+
 static int kvm_probe(struct err *e)
 {
 	int fd, r;
@@ -192,6 +204,7 @@ static void kvm_vm_fini(struct vm *vm)
 		return;
 	}
 	kvm_vcpu_free_parked(k);
+	kvm_coalesce_fini(k);
 	kvm_mem_fini(k);
 	kvm_dirty_fini(k);
 	kvm_hybrid_fini(k);
@@ -236,6 +249,7 @@ static int kvm_vm_init(struct vm *vm, struct opt *opts, struct err *e)
 	vm->hv_priv = k;
 	kvm_vcpu_setup_signal();
 	kvm_mem_init(k);
+	kvm_coalesce_init(k);
 	return 0;
 }
 
@@ -268,6 +282,14 @@ static struct opt *kvm_query_stats(struct vm *vm)
 	return hv_fallback && vm->tcg ? hv_fallback->query_stats(vm) : opt_new_dict();
 }
 
+static int kvm_models(struct opt *o, struct err *e)
+{
+	bool fallback = true;
+	int r = o ? opt_get_bool(o, "fallback", true, &fallback, e) : 0;
+
+	return r < 0 ? r : kvm_arch_models(fallback && hv_fallback, e);
+}
+
 const struct hv_ops kvm_hv_ops = {
 	.name = "kvm",
 	.probe = kvm_probe,
@@ -290,5 +312,6 @@ const struct hv_ops kvm_hv_ops = {
 	         .dirty_stop = kvm_dirty_stop,
 	         .dirty_collect = kvm_dirty_collect },
 	.accel = { .set = kvm_move_set, .query = kvm_move_query },
+	.models = kvm_models,
 	.query_stats = kvm_query_stats,
 };

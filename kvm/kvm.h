@@ -8,6 +8,7 @@
  *   dirty.c     dirty ring and dirty bitmap
  *   vcpu.c      vCPU threads: KVM_RUN, kicks, exits
  *   irq.c       ioeventfd, irqfd, MSI
+ *   coalesce.c  register writes that KVM collects
  *   hybrid.c        what KVM drops, the translator catches: set-up, how KVM does
  *   hybrid-burst.c  one vCPU, a few instructions
  *   hybrid-move.c   all vCPUs, for a while or for good
@@ -41,6 +42,14 @@ struct kvm_slot {
 	uint8_t *host;    /* NULL: the slot number is free */
 	uint32_t flags;   /* KVM_MEM_READONLY or 0 */
 	uint64_t ram_off; /* of `host` in the RAM offset space */
+};
+
+struct kvm_batch_zones {
+	struct {
+		gpa_t start;
+		uint64_t len;
+	} z[8];
+	unsigned n;
 };
 
 enum kvm_dirty_mode { KVM_DIRTY_BITMAP, KVM_DIRTY_BITMAP_CLEAR, KVM_DIRTY_RING };
@@ -78,6 +87,17 @@ struct kvm {
 
 	struct kvm_routes
 		*routes; /* routes.h; NULL: no interrupt controller of KVM's */
+
+	struct {               /* coalesce.c */
+		unsigned page; /* of a vCPU's mapping that is the ring; 0: none */
+		bool pio;
+		struct aspace_listener mem, io;
+		struct kvm_batch_zones zones[2]; /* memory, ports; under gmem's lock */
+		struct kvm_coalesced_mmio_ring *_Atomic ring;
+		struct lk lk; /* what follows: to carry out */
+		uint32_t first;
+		_Atomic uint64_t n; /* writes so far */
+	} coalesce;
 
 	/* hybrid*.c */
 	bool fallback;    /* hv_fallback is set up and may be used */
@@ -229,6 +249,23 @@ void kvm_vcpu_finish_io(struct kvm_vcpu *v);
 int kvm_irq_ioeventfd(struct vm *vm, int eventfd, uint64_t addr, unsigned len,
                       bool match, uint64_t data, bool pio, bool add);
 
+/* coalesce.c */
+void kvm_coalesce_init(struct kvm *k);
+void kvm_coalesce_fini(struct kvm *k);
+void kvm_coalesce_vcpu_init(struct kvm_vcpu *v);
+void kvm_coalesce_drain(struct kvm *k);
+/* After each stay in KVM_RUN, no lock held. */
+static inline void kvm_coalesce_flush(struct kvm *k)
+{
+	struct kvm_coalesced_mmio_ring *ring =
+		atomic_load_explicit(&k->coalesce.ring, memory_order_relaxed);
+
+	if (ring && unlikely(__atomic_load_n(&ring->last, __ATOMIC_ACQUIRE) !=
+	                     __atomic_load_n(&ring->first, __ATOMIC_ACQUIRE))) {
+		kvm_coalesce_drain(k);
+	}
+}
+
 /* hybrid.c */
 int kvm_hybrid_init(struct kvm *k, struct err *e);
 void kvm_hybrid_fini(struct kvm *k);
@@ -268,6 +305,12 @@ void kvm_fail_report(struct kvm_vcpu *v, const char *what);
 void kvm_fail_insn(struct kvm_vcpu *v, char *text, size_t size);
 
 /* arch-ISA.c */
+struct kvm_need {
+	unsigned cap;
+	const char *name;
+};
+/* 0, or which is missing. */
+int kvm_needs(int sys_fd, const struct kvm_need *need, unsigned n, struct err *e);
 int kvm_arch_probe(int sys_fd, struct err *e);
 /* Argument of KVM_CREATE_VM. */
 unsigned long kvm_arch_vm_type(int sys_fd);
@@ -279,6 +322,8 @@ unsigned long kvm_arch_vcpu_id(struct vcpu *c);
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e);
 /* After a pull: can the translator go on with this state? The reason if not. */
 int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e);
+/* What CPU models may offer, without a VM. */
+int kvm_arch_models(bool fallback, struct err *e);
 /* Will the guest see the same processor there? The reason if not. */
 int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e);
 /* A reset: what is kept beside the struct goes. */

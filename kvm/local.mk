@@ -1,5 +1,5 @@
 noinst_LIBRARIES += libkvm.a
-KVM_COMMON = %D%/kvm.h %D%/kvm.c %D%/mem.c %D%/gate.c %D%/dirty.c %D%/irq.c %D%/vcpu.c \
+KVM_COMMON = %D%/kvm.h %D%/kvm.c %D%/mem.c %D%/gate.c %D%/dirty.c %D%/irq.c %D%/coalesce.c %D%/vcpu.c \
 	%D%/routes.h %D%/routes.c \
 	%D%/hybrid.c %D%/hybrid-burst.c %D%/hybrid-move.c %D%/fail.c %D%/say.c
 KVM_X86 = %D%/x86.h %D%/arch-x86.c %D%/x86-cpuid.c %D%/x86-cpuid-check.c %D%/x86-state.c \

@@ -175,6 +175,7 @@ void kvm_vcpu_finish_io(struct kvm_vcpu *v)
 		__atomic_store_n(&v->run->immediate_exit, 1, __ATOMIC_SEQ_CST);
 		r = ioctl(v->fd, KVM_RUN, 0);
 		kvm_gate_leave(v);
+		kvm_coalesce_flush(v->k);
 		if (r < 0) {
 			return; /* EINTR: done, nothing was executed */
 		}
@@ -316,6 +317,7 @@ static inline enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *wh
 		kvm_arch_post_run(v);
 	}
 	gmem_quiescent();
+	kvm_coalesce_flush(v->k);
 	if (unlikely(err)) {
 		return kvm_vcpu_no_exit(v, err, why);
 	}
@@ -382,6 +384,7 @@ static int kvm_vcpu_open(struct kvm_vcpu *v, struct err *e)
 		return err_set_errno(e, -errno, "cannot map the run area of vCPU %u",
 		                     v->c->index);
 	}
+	kvm_coalesce_vcpu_init(v);
 	return kvm_dirty_vcpu_init(v, e);
 }
 

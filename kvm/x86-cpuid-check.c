@@ -146,7 +146,7 @@ void kvm_x86_cpuid_check(struct kvm_vcpu *v, const struct kvm_cpuid2 *want)
 
 		check_adopt(c, &got.h, diff);
 		for (unsigned i = 0; i < XF_N; i++) {
-			beyond |= diff[i] & c->features[i] & ~a->tcg[i];
+			beyond |= diff[i] & c->features[i] & ~x86_model_tcg()[i];
 		}
 		if (v->c->index == 0) {
 			log_warn("-cpu %s: KVM shows guests another CPUID than it was "

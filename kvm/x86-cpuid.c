@@ -30,6 +30,46 @@ static uint64_t cpuid_feature_msr(uint32_t msr)
 	return kvm_ioctl(kvm_sys_fd(), KVM_GET_MSRS, &m) == 1 ? m.e.data : 0;
 }
 
+enum {
+	CPUID_PV_CLOCK = 1 << 0,
+	CPUID_PV_NOP_IO = 1 << 1,
+	CPUID_PV_CLOCK2 = 1 << 3,
+	CPUID_PV_ASYNC_PF = 1 << 4,
+	CPUID_PV_STEAL = 1 << 5,
+	CPUID_PV_EOI = 1 << 6,
+	CPUID_PV_UNHALT = 1 << 7,
+	CPUID_PV_TLB_FLUSH = 1 << 9,
+	CPUID_PV_ASYNC_PF_EXIT = 1 << 10,
+	CPUID_PV_IPI = 1 << 11,
+	CPUID_PV_POLL = 1 << 12,
+	CPUID_PV_YIELD = 1 << 13,
+	CPUID_PV_ASYNC_PF_INT = 1 << 14,
+	CPUID_PV_STABLE = 1 << 24,
+};
+
+/* KVM's own features that x86-pv.c serves in the translator too. With interrupt controllers
+ * in user space only the clock; with no hardware behind KVM not even that. */
+static uint32_t cpuid_pv_offer(const struct kvm *k, uint32_t has)
+{
+	uint32_t offer =
+		CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 | CPUID_PV_STABLE;
+
+	if (k->no_hardware) {
+		return 0;
+	}
+	if (k->kernel_chip) {
+		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
+		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
+		         CPUID_PV_POLL;
+	}
+	/* Without the interrupt the older form, whose end the translator can't tell of. */
+	if (k->kernel_chip && (has & CPUID_PV_ASYNC_PF_INT)) {
+		offer |= CPUID_PV_ASYNC_PF | CPUID_PV_ASYNC_PF_EXIT |
+		         CPUID_PV_ASYNC_PF_INT;
+	}
+	return offer & has;
+}
+
 static void cpuid_features(const struct kvm *k, uint64_t *w)
 {
 	/* Not the processor's: they say what lodge itself does. */
@@ -51,6 +91,8 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 	for (unsigned i = 0; i < ARRAY_LEN(ours); i++) {
 		x86_feature_set(w, ours[i], true);
 	}
+	w[XF_KVM] = cpuid_pv_offer(k, (uint32_t)w[XF_KVM]);
+	w[XF_KVM_HINTS] = w[XF_KVM] ? 1 : 0; /* the user's word, not KVM's */
 	if (k->kernel_chip) {
 		x86_feature_set(w, X86F_TSC_DEADLINE,
 		                kvm_cap(k, KVM_CAP_TSC_DEADLINE_TIMER) > 0);
@@ -63,14 +105,18 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 
 static void cpuid_components(struct kvm *k)
 {
-	for (unsigned i = 2; i < ARRAY_LEN(k->arch->comp); i++) {
+	for (unsigned i = 2; i < 32; i++) {
 		const struct kvm_cpuid_entry2 *e =
 			kvm_x86_cpuid_find(k->arch->supported, 0xd, i);
 
-		if (e && e->eax && !(e->ecx & 1)) {
+		if (!e || !e->eax || (e->ecx & 1)) {
+			continue;
+		}
+		if (i < ARRAY_LEN(k->arch->comp)) {
 			k->arch->comp[i].size = e->eax;
 			k->arch->comp[i].off = e->ebx;
 		}
+		x86_xsave_set_component(i, e->eax, e->ebx, e->ecx);
 	}
 }
 
@@ -92,7 +138,7 @@ static void cpuid_phys_bits(struct kvm *k)
 
 int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 {
-	const uint64_t *tcg = x86_model_supported();
+	const uint64_t *tcg = x86_model_tcg();
 	uint64_t w[XF_N] = { 0 };
 	struct kvm_cpuid2 *t;
 	int r;
@@ -111,77 +157,41 @@ int kvm_x86_cpuid_init(struct kvm *k, struct err *e)
 	cpuid_phys_bits(k);
 	cpuid_components(k);
 	cpuid_features(k, w);
-	memcpy(k->arch->tcg, tcg, sizeof(k->arch->tcg));
 	for (unsigned i = 0; k->fallback && i < XF_N; i++) {
-		w[i] &= tcg[i];
+		w[i] &= i == XF_KVM || i == XF_KVM_HINTS ? ~UINT64_C(0) : tcg[i];
 	}
 	x86_model_set_supported(w, XF_N);
 	return 0;
 }
 
-/* KVM's own leaves take the place of ours: guests then use its clock, and x2APIC. */
-enum {
-	CPUID_PV_CLOCK = 1 << 0,
-	CPUID_PV_NOP_IO = 1 << 1,
-	CPUID_PV_CLOCK2 = 1 << 3,
-	CPUID_PV_ASYNC_PF = 1 << 4,
-	CPUID_PV_STEAL = 1 << 5,
-	CPUID_PV_EOI = 1 << 6,
-	CPUID_PV_UNHALT = 1 << 7,
-	CPUID_PV_TLB_FLUSH = 1 << 9,
-	CPUID_PV_ASYNC_PF_EXIT = 1 << 10,
-	CPUID_PV_IPI = 1 << 11,
-	CPUID_PV_POLL = 1 << 12,
-	CPUID_PV_YIELD = 1 << 13,
-	CPUID_PV_ASYNC_PF_INT = 1 << 14,
-	CPUID_PV_STABLE = 1 << 24,
-};
-
-/* In the model's table: the translator shows the same. With interrupt controllers in user
- * space only the clock; with no hardware behind KVM not even that. */
-static void cpuid_pv(struct kvm_vcpu *v)
+/* As a VM with the kernel's interrupt controllers would have it. */
+int kvm_arch_models(bool fallback, struct err *e)
 {
-	const struct kvm_cpuid_entry2 *e =
-		kvm_x86_cpuid_find(v->k->arch->supported, 0x40000001, 0);
-	struct x86_cpu *c = v->c->arch;
-	uint32_t offer;
-	unsigned n = 0;
+	struct kvm_arch_vm a = { .supported = NULL };
+	struct kvm k = { .vm_fd = kvm_sys_fd(),
+		         .arch = &a,
+		         .fallback = fallback,
+		         .kernel_chip = true,
+		         .nested_paging = kvm_arch_nested_paging() };
+	int r = kvm_x86_cpuid_init(&k, e);
 
-	if (!e || v->k->no_hardware) {
+	free(a.supported);
+	return r;
+}
+
+/* What a tile is and what may be done with it: as the processor has it. */
+static void cpuid_tiles(struct kvm_vcpu *v, struct kvm_cpuid2 *t, unsigned room)
+{
+	const struct kvm_cpuid2 *s = v->k->arch->supported;
+
+	if (!x86_cpu_has(v->c->arch, X86F_AMX_TILE)) {
 		return;
 	}
-	offer = CPUID_PV_CLOCK | CPUID_PV_NOP_IO | CPUID_PV_CLOCK2 | CPUID_PV_STABLE;
-	if (v->k->kernel_chip) {
-		offer |= CPUID_PV_STEAL | CPUID_PV_EOI | CPUID_PV_UNHALT |
-		         CPUID_PV_TLB_FLUSH | CPUID_PV_IPI | CPUID_PV_YIELD |
-		         CPUID_PV_POLL;
-	}
-	/* Without the interrupt the older form, whose end the translator can't tell of. */
-	if (v->k->kernel_chip && (e->eax & CPUID_PV_ASYNC_PF_INT)) {
-		offer |= CPUID_PV_ASYNC_PF | CPUID_PV_ASYNC_PF_EXIT |
-		         CPUID_PV_ASYNC_PF_INT;
-	}
-	for (unsigned i = 0; i < c->n_cpuid; i++) {
-		if (c->cpuid[i].leaf >> 28 != 4) {
-			c->cpuid[n++] = c->cpuid[i];
+	for (unsigned i = 0; i < s->nent && t->nent < room; i++) {
+		if (s->entries[i].function == 0x1d || s->entries[i].function == 0x1e) {
+			t->entries[t->nent++] = s->entries[i];
 		}
 	}
-	if (n + 2 > X86_CPUID_MAX) {
-		return;
-	}
-	c->cpuid[n++] = (struct x86_cpuid){
-		.leaf = 0x40000000,
-		.eax = 0x40000001,
-		.ebx = 0x4b4d564b, /* KVMKVMKVM */
-		.ecx = 0x564b4d56,
-		.edx = 0x4d,
-	};
-	c->cpuid[n++] = (struct x86_cpuid){
-		.leaf = 0x40000001,
-		.eax = e->eax & offer,
-	};
-	c->n_cpuid = n;
-	kvm_x86_pv_init(v);
 }
 
 int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
@@ -193,7 +203,6 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 	} t;
 	int r;
 
-	cpuid_pv(v);
 	memset(&t, 0, sizeof(t));
 	t.h.nent = c->n_cpuid;
 	for (unsigned i = 0; i < c->n_cpuid; i++) {
@@ -208,9 +217,13 @@ int kvm_x86_cpuid_set(struct kvm_vcpu *v, struct err *e)
 			.edx = s->edx,
 			.flags = s->flags ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
 		};
-		if (s->leaf == 0xb) {
+		if (s->leaf == 0xb || s->leaf == 0x1f) {
 			t.e[i].edx = c->apic_id;
 		}
+	}
+	cpuid_tiles(v, &t.h, ARRAY_LEN(t.e));
+	if (c->features[XF_KVM]) {
+		kvm_x86_pv_init(v);
 	}
 	r = kvm_ioctl(v->fd, KVM_SET_CPUID2, &t);
 	if (v->reused) {

@@ -14,7 +14,6 @@ enum { KVM_X86_PV_MSRS = 4 };
 
 struct kvm_arch_vm {
 	struct kvm_cpuid2 *supported;
-	uint64_t tcg[XF_N]; /* what the translator executes */
 	char other_cpuid
 		[128]; /* what guests see in KVM only, or not there; "": nothing */
 	unsigned xsave_size;
@@ -88,6 +87,7 @@ int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e);
 int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e);
 void kvm_x86_pit_irq_enable(struct vm *vm, bool on);
 void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
+void kvm_x86_chip_vcpu_off(struct kvm_vcpu *v);  /* the vCPU is gone */
 int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v); /* local APIC as after power-on */
 int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v);  /* before the registers */
 int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v);  /* after them */

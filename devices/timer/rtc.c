@@ -455,6 +455,7 @@ static int rtc_realize(struct device *d, struct err *e)
 	r->cmos[RTC_A] = 0x26;
 	r->cmos[RTC_B] = RTC_B_24H;
 	mr_init_io(&r->io, "rtc", 2, &rtc_ops, r, &d->lk);
+	r->io.batch = 1; /* the index */
 	mr_add(&d->vm->io_root, 0x70, &r->io, 0);
 	rtc_reset(d);
 	return 0;

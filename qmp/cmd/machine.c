@@ -16,6 +16,7 @@
 #include "host/char/chardev.h"
 #include "machine/cpus.h"
 #include "machine/machine.h"
+#include "qmp/cmd/cpu.h"
 #include "qmp/qmp-gen.h"
 #include "qmp/wire/qmp.h"
 
@@ -36,32 +37,9 @@ int qmp_cmd_query_chardev(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 	return 0;
 }
 
-int qmp_cmd_query_cpu_definitions(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
-{
-	const struct guest_arch *arch = ctx->vm->arch;
-
-	(void)e;
-	*ret = opt_new_list();
-	for (unsigned i = 0; arch->model_name && arch->model_name(i); i++) {
-		struct opt *d = opt_new_dict();
-		char type[96];
-
-		snprintf(type, sizeof(type), "%s-%s-cpu", arch->model_name(i),
-		         arch->name);
-		opt_put_str(d, "name", arch->model_name(i));
-		opt_put_str(d, "typename", type);
-		opt_put_bool(d, "static", false);
-		opt_put_bool(d, "deprecated", false);
-		opt_put_take(d, "unavailable-features", opt_new_list());
-		opt_append_take(*ret, d);
-	}
-	return 0;
-}
-
 int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_types *a,
                            struct opt **ret, struct err *e)
 {
-	(void)ctx;
 	(void)a;
 	(void)e;
 	*ret = opt_new_list();
@@ -72,6 +50,7 @@ int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_t
 		opt_put_str(d, "parent", "device");
 		opt_append_take(*ret, d);
 	}
+	qmp_cpu_types(ctx->vm, *ret);
 	return 0;
 }
 
@@ -117,7 +96,10 @@ int qmp_cmd_device_list_properties(struct qmp_ctx *ctx,
 {
 	const struct device_class *c = device_class_find(a->typename);
 
-	(void)ctx;
+	if (!c && qmp_cpu_is_type(ctx->vm, a->typename)) {
+		*ret = qmp_cpu_props();
+		return 0;
+	}
 	if (!c) {
 		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
 		                     "Device '%s' not found", a->typename);
@@ -144,7 +126,10 @@ int qmp_cmd_qom_list(struct qmp_ctx *ctx, const struct qmp_args_qom_list *a,
 {
 	struct device *d = machine_device_at(a->path);
 
-	(void)ctx;
+	if (qmp_cpu_at(ctx->vm, a->path)) {
+		*ret = qmp_cpu_props();
+		return 0;
+	}
 	if (!d) {
 		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
 		                     "Device '%s' not found", a->path);
@@ -161,7 +146,9 @@ int qmp_cmd_qom_get(struct qmp_ctx *ctx, const struct qmp_args_qom_get *a,
 	struct device *d = machine_device_at(a->path);
 	char *v;
 
-	(void)ctx;
+	if (qmp_cpu_at(ctx->vm, a->path)) {
+		return qmp_cpu_get(qmp_cpu_at(ctx->vm, a->path), a->property, ret, e);
+	}
 	if (!d) {
 		return err_set_class(e, ERR_DEVICE_NOT_FOUND, -ENOENT,
 		                     "Device '%s' not found", a->path);

@@ -10,10 +10,27 @@ tests_unit_kvm_LDADD = $(GROUP_START) libkvm.a libcpu.a libcore.a libbase.a $(GR
 # open() and ioctl() are the fake's
 check_PROGRAMS += tests/unit/kvmbad
 TESTS += tests/unit/kvmbad
-tests_unit_kvmbad_SOURCES = tests/unit/kvmbad_test.c tests/unit/kvmfake.c tests/unit/kvmfake.h
+tests_unit_kvmbad_SOURCES = tests/unit/kvmbad_test.c tests/unit/kvmrig.h \
+	tests/unit/kvmfake.c tests/unit/kvmfake.h
 tests_unit_kvmbad_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_kvmbad_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl -Wl,--wrap=open
 tests_unit_kvmbad_LDADD = $(tests_unit_kvm_LDADD)
+
+check_PROGRAMS += tests/unit/kvmtime
+TESTS += tests/unit/kvmtime
+tests_unit_kvmtime_SOURCES = tests/unit/kvmtime_test.c tests/unit/kvmrig.h \
+	tests/unit/kvmfake.c tests/unit/kvmfake.h
+tests_unit_kvmtime_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_kvmtime_LDFLAGS = $(tests_unit_kvmbad_LDFLAGS)
+tests_unit_kvmtime_LDADD = $(tests_unit_kvm_LDADD)
+
+check_PROGRAMS += tests/unit/kvmbatch
+TESTS += tests/unit/kvmbatch
+tests_unit_kvmbatch_SOURCES = tests/unit/kvmbatch_test.c tests/unit/kvmrig.h \
+	tests/unit/kvmfake.c tests/unit/kvmfake.h
+tests_unit_kvmbatch_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_kvmbatch_LDFLAGS = $(tests_unit_kvmbad_LDFLAGS)
+tests_unit_kvmbatch_LDADD = $(tests_unit_kvm_LDADD)
 
 check_PROGRAMS += tests/unit/kvmvm
 TESTS += tests/unit/kvmvm

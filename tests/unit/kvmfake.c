@@ -15,7 +15,7 @@
 
 #include "base/compiler.h"
 
-enum { FAKE_FDS = 1024, FAKE_RUN = 12288 };
+enum { FAKE_FDS = 1024, FAKE_RUN = 12288, FAKE_RING_AT = 8192 };
 enum fake_kind { FAKE_NONE, FAKE_SYS, FAKE_VM, FAKE_VCPU };
 
 struct fake_kvm fake;
@@ -82,6 +82,114 @@ void fake_refuse(unsigned long req, int err, int after)
 		}
 	}
 	abort();
+}
+
+/* ---- MSRs, TSC, clock ---- */
+
+uint64_t *fake_msr(struct fake_vcpu *v, uint32_t msr)
+{
+	unsigned i = 0;
+
+	while (i < v->n_msrs && v->msr[i].msr != msr) {
+		i++;
+	}
+	if (i == ARRAY_LEN(v->msr)) {
+		abort();
+	}
+	if (i == v->n_msrs) {
+		v->msr[i].msr = msr;
+		v->msr[i].val = 0;
+		v->n_msrs++;
+	}
+	return &v->msr[i].val;
+}
+
+static int fake_msrs(struct fake_vcpu *v, struct kvm_msrs *m, bool set)
+{
+	for (uint32_t i = 0; i < m->nmsrs; i++) {
+		uint64_t *val = fake_msr(v, m->entries[i].index);
+
+		if (set) {
+			*val = m->entries[i].data;
+		} else {
+			m->entries[i].data = *val;
+		}
+	}
+	return (int)m->nmsrs;
+}
+
+static int fake_tsc_attr(struct fake_vcpu *v, const struct kvm_device_attr *a, bool set)
+{
+	int64_t *off = (int64_t *)(uintptr_t)a->addr;
+
+	if (set) {
+		v->tsc_offset = *off;
+	} else {
+		*off = v->tsc_offset;
+	}
+	return 0;
+}
+
+static int fake_get_clock(struct kvm_clock_data *d)
+{
+	for (unsigned i = 0; i < fake.n_vcpus; i++) {
+		fake.clock_while_running |= atomic_load(&fake.vcpu[i].running) != 0;
+	}
+	fake.n_get_clock++;
+	*d = fake.clock;
+	if (d->flags & KVM_CLOCK_HOST_TSC) {
+		d->host_tsc = __builtin_ia32_rdtsc();
+	}
+	return 0;
+}
+
+static int fake_set_clock(const struct kvm_clock_data *d)
+{
+	fake.n_set_clock++;
+	fake.clock.clock = d->clock;
+	return d->flags ? -EINVAL : 0; /* nobody wants it to count the pause */
+}
+
+/* ---- batched writes ---- */
+
+static int fake_set_zone(const struct kvm_coalesced_mmio_zone *z, bool on)
+{
+	unsigned i = 0;
+
+	while (i < fake.n_zones &&
+	       (fake.zone[i].addr != z->addr || fake.zone[i].pio != (z->pio != 0))) {
+		i++;
+	}
+	if (!on && i < fake.n_zones) {
+		fake.zone[i] = fake.zone[--fake.n_zones];
+	} else if (on && i == fake.n_zones && i < ARRAY_LEN(fake.zone)) {
+		fake.zone[fake.n_zones++] =
+			(struct fake_zone){ z->addr, z->size, z->pio != 0 };
+	}
+	return 0;
+}
+
+struct kvm_coalesced_mmio_ring *fake_ring(void)
+{
+	return (void *)((char *)fake.vcpu[0].run + FAKE_RING_AT);
+}
+
+bool fake_batch(uint64_t addr, uint32_t len, uint64_t val, bool pio)
+{
+	struct kvm_coalesced_mmio_ring *r = fake_ring();
+	uint32_t last = r->last,
+		 n = (4096 - sizeof(*r)) / sizeof(struct kvm_coalesced_mmio);
+	struct kvm_coalesced_mmio *e = &r->coalesced_mmio[last % n];
+
+	if ((last + 1) % n == __atomic_load_n(&r->first, __ATOMIC_ACQUIRE)) {
+		return false;
+	}
+	e->phys_addr = addr;
+	e->len = len;
+	e->pio = pio;
+	memcpy(e->data, &val, sizeof(e->data));
+	__atomic_store_n(&r->last, (last + 1) % n, __ATOMIC_RELEASE);
+	return true;
 }
 
 /* ---- requests ---- */
@@ -166,11 +274,16 @@ static int fake_idle(struct fake_vcpu *v)
 
 static int fake_run(struct fake_vcpu *v)
 {
+	int r;
+
 	atomic_fetch_add(&v->n_runs, 1);
 	if (*(volatile uint8_t *)&v->run->immediate_exit) {
 		return -EINTR; /* completes pending I/O, runs nothing */
 	}
-	return fake.run ? fake.run(v) : fake_idle(v);
+	atomic_store(&v->running, 1);
+	r = fake.run ? fake.run(v) : fake_idle(v);
+	atomic_store(&v->running, 0);
+	return r;
 }
 
 static int fake_request(int fd, unsigned long req, void *arg)
@@ -196,7 +309,17 @@ static int fake_request(int fd, unsigned long req, void *arg)
 	case KVM_GET_CPUID2: return fake_get_cpuid(v, arg);
 	case KVM_GET_TSC_KHZ: return 2000000;
 	case KVM_GET_MSRS:
-	case KVM_SET_MSRS: return (int)((struct kvm_msrs *)arg)->nmsrs;
+	case KVM_SET_MSRS:
+		return fake_fds[fd].kind == FAKE_VCPU
+		               ? fake_msrs(v, arg, req == KVM_SET_MSRS)
+		               : (int)((struct kvm_msrs *)arg)->nmsrs;
+	case KVM_GET_DEVICE_ATTR: return fake_tsc_attr(v, arg, false);
+	case KVM_SET_DEVICE_ATTR: return fake_tsc_attr(v, arg, true);
+	case KVM_GET_CLOCK: return fake_get_clock(arg);
+	case KVM_SET_CLOCK: return fake_set_clock(arg);
+	case KVM_KVMCLOCK_CTRL: v->n_clock_ctrl++; return 0;
+	case KVM_REGISTER_COALESCED_MMIO: return fake_set_zone(arg, true);
+	case KVM_UNREGISTER_COALESCED_MMIO: return fake_set_zone(arg, false);
 	case KVM_SET_USER_MEMORY_REGION: return fake_slot(arg);
 	default: break;
 	}

@@ -19,6 +19,20 @@ struct fake_vcpu {
 	_Atomic uint64_t n_runs, n_state; /* KVM_RUN; other requests */
 	struct kvm_cpuid_entry2 cpuid[128];
 	unsigned n_cpuid;
+	_Atomic unsigned running; /* in KVM_RUN */
+	unsigned n_clock_ctrl;
+	int64_t tsc_offset;
+	struct { /* as written */
+		uint32_t msr;
+		uint64_t val;
+	} msr[256];
+	unsigned n_msrs;
+};
+
+struct fake_zone {
+	uint64_t addr;
+	uint32_t size;
+	bool pio;
 };
 
 struct fake_kvm {
@@ -38,11 +52,21 @@ struct fake_kvm {
 	struct fake_vcpu vcpu[64];
 	unsigned n_vcpus;
 	_Atomic unsigned n_slots;
+	/* KVM_GET_CLOCK gives it, with the host's TSC of that moment; KVM_SET_CLOCK sets it */
+	struct kvm_clock_data clock;
+	unsigned n_get_clock, n_set_clock;
+	bool clock_while_running;  /* it was asked for too early */
+	struct fake_zone zone[16]; /* batched writes */
+	unsigned n_zones;
 };
 
 extern struct fake_kvm fake;
 
 void fake_reset(void); /* a modern KVM on hardware */
 void fake_refuse(unsigned long req, int err, int after);
+uint64_t *fake_msr(struct fake_vcpu *v, uint32_t msr);
+struct kvm_coalesced_mmio_ring *fake_ring(void);
+/* KVM batches a write. False: the ring is full. */
+bool fake_batch(uint64_t addr, uint32_t len, uint64_t val, bool pio);
 
 #endif

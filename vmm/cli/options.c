@@ -64,7 +64,7 @@ static const struct cli_option cli_options[] = {
 	{ "M", CLI_DICT, "machine", "type", machine_help, "", NULL },
 	{ "accel", CLI_LIST, "accel", "accel", cli_accel_help, "NAME[:NAME...][,prop=value]", "accelerators, tried in order" },
 	{ "enable-kvm", CLI_SHORT, "accel", "kvm", NULL, "", "same as -accel kvm" },
-	{ "cpu", CLI_DICT, "cpu", "model", cli_cpu_help, "MODEL[,feature=on|off...]", "processor model" },
+	{ "cpu", CLI_DICT, "cpu", "cpu-model", cli_cpu_help, "MODEL[,feature=on|off...]", "processor model" },
 	{ "smp", CLI_DICT, "smp", "cpus", NULL, "[cpus=]N[,maxcpus=,sockets=,cores=,threads=]", "number of processors" },
 	{ "m", CLI_DICT, "memory", "size", NULL, "[size=]N[M|G]", "memory" },
 	{ "overcommit", CLI_DICT, "overcommit", NULL, NULL, "", NULL },
@@ -333,6 +333,15 @@ static int cli_device_help(struct opt *o, struct err *e)
 	return CLI_DONE;
 }
 
+/* The model's name is the first word, which has no key; "model=60" is a number of it. */
+static const char *cli_cpu_key(const struct opt *o, const char *key)
+{
+	if (!strcmp(key, "cpu-model")) {
+		return "model";
+	}
+	return !strcmp(key, "model") && opt_has(o, "cpu-model") ? "model-number" : key;
+}
+
 /* Processor features have dots in their names: {"sse4":{"1":"on"}} is "sse4.1". */
 static struct opt *cli_flatten(struct opt *o)
 {
@@ -342,7 +351,8 @@ static struct opt *cli_flatten(struct opt *o)
 		struct opt *v = opt_at(o, i);
 
 		if (opt_kind(v) != OPT_DICT) {
-			opt_put_take(flat, opt_key_at(o, i), opt_copy(v));
+			opt_put_take(flat, cli_cpu_key(o, opt_key_at(o, i)),
+			             opt_copy(v));
 			continue;
 		}
 		for (unsigned k = 0; k < opt_count(v); k++) {

@@ -78,6 +78,10 @@ struct mr {
 		readonly; /* ROM: reads hit memory, writes go to ops (or vanish) */
 	bool in_tree;
 	int priority;
+	/* Writes to the first so many bytes, of any width, may be carried out late: before the
+	 * writing vCPU's next access that leaves the guest, and before anyone may look. So
+	 * they have no effect but on later accesses, and their handler is short. */
+	uint64_t batch;
 	gpa_t addr; /* in the parent */
 	uint64_t size;
 	const char *name;

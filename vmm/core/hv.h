@@ -139,6 +139,10 @@ struct hv_ops {
 		struct opt *(*query)(struct vm *vm);
 	} accel;
 
+	/* For a machine without CPUs, instead of vm_init: says what CPU models may offer
+	 * (x86_model_set_supported). NULL: they know. [control] */
+	int (*models)(struct opt *accel_opts, struct err *e);
+
 	/* debugging (gdb stub, x-lodge-query-jit, info jit): may be NULL */
 	struct opt *(*query_stats)(struct vm *vm);
 };

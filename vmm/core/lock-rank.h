@@ -11,9 +11,10 @@ enum lock_rank {
 	RANK_NONE = 0,
 	RANK_VM = 10, /* vm->lk: run state */
 	RANK_CHAR_MUX = 15,
-	RANK_DEVICE = 20,     /* one device's registers */
-	RANK_BUS = 30,        /* pci config space, i2c, ... */
-	RANK_IRQ_MUX = 38,    /* who gets lines and messages: us or the accelerator */
+	RANK_HV_BATCH = 18, /* register writes that KVM has collected are carried out */
+	RANK_DEVICE = 20,   /* one device's registers */
+	RANK_BUS = 30,      /* pci config space, i2c, ... */
+	RANK_IRQ_MUX = 38,  /* who gets lines and messages: us or the accelerator */
 	RANK_IRQCHIP_IO = 40, /* IOAPIC, PIC: devices raise lines holding RANK_DEVICE */
 	RANK_IRQCHIP_CPU = 50, /* local APICs */
 	RANK_QUEUE = 55,       /* host/char, host/net queues */

@@ -166,6 +166,7 @@ struct vm {
 	struct {
 		uint16_t cores,
 			threads; /* cores a socket, threads a core; 0 counts as 1 */
+		uint16_t dies;   /* a socket: they share its cores */
 	} smp;                   /* set by the machine before vm_add_vcpu() */
 	struct lk lk;
 	struct lk_cond stopped_cond;

@@ -166,6 +166,7 @@ static int machine_new_cpus(struct machine *m, struct err *e)
 	m->vm->max_vcpus = m->cfg.max_cpus;
 	m->vm->smp.cores = (uint16_t)(m->cfg.dies * m->cfg.cores);
 	m->vm->smp.threads = (uint16_t)m->cfg.threads;
+	m->vm->smp.dies = (uint16_t)m->cfg.dies;
 	for (unsigned i = 0; r >= 0 && i < m->cfg.cpus; i++) {
 		r = machine_cpu_new(m, true, e);
 	}

@@ -109,6 +109,10 @@ int pc_legacy_build(struct machine *m, struct err *e)
 			return -EINVAL;
 		}
 	}
+	/* Written as a delay, too, so it should cost little. */
+	mr_init_io(&pc->legacy.post, "post-code", 1, NULL, NULL, NULL);
+	pc->legacy.post.batch = 1;
+	mr_add(&m->vm->io_root, 0x80, &pc->legacy.post, -1);
 	m->fwcfg = fwcfg_create(m->vm, e);
 	return m->fwcfg ? 0 : -EINVAL;
 }

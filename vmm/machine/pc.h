@@ -31,6 +31,7 @@ struct pc_legacy {
 	struct hpet *hpet;
 	struct i8042 *i8042;
 	bool has_hpet, has_i8042;
+	struct mr post; /* firmware's progress codes: nobody looks */
 	const char *boot_order,
 		*boot_once; /* letters of -boot; once: until the first reset */
 };

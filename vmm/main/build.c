@@ -644,6 +644,8 @@ int build_vm(struct build *b, struct err *e)
 	r = r < 0 ? r : build_identity(b, e);
 	if (r >= 0 && b->hv->vm_init && !cls->no_cpus) {
 		r = b->hv->vm_init(b->vm, b->hv_opts, e);
+	} else if (r >= 0 && b->hv->models && cls->no_cpus) {
+		r = b->hv->models(b->hv_opts, e);
 	}
 	r = r < 0 ? r : build_backends(b, e);
 	r = r < 0 ? r : build_qtest(b, e);
@@ -661,7 +663,9 @@ int build_vm(struct build *b, struct err *e)
 	r = r < 0 ? r : machine_finish(b->machine, e);
 	r = r < 0 ? r : build_check_phys(b, e);
 	r = r < 0 ? r : build_monitors(b, &cfg, e);
-	return r < 0 ? r : vm_start_vcpus(b->vm, e);
+	r = r < 0 ? r : vm_start_vcpus(b->vm, e);
+	b->vm->ready = r >= 0;
+	return r;
 }
 
 void build_free(struct build *b)

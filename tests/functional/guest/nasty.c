@@ -2,8 +2,8 @@
 /*
  * nasty.c - a guest that does to a device's memory and to RAM what hypervisors'
  * instruction emulators often cannot: vector and x87 moves, locked read-modify-writes
- * of all sizes, string instructions, page tables written by unusual instructions;
- * checks each result, and that nothing else has changed (registers, flags, FPU); then
+ * of all sizes, string instructions, page tables written by unusual instructions, and
+ * register writes that a hypervisor may collect; checks each result, and that nothing else has changed (registers, flags, FPU); then
  * ends through isa-debug-exit.
  *
  * Device memory: the 64 KiB of scratch registers of pc-testdev at 0xff000000.
@@ -43,6 +43,14 @@ static uint64_t ram[8192] __attribute__((aligned(4096)));
 static void outb(uint16_t port, uint8_t v)
 {
 	__asm__ volatile("outb %0, %1" : : "a"(v), "Nd"(port));
+}
+
+static uint8_t inb(uint16_t port)
+{
+	uint8_t v;
+
+	__asm__ volatile("inb %1, %0" : "=a"(v) : "Nd"(port));
+	return v;
 }
 
 static void put(const char *s)
@@ -722,6 +730,30 @@ static void test_crowd(void)
 	same("a crowd, sum", sum, (uint64_t)CROWD * (CROWD + 1) / 2);
 }
 
+/* ---- writes that may be carried out late: ports 70 (CMOS index) and 80 ---- */
+
+static void test_late_writes(void)
+{
+	enum { CMOS = 0x60, N = 16, MORE_THAN_A_RING = 400 };
+	bool ok = true;
+
+	for (unsigned i = 0; i < N; i++) {
+		outb(0x70, CMOS);
+		outb(0x70, (uint8_t)(CMOS + i));
+		outb(0x71, (uint8_t)(0xa5 ^ i));
+	}
+	for (unsigned i = 0; i < N; i++) {
+		for (unsigned j = 0; i == 3 && j < MORE_THAN_A_RING; j++) {
+			outb(0x80, (uint8_t)j);
+			outb(0x70, (uint8_t)(CMOS + j % N));
+		}
+		outb(0x80, 0);
+		outb(0x70, (uint8_t)(CMOS + i));
+		ok = ok && inb(0x71) == (0xa5 ^ i);
+	}
+	check("CMOS: an access sees the index that was written before", ok);
+}
+
 int nasty_main(void)
 {
 	uint32_t r[4], s[4];
@@ -744,6 +776,7 @@ int nasty_main(void)
 		test_cas16((volatile uint64_t *)(MMIO + 0x900),
 		           "cmpxchg16b in a device");
 	}
+	test_late_writes();
 	test_strings();
 	test_stack();
 	test_others(r[2] >> 20 & 1, r[2] >> 22 & 1);

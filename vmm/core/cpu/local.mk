@@ -24,6 +24,9 @@ libcpu_a_SOURCES = \
 	%D%/x86-fx.c \
 	%D%/x86-internal.h \
 	%D%/x86-model.h \
+	%D%/x86-model-build.h \
+	%D%/x86-model-props.c \
+	%D%/x86-model-versions.c \
 	%D%/x86-models.c \
 	%D%/x86-set-model.c \
 	%D%/x86.c \

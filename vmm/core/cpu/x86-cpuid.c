@@ -10,27 +10,62 @@
 
 #include <stdio.h>
 #include <string.h>
+#ifdef __x86_64__
+#include <cpuid.h>
+#endif
 
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "core/cpu/x86-model.h"
 #include "core/vm.h"
 
-#define CPUID_SUB        BIT(0)      /* sub-leaf is significant */
+#define CPUID_SUB        BIT(0) /* sub-leaf is significant */
+#define CPUID_COMP_ALIGN BIT(1) /* leaf 0xd ECX: 64-byte aligned where compacted */
+#define CPUID_COMP_XFD   BIT(2)
 #define CPUID_CRYSTAL_HZ 1000000000u /* also what the local APIC timer counts */
 
 /* ---- XSAVE layout (standard format; SDM vol. 1, 13.4.3) ---- */
 
+/* Intel's places; a processor may have others, which the accelerator tells. */
+static struct {
+	uint32_t size, off, flags;
+} cpuid_comp[32] = {
+	[2] = { 256, 576, 0 },
+	[3] = { 64, 960, 0 },
+	[4] = { 64, 1024, 0 },
+	[5] = { 64, 1088, 0 },
+	[6] = { 512, 1152, 0 },
+	[7] = { 1024, 1664, 0 },
+	[9] = { 8, 2688, 0 },
+	[17] = { 64, 2752, CPUID_COMP_ALIGN },
+	[18] = { 8192, 2816, CPUID_COMP_ALIGN | CPUID_COMP_XFD },
+};
+
+/* Which feature a component of XCR0 belongs to. */
+static const struct {
+	uint8_t comp;
+	uint16_t feature;
+} cpuid_comp_of[] = {
+	{ 2, X86F_AVX },     { 3, X86F_MPX },       { 4, X86F_MPX },
+	{ 5, X86F_AVX512F }, { 6, X86F_AVX512F },   { 7, X86F_AVX512F },
+	{ 9, X86F_PKU },     { 17, X86F_AMX_TILE }, { 18, X86F_AMX_TILE },
+};
+
+void x86_xsave_set_component(unsigned i, uint32_t size, uint32_t off, uint32_t flags)
+{
+	if (i >= 2 && i < ARRAY_LEN(cpuid_comp)) {
+		cpuid_comp[i].size = size;
+		cpuid_comp[i].off = off;
+		cpuid_comp[i].flags = flags;
+	}
+}
+
 void x86_xsave_component(unsigned i, uint32_t *size, uint32_t *off)
 {
-	*size = *off = 0;
-	if (i == 2) {
-		*size = 256;
-		*off = 576;
-	} else if (i == 9) {
-		*size = 8;
-		*off = 2688;
-	}
+	bool known = i < ARRAY_LEN(cpuid_comp);
+
+	*size = known ? cpuid_comp[i].size : 0;
+	*off = known ? cpuid_comp[i].off : 0;
 }
 
 uint32_t x86_xsave_size(uint64_t xcr0)
@@ -52,6 +87,10 @@ uint32_t x86_xsave_compact_size(uint64_t mask)
 
 	for (unsigned i = 2; i < 63; i++) {
 		x86_xsave_component(i, &size, &off);
+		if ((mask >> i & 1) && i < ARRAY_LEN(cpuid_comp) &&
+		    (cpuid_comp[i].flags & CPUID_COMP_ALIGN)) {
+			end = ALIGN_UP(end, 64u);
+		}
 		end += mask >> i & 1 ? size : 0;
 	}
 	return end;
@@ -73,10 +112,24 @@ uint32_t x86_apic_id_of(const struct vm *vm, unsigned index)
 {
 	unsigned threads = vm->smp.threads ? vm->smp.threads : 1;
 	unsigned cores = vm->smp.cores ? vm->smp.cores : 1;
-	unsigned tb = cpuid_bits(threads), cb = cpuid_bits(cores);
+	unsigned dies = vm->smp.dies && cores % vm->smp.dies == 0 ? vm->smp.dies : 1;
+	unsigned in_die = cores / dies, core = index / threads;
+	unsigned tb = cpuid_bits(threads), cb = cpuid_bits(in_die);
+	unsigned db = cpuid_bits(dies);
 
-	return index % threads | (index / threads % cores) << tb |
-	       (index / threads / cores) << (tb + cb);
+	return index % threads | (core % in_die) << tb |
+	       (core / in_die % dies) << (tb + cb) | (core / cores) << (tb + cb + db);
+}
+
+/* Bits of an APIC id below the socket's number. */
+static unsigned cpuid_core_bits(const struct x86_cpu *c)
+{
+	return cpuid_bits(c->topo_threads) + cpuid_bits(c->topo_cores / c->topo_dies);
+}
+
+static unsigned cpuid_socket_bits(const struct x86_cpu *c)
+{
+	return cpuid_core_bits(c) + cpuid_bits(c->topo_dies);
 }
 
 /* ---- building ---- */
@@ -122,24 +175,91 @@ static void cpuid_cache(struct x86_cpu *c, uint32_t leaf, unsigned sub, unsigned
 	if (!type) {
 		return;
 	}
-	e->eax = type | level << 5 | BIT(8) | ((1u << cpuid_bits(sharing)) - 1) << 14;
+	e->eax = type | level << 5 | BIT(8) | MIN((1u << sharing) - 1, 0xfffu) << 14;
 	if (leaf == 4) {
-		e->eax |= ((1u << cpuid_bits(c->topo_cores)) - 1) << 26;
+		unsigned bits = cpuid_socket_bits(c) - cpuid_bits(c->topo_threads);
+
+		e->eax |= MIN((1u << bits) - 1, 63u) << 26;
 	}
 	e->ebx = (64 - 1) | (ways - 1) << 22;
 	e->ecx = kib * 1024 / 64 / ways - 1;
 	e->edx = level == 3 ? BIT(1) : 0;
 }
 
-static void cpuid_caches(struct x86_cpu *c, uint32_t leaf)
+/* The host's caches, shared as the guest's topology says. */
+static bool cpuid_host_caches(struct x86_cpu *c, uint32_t leaf,
+                              const struct x86_ident *id)
 {
-	unsigned all = (unsigned)c->topo_cores * c->topo_threads;
+#ifdef __x86_64__
+	uint32_t r[4];
 
-	cpuid_cache(c, leaf, 0, 1, 1, 32, 8, c->topo_threads);
-	cpuid_cache(c, leaf, 1, 2, 1, 32, 8, c->topo_threads);
-	cpuid_cache(c, leaf, 2, 3, 2, 2048, 16, c->topo_threads);
-	cpuid_cache(c, leaf, 3, 3, 3, 16384, 16, all);
-	cpuid_cache(c, leaf, 4, 0, 0, 0, 0, 0);
+	if (!id->host_caches || __get_cpuid_max(leaf & 0x80000000, NULL) < leaf) {
+		return false;
+	}
+	for (unsigned i = 0; i < 8; i++) {
+		struct x86_cpuid *e;
+		unsigned level, bits;
+
+		__cpuid_count(leaf, i, r[0], r[1], r[2], r[3]);
+		level = r[0] >> 5 & 7;
+		bits = level >= 3 ? cpuid_core_bits(c) : cpuid_bits(c->topo_threads);
+		if (i == 0 && !(r[0] & 31)) {
+			return false;
+		}
+		cpuid_cache(c, leaf, i, r[0] & 31, level, 64, 1, bits);
+		if (!(r[0] & 31)) {
+			return true;
+		}
+		e = &c->cpuid[c->n_cpuid - 1];
+		e->eax |= r[0] & 0x3f00; /* self-initialising, fully associative... */
+		e->ebx = r[1];
+		e->ecx = r[2];
+		e->edx = r[3];
+	}
+	return true;
+#else
+	(void)c, (void)leaf, (void)id;
+	return false;
+#endif
+}
+
+static void cpuid_caches(struct x86_cpu *c, uint32_t leaf, const struct x86_ident *id)
+{
+	unsigned tb = cpuid_bits(c->topo_threads), n = 3;
+
+	if (cpuid_host_caches(c, leaf, id)) {
+		return;
+	}
+	cpuid_cache(c, leaf, 0, 1, 1, 32, 8, tb);
+	cpuid_cache(c, leaf, 1, 2, 1, 32, 8, tb);
+	cpuid_cache(c, leaf, 2, 3, 2, 2048, 16, tb);
+	if (!id->no_l3) {
+		cpuid_cache(c, leaf, n++, 3, 3, 16384, 16, cpuid_core_bits(c));
+	}
+	cpuid_cache(c, leaf, n, 0, 0, 0, 0, 0);
+}
+
+/* Leaves 0xb and 0x1f: what each level of the APIC id means. */
+static void cpuid_levels(struct x86_cpu *c, uint32_t leaf)
+{
+	unsigned in_die = (unsigned)(c->topo_cores / c->topo_dies) * c->topo_threads;
+	unsigned all = (unsigned)c->topo_cores * c->topo_threads, n = 1;
+	struct x86_cpuid *e = cpuid_add(c, leaf, 0, CPUID_SUB);
+
+	e->eax = cpuid_bits(c->topo_threads);
+	e->ebx = c->topo_threads;
+	e->ecx = 1 << 8;
+	e = cpuid_add(c, leaf, n, CPUID_SUB);
+	/* 0xb knows no dies: its last level is all of the socket. */
+	e->eax = leaf == 0xb ? cpuid_socket_bits(c) : cpuid_core_bits(c);
+	e->ebx = leaf == 0xb ? all : in_die;
+	e->ecx = n++ | 2 << 8;
+	if (leaf == 0x1f) {
+		e = cpuid_add(c, leaf, n, CPUID_SUB);
+		e->eax = cpuid_socket_bits(c);
+		e->ebx = all;
+		e->ecx = n | 5 << 8;
+	}
 }
 
 static void cpuid_basic(struct x86_cpu *c, const struct x86_ident *id)
@@ -154,16 +274,13 @@ static void cpuid_basic(struct x86_cpu *c, const struct x86_ident *id)
 	e->eax = cpuid_signature(id);
 	e->ebx = c->apic_id << 24 | 8 << 8;
 	if (all > 1) {
-		e->ebx |= MIN(1u << (cpuid_bits(c->topo_cores) +
-		                     cpuid_bits(c->topo_threads)),
-		              255u)
-		          << 16;
+		e->ebx |= MIN(1u << cpuid_socket_bits(c), 255u) << 16;
 	}
 	e->ecx = cpuid_word(c, XF_1_ECX);
 	e->edx = cpuid_word(c, XF_1_EDX);
 	e = cpuid_add(c, 2, 0, 0);
 	e->eax = 0x00ff0001; /* see leaf 4 */
-	cpuid_caches(c, 4);
+	cpuid_caches(c, 4, id);
 	e = cpuid_add(c, 6, 0, 0);
 	e->eax = cpuid_word(c, XF_6_EAX);
 	e = cpuid_add(c, 7, 0, CPUID_SUB);
@@ -175,14 +292,12 @@ static void cpuid_basic(struct x86_cpu *c, const struct x86_ident *id)
 	e->eax = cpuid_word(c, XF_71_EAX);
 	e = cpuid_add(c, 7, 2, CPUID_SUB);
 	e->edx = cpuid_word(c, XF_72_EDX);
-	e = cpuid_add(c, 0xb, 0, CPUID_SUB);
-	e->eax = cpuid_bits(c->topo_threads);
-	e->ebx = c->topo_threads;
-	e->ecx = 1 << 8;
-	e = cpuid_add(c, 0xb, 1, CPUID_SUB);
-	e->eax = cpuid_bits(c->topo_threads) + cpuid_bits(c->topo_cores);
-	e->ebx = all;
-	e->ecx = 1 | 2 << 8;
+	if (!id->no_leaf_b) {
+		cpuid_levels(c, 0xb);
+	}
+	if (id->level >= 0x1f && c->topo_dies > 1) {
+		cpuid_levels(c, 0x1f);
+	}
 }
 
 static void cpuid_xsave(struct x86_cpu *c)
@@ -193,8 +308,11 @@ static void cpuid_xsave(struct x86_cpu *c)
 	if (!x86_cpu_has(c, X86F_XSAVE)) {
 		return;
 	}
-	mask |= x86_cpu_has(c, X86F_AVX) ? X86_XCR0_AVX : 0;
-	mask |= x86_cpu_has(c, X86F_PKU) ? X86_XCR0_PKRU : 0;
+	for (unsigned i = 0; i < ARRAY_LEN(cpuid_comp_of); i++) {
+		mask |= x86_cpu_has(c, cpuid_comp_of[i].feature)
+		                ? BIT64(cpuid_comp_of[i].comp)
+		                : 0;
+	}
 	e = cpuid_add(c, 0xd, 0, CPUID_SUB);
 	e->eax = (uint32_t)mask;
 	e->ebx = x86_xsave_size(X86_XCR0_X87);
@@ -207,6 +325,7 @@ static void cpuid_xsave(struct x86_cpu *c)
 		if (mask >> i & 1) {
 			e = cpuid_add(c, 0xd, i, CPUID_SUB);
 			x86_xsave_component(i, &e->eax, &e->ebx);
+			e->ecx = cpuid_comp[i].flags;
 		}
 	}
 }
@@ -258,14 +377,18 @@ static void cpuid_amd(struct x86_cpu *c, const struct x86_ident *id)
 	struct x86_cpuid *e;
 
 	if (x86_cpu_has(c, X86F_TOPOEXT)) {
-		unsigned all = (unsigned)c->topo_cores * c->topo_threads;
-
-		cpuid_caches(c, 0x8000001d);
+		cpuid_caches(c, 0x8000001d, id);
 		e = cpuid_add(c, 0x8000001e, 0, 0);
 		e->eax = c->apic_id;
 		e->ebx = c->apic_id >> cpuid_bits(c->topo_threads) |
 		         (c->topo_threads - 1u) << 8;
-		e->ecx = c->apic_id >> cpuid_bits(all);
+		e->ecx = (c->apic_id >> cpuid_core_bits(c)) | (c->topo_dies - 1u) << 8;
+	}
+	if (x86_cpu_has(c, X86F_SVM)) {
+		e = cpuid_add(c, 0x8000000a, 0, 0);
+		e->eax = 1;
+		e->ebx = 16; /* address space ids */
+		e->edx = cpuid_word(c, XF_SVM);
 	}
 	if (id->xlevel >= 0x80000021) {
 		e = cpuid_add(c, 0x80000021, 0, 0);
@@ -285,7 +408,7 @@ static void cpuid_extended(struct x86_cpu *c, const struct x86_ident *id)
 	e = cpuid_add(c, 0x80000001, 0, 0);
 	e->ecx = cpuid_word(c, XF_81_ECX);
 	e->edx = cpuid_word(c, XF_81_EDX);
-	if (!strcmp(id->vendor, "AuthenticAMD")) {
+	if (x86_vendor_is_amd(id->vendor)) {
 		/* AMD repeats the basic bits here. */
 		e->eax = cpuid_signature(id);
 		e->edx |= cpuid_word(c, XF_1_EDX) & 0x0183f3ffu;
@@ -298,28 +421,51 @@ static void cpuid_extended(struct x86_cpu *c, const struct x86_ident *id)
 		e->ecx = ld_le32(brand + 16 * i + 8);
 		e->edx = ld_le32(brand + 16 * i + 12);
 	}
-	if (!strcmp(id->vendor, "AuthenticAMD")) {
+	if (x86_vendor_is_amd(id->vendor)) {
 		e = cpuid_add(c, 0x80000005, 0, 0);
 		e->ecx = e->edx = 32u << 24 | 8 << 16 | 1 << 8 | 64;
 	}
 	e = cpuid_add(c, 0x80000006, 0, 0);
 	e->ecx = 2048u << 16 | 8 << 12 | 64;
-	e->edx = 32u << 18 | 8 << 12 | 64;
+	e->edx = id->no_l3 ? 0 : 32u << 18 | 8 << 12 | 64;
 	e = cpuid_add(c, 0x80000007, 0, 0);
 	e->edx = cpuid_word(c, XF_87_EDX);
 	e = cpuid_add(c, 0x80000008, 0, 0);
 	e->eax = c->phys_bits | (uint32_t)c->virt_bits << 8;
 	e->ebx = cpuid_word(c, XF_88_EBX);
-	if (all > 1 && !strcmp(id->vendor, "AuthenticAMD")) {
-		e->ecx = (all - 1) | cpuid_bits(all) << 12;
+	if (all > 1 && x86_vendor_is_amd(id->vendor)) {
+		e->ecx = (all - 1) | cpuid_socket_bits(c) << 12;
 	}
 	cpuid_amd(c, id);
 }
 
+/* KVM's leaves where its features are offered: guests look for no other then. */
+static void cpuid_hypervisor(struct x86_cpu *c, const struct x86_ident *id)
+{
+	bool kvm = c->features[XF_KVM] != 0;
+	/* What others show only where the TSC can be relied on; without KVM it can. */
+	bool freq = !id->no_freq_leaf && (!kvm || x86_cpu_has(c, X86F_INVTSC));
+	struct x86_cpuid *e = cpuid_add(c, 0x40000000, 0, 0);
+
+	e->eax = freq ? 0x40000010 : 0x40000001;
+	cpuid_vendor(e, kvm ? "KVMKVMKVM\0\0" : "LodgeLodgeVM");
+	if (kvm) {
+		/* "KVMKVMKVM": in the order ebx, ecx, edx, unlike leaf 0 */
+		e->ecx = ld_le32("VMKV");
+		e->edx = ld_le32("M\0\0");
+		e = cpuid_add(c, 0x40000001, 0, 0);
+		e->eax = cpuid_word(c, XF_KVM);
+		e->edx = cpuid_word(c, XF_KVM_HINTS);
+	}
+	if (freq) {
+		e = cpuid_add(c, 0x40000010, 0, 0); /* TSC and bus kHz */
+		e->eax = (uint32_t)c->tsc_khz;
+		e->ebx = CPUID_CRYSTAL_HZ / 1000;
+	}
+}
+
 void x86_cpuid_build(struct x86_cpu *c, const struct x86_ident *id)
 {
-	struct x86_cpuid *e;
-
 	c->n_cpuid = 0;
 	cpuid_basic(c, id);
 	cpuid_xsave(c);
@@ -327,13 +473,8 @@ void x86_cpuid_build(struct x86_cpu *c, const struct x86_ident *id)
 	if (id->xlevel) {
 		cpuid_extended(c, id);
 	}
-	if (id->hv_signature) {
-		e = cpuid_add(c, 0x40000000, 0, 0);
-		e->eax = 0x40000010;
-		cpuid_vendor(e, "LodgeLodgeVM");
-		e = cpuid_add(c, 0x40000010, 0, 0); /* TSC and bus kHz, as others do */
-		e->eax = (uint32_t)c->tsc_khz;
-		e->ebx = CPUID_CRYSTAL_HZ / 1000;
+	if (c->features[XF_KVM] || id->hv_signature) {
+		cpuid_hypervisor(c, id);
 	}
 }
 
@@ -378,6 +519,7 @@ static void cpuid_dynamic(struct x86_cpu *c, uint32_t leaf, uint32_t sub,
 		}
 		break;
 	case 0xb:
+	case 0x1f:
 		out[2] = (out[2] & ~0xffu) | (sub & 0xff);
 		out[3] = c->apic_id;
 		break;
@@ -417,7 +559,7 @@ void x86_cpuid(struct x86_cpu *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 	e = cpuid_find(c, leaf, sub);
 	if (!e) {
 		memset(out, 0, 16);
-		if (leaf == 0xb) {
+		if (leaf == 0xb || leaf == 0x1f) {
 			out[2] = sub & 0xff;
 			out[3] = c->apic_id;
 		}

@@ -508,13 +508,19 @@ static const char feature_tcg[] =
 static uint64_t feature_supported[XF_N];
 static bool feature_supported_set; /* control thread, before vCPUs exist */
 
+const uint64_t *x86_model_tcg(void)
+{
+	static uint64_t words[XF_N];
+
+	if (!words[0]) {
+		x86_feature_add_list(words, feature_tcg);
+	}
+	return words;
+}
+
 const uint64_t *x86_model_supported(void)
 {
-	if (!feature_supported_set) {
-		x86_feature_add_list(feature_supported, feature_tcg);
-		feature_supported_set = true;
-	}
-	return feature_supported;
+	return feature_supported_set ? feature_supported : x86_model_tcg();
 }
 
 void x86_model_set_supported(const uint64_t *features, unsigned n)

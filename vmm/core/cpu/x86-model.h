@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "base/err.h"
 #include "core/cpu/x86.h"
@@ -108,6 +109,7 @@ enum x86_feature {
 	X86F_FSRM = X86_FEAT(XF_7_EDX, 4),
 	X86F_MD_CLEAR = X86_FEAT(XF_7_EDX, 10),
 	X86F_SERIALIZE = X86_FEAT(XF_7_EDX, 14),
+	X86F_AMX_TILE = X86_FEAT(XF_7_EDX, 24),
 	X86F_SPEC_CTRL = X86_FEAT(XF_7_EDX, 26),
 	X86F_STIBP = X86_FEAT(XF_7_EDX, 27),
 	X86F_ARCH_CAP = X86_FEAT(XF_7_EDX, 29),
@@ -147,6 +149,7 @@ enum x86_feature {
 	X86F_KVM_CLOCK_OLD = X86_FEAT(XF_KVM, 0),
 	X86F_KVM_CLOCK = X86_FEAT(XF_KVM, 3),
 	X86F_KVM_ASYNC_PF = X86_FEAT(XF_KVM, 4),
+	X86F_KVM_ASYNC_PF_INT = X86_FEAT(XF_KVM, 14),
 	X86F_KVM_UNHALT = X86_FEAT(XF_KVM, 7),
 	X86F_CORE_CAP = X86_FEAT(XF_7_EDX, 30),
 	X86F_HV_LODGE = X86_FEAT(XF_HV, 0), /* signature leaves at 0x40000000 */
@@ -177,8 +180,9 @@ int x86_feature_find(const char *name, size_t len);
 const char *x86_feature_name(unsigned f, char buf[32]);
 /* Adds the features named in a blank-separated list that we wrote ourselves. */
 void x86_feature_add_list(uint64_t *words, const char *list);
-/* Features that this accelerator executes. */
+/* Features that this accelerator executes; that the translator does. */
 const uint64_t *x86_model_supported(void);
+const uint64_t *x86_model_tcg(void);
 
 struct x86_model {
 	const char *name, *base; /* base: model whose features come first */
@@ -189,10 +193,34 @@ struct x86_model {
 	const char *add, *del; /* feature lists */
 	bool host;             /* "host": the accelerator must offer it */
 	bool max;              /* everything supported */
+	bool bare;             /* "base": nothing but what is asked for */
 };
 extern const struct x86_model x86_models[];
 extern const unsigned x86_n_models;
-const struct x86_model *x86_model_find(const char *name);
+
+/* x86-model-versions.c: what changed since the version before; 0 and NULL: nothing */
+struct x86_model_version {
+	const char *model;
+	uint8_t version, number, stepping;
+	const char *alias, *id;
+	const char *add, *del;
+};
+const struct x86_model_version *x86_model_version(const struct x86_model *m,
+                                                  unsigned v);
+/* "NAME", "NAME-vN" or an alias, in any case; NULL. */
+const struct x86_model *x86_model_find(const char *name, unsigned *version);
+/* Every name that -cpu takes; NULL at the end. Control thread. */
+struct x86_model_name_info {
+	char name[40], alias_of[40]; /* "": none */
+	const struct x86_model *model;
+	unsigned version;
+};
+const struct x86_model_name_info *x86_model_at(unsigned i);
+
+static inline bool x86_vendor_is_amd(const char *vendor) /* or made to its design */
+{
+	return !strcmp(vendor, "AuthenticAMD") || !strcmp(vendor, "HygonGenuine");
+}
 
 /* x86-cpuid.c: builds c->cpuid[] from features, model and topology. */
 struct x86_ident {
@@ -200,6 +228,7 @@ struct x86_ident {
 	unsigned family, model, stepping;
 	uint32_t level, xlevel;
 	bool hv_signature;
+	bool no_l3, host_caches, no_leaf_b, no_freq_leaf;
 	unsigned sockets;
 };
 void x86_cpuid_build(struct x86_cpu *c, const struct x86_ident *id);
@@ -213,8 +242,15 @@ void x86_xsave_component(unsigned i, uint32_t *size, uint32_t *off);
 #define X86_XCR0_AVX  BIT64(2)
 #define X86_XCR0_PKRU BIT64(9)
 
+/* Components as the host's processor has them (leaf 0xd); control, before any model. */
+void x86_xsave_set_component(unsigned i, uint32_t size, uint32_t off, uint32_t flags);
+
 /* x86-set-model.c */
 int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e) __must_check;
+/* The same for a vCPU that will never run, without a word on what is missing: for questions
+ * about models. */
+int x86_describe_model(struct vcpu *v, struct opt *opts, struct x86_ident *id,
+                       struct err *e) __must_check;
 const char *x86_model_name(unsigned i);
 
 #endif

@@ -278,10 +278,12 @@ struct x86_cpu {
 	uint32_t apic_id;
 	uint8_t phys_bits, virt_bits;
 	uint64_t features[20]; /* ORDER: x86-model.h */
+	uint64_t missing[20]; /* of the model: what the accelerator lacks */
 	uint64_t tsc_khz;
 	bool tsc_from_host;
 	const char *model;                 /* name, static */
 	uint16_t topo_cores, topo_threads; /* cores a socket, threads a core */
+	uint16_t topo_dies;                /* a socket; they share its cores */
 
 	struct vcpu *vcpu;
 	const struct x86_apic_ops *apic_ops;
