@@ -62,22 +62,14 @@ _Static_assert(GIC_GRP_DIST == KVM_DEV_ARM_VGIC_GRP_DIST_REGS &&
 
 int kvm_arch_probe(int sys_fd, struct err *e)
 {
-	static const struct {
-		unsigned cap;
-		const char *name;
-	} need[] = { { KVM_CAP_ONE_REG, "register access (KVM_GET_ONE_REG)" },
-		     { KVM_CAP_ARM_PSCI_0_2, "PSCI 0.2 (Linux 3.16)" },
-		     { KVM_CAP_DEVICE_CTRL, "in-kernel devices" },
-		     { KVM_CAP_IRQ_ROUTING, "interrupt routing (Linux 4.8)" } };
+	static const struct kvm_need need[] = {
+		{ KVM_CAP_ONE_REG, "register access (KVM_GET_ONE_REG)" },
+		{ KVM_CAP_ARM_PSCI_0_2, "PSCI 0.2 (Linux 3.16)" },
+		{ KVM_CAP_DEVICE_CTRL, "in-kernel devices" },
+		{ KVM_CAP_IRQ_ROUTING, "interrupt routing (Linux 4.8)" }
+	};
 
-	for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
-		if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
-			return err_set(e, -ENOTSUP,
-			               "this kernel's KVM is too old: it lacks %s",
-			               need[i].name);
-		}
-	}
-	return 0;
+	return kvm_needs(sys_fd, need, ARRAY_LEN(need), e);
 }
 
 /* Bits of a guest physical address: as many as the host has; 0 where a kernel only knows
@@ -231,34 +223,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	return r;
 }
 
-void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
-{
-	if (v->arch) {
-		one_regs_fini(&v->arch->regs);
-		free(v->arch);
-		v->arch = NULL;
-	}
-}
-
 /* ---- state ---- */
-
-/* The next push begins a new life: KVM resets what the struct does not have. */
-void kvm_arch_forget(struct kvm_vcpu *v)
-{
-	v->arch->reset = true;
-}
-
-int kvm_arch_models(bool fallback, struct err *e)
-{
-	(void)fallback, (void)e;
-	return 0;
-}
-
-int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e)
-{
-	(void)k, (void)to_tcg, (void)e;
-	return 0;
-}
 
 static int arch_pull_events(struct kvm_vcpu *v, struct arm64_cpu *c)
 {

@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /*
- * arch-plain.c - the hooks of kvm.h that need nothing on AArch64 and RV64: guest page
- * tables are the hardware's (stage 2, G-stage), WFI sleeps inside KVM_RUN, and there is no
- * translator for these guests that a vCPU could move to.
+ * arch-plain.c - the hooks of kvm.h that are alike on AArch64 and RV64, mostly empty: guest
+ * page tables are the hardware's (stage 2, G-stage), WFI sleeps inside KVM_RUN, and there is
+ * no translator for these guests that a vCPU could move to.
  */
 #include "config.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "core/cpu/arch.h"
-#include "kvm/kvm.h"
+#ifdef __aarch64__
+#include "kvm/aarch64.h"
+#else
+#include "kvm/riscv64.h"
+#endif
 
 bool kvm_arch_nested_paging(void)
 {
@@ -26,6 +31,34 @@ int kvm_arch_may_move(struct kvm_vcpu *v, struct err *e)
 	return err_set(e, -ENOTSUP,
 	               "not supported: the translator has no front end for %s guests",
 	               v->k->vm->arch->name);
+}
+
+int kvm_arch_models(bool fallback, struct err *e)
+{
+	(void)fallback, (void)e;
+	return 0;
+}
+
+int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e)
+{
+	(void)k, (void)to_tcg, (void)e;
+	return 0;
+}
+
+void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
+{
+	if (v->arch) {
+		one_regs_fini(&v->arch->regs);
+		free(v->arch);
+		v->arch = NULL;
+	}
+}
+
+/* The next push begins a new life: lines and exits of the old one end, and KVM resets what
+ * the struct does not have. */
+void kvm_arch_forget(struct kvm_vcpu *v)
+{
+	v->arch->reset = true;
 }
 
 void kvm_arch_post_run(struct kvm_vcpu *v)

@@ -56,12 +56,11 @@ _Static_assert(RV_REG(ONE_REG_U32, RV_FP_D, 0, 32) ==
 
 int kvm_arch_probe(int sys_fd, struct err *e)
 {
-	if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, KVM_CAP_ONE_REG) <= 0) {
-		return err_set(e, -ENOTSUP,
-		               "this kernel's KVM is too old: it lacks register "
-		               "access (KVM_GET_ONE_REG)");
-	}
-	return 0;
+	static const struct kvm_need need[] = {
+		{ KVM_CAP_ONE_REG, "register access (KVM_GET_ONE_REG)" },
+	};
+
+	return kvm_needs(sys_fd, need, ARRAY_LEN(need), e);
 }
 
 unsigned long kvm_arch_vm_type(int sys_fd)
@@ -139,34 +138,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	return r;
 }
 
-void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
-{
-	if (v->arch) {
-		one_regs_fini(&v->arch->regs);
-		free(v->arch);
-		v->arch = NULL;
-	}
-}
-
 /* ---- state ---- */
-
-/* The next push begins a new life: lines and exits of the old life. */
-void kvm_arch_forget(struct kvm_vcpu *v)
-{
-	v->arch->reset = true;
-}
-
-int kvm_arch_models(bool fallback, struct err *e)
-{
-	(void)fallback, (void)e;
-	return 0;
-}
-
-int kvm_arch_may_cross(struct kvm *k, bool to_tcg, struct err *e)
-{
-	(void)k, (void)to_tcg, (void)e;
-	return 0;
-}
 
 int kvm_arch_pull(struct kvm_vcpu *v, struct err *e)
 {

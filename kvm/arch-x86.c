@@ -31,21 +31,12 @@
 
 int kvm_arch_probe(int sys_fd, struct err *e)
 {
-	static const struct {
-		unsigned cap;
-		const char *name;
-	} need[] = { { KVM_CAP_EXT_CPUID, "CPUID tables" },
-		     { KVM_CAP_XSAVE, "XSAVE state" },
-		     { KVM_CAP_VCPU_EVENTS, "vCPU events" } };
+	static const struct kvm_need need[] = { { KVM_CAP_EXT_CPUID, "CPUID tables" },
+		                                { KVM_CAP_XSAVE, "XSAVE state" },
+		                                { KVM_CAP_VCPU_EVENTS,
+		                                  "vCPU events" } };
 
-	for (unsigned i = 0; i < ARRAY_LEN(need); i++) {
-		if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
-			return err_set(e, -ENOTSUP,
-			               "this kernel's KVM is too old: it lacks %s",
-			               need[i].name);
-		}
-	}
-	return 0;
+	return kvm_needs(sys_fd, need, ARRAY_LEN(need), e);
 }
 
 static int arch_enable(struct kvm *k, unsigned cap, uint64_t arg)
@@ -204,11 +195,12 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 	r = kvm_x86_cpuid_set(v, e);
 	if (r >= 0 && v->reused) {
 		kvm_x86_pv_clear(v);
+	}
+	if (r >= 0) {
 		r = kvm_x86_chip_vcpu_clear(v);
 		r = r < 0 ? err_set_errno(e, r,
-		                          "KVM does not take the state of a "
-		                          "local APIC")
-		          : r;
+		                          "KVM does not take the state of a local APIC")
+		          : 0;
 	}
 	if (r >= 0 &&
 	    (kvm_x86_msr_vcpu_init(v) < 0 || kvm_x86_events_vcpu_init(v) < 0)) {
@@ -220,6 +212,7 @@ int kvm_arch_vcpu_init(struct kvm_vcpu *v, struct err *e)
 void kvm_arch_vcpu_fini(struct kvm_vcpu *v)
 {
 	if (v->arch) {
+		kvm_x86_chip_vcpu_off(v);
 		kvm_x86_events_vcpu_fini(v);
 		free(v->arch->msrs);
 		free(v->arch->xsave);

@@ -78,6 +78,18 @@ static int kvm_check_api(int fd, struct err *e)
 	return kvm_arch_probe(fd, e);
 }
 
+int kvm_needs(int sys_fd, const struct kvm_need *need, unsigned n, struct err *e)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (kvm_ioctl_n(sys_fd, KVM_CHECK_EXTENSION, need[i].cap) <= 0) {
+			return err_set(e, -ENOTSUP,
+			               "this kernel's KVM is too old: it lacks %s",
+			               need[i].name);
+		}
+	}
+	return 0;
+}
+
 static int kvm_probe(struct err *e)
 {
 	int fd, r;

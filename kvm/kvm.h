@@ -305,6 +305,12 @@ void kvm_fail_report(struct kvm_vcpu *v, const char *what);
 void kvm_fail_insn(struct kvm_vcpu *v, char *text, size_t size);
 
 /* arch-ISA.c */
+struct kvm_need {
+	unsigned cap;
+	const char *name;
+};
+/* 0, or which is missing. */
+int kvm_needs(int sys_fd, const struct kvm_need *need, unsigned n, struct err *e);
 int kvm_arch_probe(int sys_fd, struct err *e);
 /* Argument of KVM_CREATE_VM. */
 unsigned long kvm_arch_vm_type(int sys_fd);

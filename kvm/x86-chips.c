@@ -275,11 +275,20 @@ void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v)
 	v->arch->apic_base = 0xfee00800u | (v->c->index == 0 ? 0x100u : 0);
 }
 
+/* Switched off it gets no messages any more. It is also the only way out of x2APIC mode. */
+void kvm_x86_chip_vcpu_off(struct kvm_vcpu *v)
+{
+	uint64_t off = 0;
+
+	if (v->k->kernel_chip) {
+		(void)chip_msr(v, true, MSR_APIC_BASE, &off);
+	}
+}
+
 int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v)
 {
 	const struct x86_cpu *c = v->c->arch;
 	struct x86_chip_lapic s = { .base = v->arch->apic_base };
-	uint64_t off = 0;
 
 	if (!v->k->kernel_chip) {
 		return 0;
@@ -290,8 +299,14 @@ int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < 6; i++) {
 		s.reg[LAPIC_REG_LVT + i] = BIT(16); /* masked */
 	}
-	/* From x2APIC mode the only way is through off. */
-	(void)chip_msr(v, true, MSR_APIC_BASE, &off);
+	if (v->reused) {
+		struct kvm_mp_state mp;
+
+		/* An INIT or STARTUP that was sent to nobody is carried out, and the state
+		 * that comes of it replaced. */
+		(void)kvm_ioctl(v->fd, KVM_GET_MP_STATE, &mp);
+	}
+	/* Also of a new one: KVM's table of destinations lists it only from here on. */
 	return chip_lapic_set(v, &s);
 }
 

@@ -87,6 +87,7 @@ int kvm_x86_chips_set(struct vm *vm, const struct x86_chips *s, struct err *e);
 int kvm_x86_chips_get(struct vm *vm, struct x86_chips *s, struct err *e);
 void kvm_x86_pit_irq_enable(struct vm *vm, bool on);
 void kvm_x86_chip_vcpu_init(struct kvm_vcpu *v);
+void kvm_x86_chip_vcpu_off(struct kvm_vcpu *v);  /* the vCPU is gone */
 int kvm_x86_chip_vcpu_clear(struct kvm_vcpu *v); /* local APIC as after power-on */
 int kvm_x86_chip_vcpu_pull(struct kvm_vcpu *v);  /* before the registers */
 int kvm_x86_chip_vcpu_push(struct kvm_vcpu *v);  /* after them */

@@ -291,15 +291,20 @@ static u64 doorbell;
 static int bell32;
 static u8 ring[3][4096] __attribute__((aligned(4096)));
 
-static u32 pci_read(u32 devfn, u32 reg)
+static void pci_select(u32 devfn, u32 reg)
 {
 	outl(0xcf8, 0x80000000u | devfn << 8 | (reg & 0xfc));
+}
+
+static u32 pci_read(u32 devfn, u32 reg)
+{
+	pci_select(devfn, reg);
 	return inl(0xcfc);
 }
 
 static void pci_write(u32 devfn, u32 reg, u32 v)
 {
-	outl(0xcf8, 0x80000000u | devfn << 8 | (reg & 0xfc));
+	pci_select(devfn, reg);
 	outl(0xcfc, v);
 }
 
@@ -325,6 +330,15 @@ static u64 pci_bar(u32 devfn, u32 n)
 		a |= (u64)pci_read(devfn, 0x14 + n * 4) << 32;
 	}
 	return lo & 1 ? 0 : a;
+}
+
+/* Addresses of descriptors, available and used ring, into registers `step` apart. */
+static void rings_at(u64 reg, u32 step)
+{
+	for (u32 i = 0; i < 3; i++) {
+		MMIO32(reg + step * i) = (u32)(u64)ring[i];
+		MMIO32(reg + step * i + 4) = 0;
+	}
 }
 
 static int pci_setup(u32 devfn)
@@ -370,10 +384,7 @@ static int pci_setup(u32 devfn)
 	if (MMIO16(common + 24) > QUEUE) {
 		MMIO16(common + 24) = QUEUE;
 	}
-	for (u32 i = 0; i < 3; i++) {
-		MMIO32(common + 32 + 8 * i) = (u32)(u64)ring[i];
-		MMIO32(common + 36 + 8 * i) = 0;
-	}
+	rings_at(common + 32, 8);
 	MMIO16(common + 28) = 1;
 	doorbell = notify + (u64)MMIO16(common + 30) * mult;
 	MMIO8(common + 20) = 15;
@@ -400,10 +411,7 @@ static int mmio_setup(u64 base)
 		return 0;
 	}
 	MMIO32(base + 0x38) = MMIO32(base + 0x34) < QUEUE ? MMIO32(base + 0x34) : QUEUE;
-	for (u32 i = 0; i < 3; i++) {
-		MMIO32(base + 0x80 + 16 * i) = (u32)(u64)ring[i];
-		MMIO32(base + 0x84 + 16 * i) = 0;
-	}
+	rings_at(base + 0x80, 16);
 	MMIO32(base + 0x44) = 1;
 	MMIO32(base + 0x70) = 15;
 	doorbell = base + 0x50;
@@ -617,26 +625,30 @@ void second_main(void)
 	}
 }
 
+static const volatile int never;
+
+/* Until `flag` is set, but no longer than so many cycles. */
+static void wait_for(const volatile int *flag, u64 cycles)
+{
+	u64 t = rdtsc();
+
+	while (!*flag && rdtsc() - t < cycles) {
+		pause();
+	}
+}
+
 static int second_start(void)
 {
-	u64 t;
-
 	for (u64 i = 0; i < (u64)(tramp_end - tramp); i++) {
 		MMIO8(TRAMP + i) = (u8)tramp[i];
 	}
 	second = 1;
 	__sync_synchronize();
 	apic_send(0, 0xc4500); /* INIT, all but self */
-	t = rdtsc();
-	while (rdtsc() - t < 30000000) {
-		pause();
-	}
+	wait_for(&never, 30000000);
 	for (int i = 0; i < 2; i++) {
 		apic_send(0, 0xc4600 | TRAMP >> 12);
-		t = rdtsc();
-		while (!second_up && rdtsc() - t < 600000000) {
-			pause();
-		}
+		wait_for(&second_up, 600000000);
 	}
 	return second_up;
 }
@@ -653,11 +665,7 @@ static void op_ipi(void)
 
 static void op_ipi_halted(void)
 {
-	u64 t = rdtsc();
-
-	while (rdtsc() - t < 200000) { /* let it go to sleep again */
-		pause();
-	}
+	wait_for(&never, 200000); /* let it go to sleep again */
 	op_ipi();
 }
 
@@ -719,7 +727,7 @@ void guest_main(const u8 *params)
 	measure("pio-write-0x80", op_pio_write);
 	measure("pio-read-uart", op_pio_read);
 	if (have_pci) {
-		pci_read(0, 0);
+		pci_select(0, 0);
 		measure("pio-read-pci", op_pci_read);
 	}
 	if (dev_reg) {

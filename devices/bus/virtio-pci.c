@@ -408,17 +408,27 @@ static const struct mr_ops *virtio_pci_window_ops(uint32_t *off)
 	return o;
 }
 
+/* The window's data register is touched: where it looks, or NULL. */
+static const struct mr_ops *virtio_pci_window_hit(struct virtio_dev *v, unsigned off,
+                                                  unsigned size, uint32_t *at,
+                                                  unsigned *len)
+{
+	bool hit = v->pci_cfg_cap &&
+	           ranges_overlap(off, size, v->pci_cfg_cap + 16u, 4) &&
+	           virtio_pci_window(v, at, len);
+
+	return hit ? virtio_pci_window_ops(at) : NULL;
+}
+
 static void virtio_pci_before_read(struct pci_dev *d, unsigned off, unsigned size)
 {
 	struct virtio_dev *v = container_of(d, struct virtio_dev, pci);
-	unsigned data = v->pci_cfg_cap + 16, len;
 	uint32_t at;
+	unsigned len;
+	const struct mr_ops *o = virtio_pci_window_hit(v, off, size, &at, &len);
 
-	if (v->pci_cfg_cap && ranges_overlap(off, size, data, 4) &&
-	    virtio_pci_window(v, &at, &len)) {
-		const struct mr_ops *o = virtio_pci_window_ops(&at);
-
-		st_le(d->config + data, o->read(v, at, len), len);
+	if (o) {
+		st_le(d->config + v->pci_cfg_cap + 16, o->read(v, at, len), len);
 	}
 }
 
@@ -426,14 +436,12 @@ static void virtio_pci_after_write(struct pci_dev *d, unsigned off,
                                    uint32_t val __unused, unsigned size)
 {
 	struct virtio_dev *v = container_of(d, struct virtio_dev, pci);
-	unsigned data = v->pci_cfg_cap + 16, len;
 	uint32_t at;
+	unsigned len;
+	const struct mr_ops *o = virtio_pci_window_hit(v, off, size, &at, &len);
 
-	if (v->pci_cfg_cap && ranges_overlap(off, size, data, 4) &&
-	    virtio_pci_window(v, &at, &len)) {
-		const struct mr_ops *o = virtio_pci_window_ops(&at);
-
-		o->write(v, at, ld_le(d->config + data, len), len);
+	if (o) {
+		o->write(v, at, ld_le(d->config + v->pci_cfg_cap + 16, len), len);
 	}
 }
 

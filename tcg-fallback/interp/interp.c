@@ -229,25 +229,6 @@ static void interp_st(struct interp *s, const struct ir_ins *in)
 
 /* ---- atomics ---- */
 
-static uint64_t interp_rmw_value(unsigned op, unsigned t, uint64_t old, uint64_t v)
-{
-	int64_t so = ival_sext(old, t), sv = ival_sext(v, t);
-
-	switch (op) {
-	case IR_RMW_XCHG: return v;
-	case IR_RMW_ADD: return old + v;
-	case IR_RMW_SUB: return old - v;
-	case IR_RMW_AND: return old & v;
-	case IR_RMW_OR: return old | v;
-	case IR_RMW_XOR: return old ^ v;
-	case IR_RMW_ANDN: return old & ~v;
-	case IR_RMW_SMIN: return so < sv ? old : v;
-	case IR_RMW_SMAX: return so > sv ? old : v;
-	case IR_RMW_UMIN: return old < v ? old : v;
-	default: return old > v ? old : v;
-	}
-}
-
 /* Compare and swap of `size` bytes in the host's byte order; gives what was there. */
 static uint64_t interp_host_cas(void *p, unsigned size, uint64_t old, uint64_t new)
 {
@@ -295,8 +276,7 @@ static uint64_t interp_rmw(struct interp *s, const struct ir_ins *in)
 	seen = interp_host_cas(p, size, 0, 0);
 	do {
 		old = interp_swap(seen, size, be);
-		want = interp_rmw_value(in->aux, in->type, old, v) &
-		       ival_mask(in->type);
+		want = ival_rmw(in->aux, in->type, old, v) & ival_mask(in->type);
 		want = interp_swap(want, size, be);
 		old = seen;
 		seen = interp_host_cas(p, size, old, want);

@@ -43,6 +43,27 @@ static inline int64_t ival_sext(uint64_t v, unsigned t)
 	return (int64_t)(v << s) >> s;
 }
 
+/* What an atomic update (IR_RMW_*) stores; bits above the type are undefined. */
+static inline uint64_t ival_rmw(unsigned op, unsigned t, uint64_t old, uint64_t v)
+{
+	int64_t so = ival_sext(old, t), sv = ival_sext(v, t);
+	uint64_t uo = old & ival_mask(t), uv = v & ival_mask(t);
+
+	switch (op) {
+	case IR_RMW_XCHG: return v;
+	case IR_RMW_ADD: return old + v;
+	case IR_RMW_SUB: return old - v;
+	case IR_RMW_AND: return old & v;
+	case IR_RMW_OR: return old | v;
+	case IR_RMW_XOR: return old ^ v;
+	case IR_RMW_ANDN: return old & ~v;
+	case IR_RMW_SMIN: return so < sv ? old : v;
+	case IR_RMW_SMAX: return so > sv ? old : v;
+	case IR_RMW_UMIN: return uo < uv ? old : v;
+	default: return uo > uv ? old : v;
+	}
+}
+
 /* A pure integer or flags op (not const, pc, flags, fshift, vop) on values a, b, c. */
 uint64_t ival_pure(const struct ir_ins *in, uint64_t a, uint64_t b, uint64_t c);
 /* Flags of arithmetic instruction `in`, with result r. */

@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include "tcg-fallback/interp/ival.h"
 #include "tcg-fallback/rt/rt.h"
 
 #include <errno.h>
@@ -753,23 +754,7 @@ void *rt_atomic_host(struct tcg_env *env, uint64_t addr, uint32_t info)
 
 static uint64_t rt_rmw_apply(uint32_t op, uint64_t old, uint64_t v, unsigned size)
 {
-	unsigned sh = 64 - 8 * size;
-	int64_t so = (int64_t)(old << sh) >> sh, sv = (int64_t)(v << sh) >> sh;
-	uint64_t uo = old << sh >> sh, uv = v << sh >> sh;
-
-	switch (op) {
-	case IR_RMW_XCHG: return v;
-	case IR_RMW_ADD: return old + v;
-	case IR_RMW_SUB: return old - v;
-	case IR_RMW_AND: return old & v;
-	case IR_RMW_OR: return old | v;
-	case IR_RMW_XOR: return old ^ v;
-	case IR_RMW_ANDN: return old & ~v;
-	case IR_RMW_SMIN: return (uint64_t)MIN(so, sv);
-	case IR_RMW_SMAX: return (uint64_t)MAX(so, sv);
-	case IR_RMW_UMIN: return MIN(uo, uv);
-	default: return MAX(uo, uv);
-	}
+	return ival_rmw(op, IR_I8 + (unsigned)__builtin_ctz(size), old, v);
 }
 
 /* All others are stopped; faults are raised before. */

@@ -19,6 +19,7 @@ FUNCTIONAL_TESTS = \
 	%D%/formats.sh \
 	%D%/hotcpu.sh \
 	%D%/ide.sh \
+	%D%/pause.sh \
 	%D%/reboot.sh
 TESTS += $(FUNCTIONAL_TESTS)
 EXTRA_DIST += $(FUNCTIONAL_TESTS) %D%/guest/cflags %D%/guest/nasty.c %D%/guest/nasty.S %D%/guest/nasty.ld %D%/lib-qmp.sh %D%/boot.sh %D%/init %D%/lib.sh

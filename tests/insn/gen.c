@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "tests/insn/insn.h"
+#include "tests/insn/odd.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -24,20 +25,6 @@ struct gen_path {
 static struct gen_path gen_all[3000], gen_sel[3000];
 static unsigned gen_n_all, gen_n;
 bool gen_strict;
-
-uint64_t rng_next(struct it_rng *r)
-{
-	uint64_t z = (r->s += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-unsigned rng_below(struct it_rng *r, unsigned n)
-{
-	return (unsigned)((rng_next(r) >> 32) * n >> 32);
-}
 
 static bool rng_pct(struct it_rng *r, unsigned pct)
 {
@@ -224,25 +211,8 @@ static void gen_tail(struct it_rng *r, const struct gen_path *p, struct gen_out 
 
 static uint64_t gen_value(struct it_rng *r)
 {
-	static const uint64_t special[] = { 0,
-		                            1,
-		                            ~UINT64_C(0),
-		                            0x7f,
-		                            0x80,
-		                            0xff,
-		                            0x7fff,
-		                            0x8000,
-		                            0xffff,
-		                            0x7fffffff,
-		                            0x80000000,
-		                            0xffffffff,
-		                            INT64_MAX,
-		                            (uint64_t)INT64_MIN,
-		                            2,
-		                            0x3f };
-
 	switch (rng_below(r, 4)) {
-	case 0: return special[rng_below(r, ARRAY_LEN(special))];
+	case 0: return odd_int[rng_below(r, ARRAY_LEN(odd_int))];
 	case 1: return rng_next(r) >> rng_below(r, 64);
 	case 2: return (uint64_t)((int64_t)rng_next(r) >> rng_below(r, 64));
 	default: return rng_next(r);

@@ -64,12 +64,30 @@ bool emu_has(enum it_engine e);
 void emu_run(const struct it_case *c, struct it_state *out, enum it_engine e);
 void emu_dump(const struct it_case *c, bool opt);
 
-/* gen.c */
+extern const char *const it_engine_names[IT_ENGINES];
+
+/* run.c: random numbers, and what both programs' main() do. */
 struct it_rng {
 	uint64_t s;
 };
 uint64_t rng_next(struct it_rng *r);
 unsigned rng_below(struct it_rng *r, unsigned n);
+struct it_run {
+	struct it_rng r;          /* -s */
+	unsigned long n, max_bad; /* -n, -k */
+	bool verbose;             /* -v */
+	unsigned long bad;
+};
+#define IT_RUN_INIT(cases)                                                             \
+	{                                                                              \
+		.r = { 1 }, .n = (cases), .max_bad = 5                                 \
+	}
+/* getopt() of these and `more`, of which it returns only the latter. */
+int it_getopt(struct it_run *run, int argc, char **argv, const char *more);
+void it_begin(void);
+int it_end(const struct it_run *run); /* the exit status */
+
+/* gen.c */
 void gen_init(void);
 extern bool gen_strict; /* runs: nothing that leaves flags other than AF undefined */
 /* Only forms whose name contains `only` (NULL: all). False: none. */

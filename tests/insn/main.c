@@ -21,8 +21,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const it_engine_names[] = { "interp", "interp+opt", "host",
-	                                       "host+opt" };
 static const char *const it_regs[] = { "rax", "rcx", "rdx", "rbx", "rsp", "rbp",
 	                               "rsi", "rdi", "r8",  "r9",  "r10", "r11",
 	                               "r12", "r13", "r14", "r15" };
@@ -138,18 +136,13 @@ static bool it_one(struct it_rng *r, unsigned len, unsigned bits, bool verbose)
 
 int main(int argc, char **argv)
 {
-	unsigned long n = 20000, bad = 0, max_bad = 5;
+	struct it_run run = IT_RUN_INIT(20000);
 	unsigned len = 1, mode = 0;
-	struct it_rng r = { .s = 1 };
-	bool verbose = false;
 	int o;
 
 	gen_init();
-	while ((o = getopt(argc, argv, "s:n:o:l:m:k:Hv")) != -1) {
+	while ((o = it_getopt(&run, argc, argv, "o:l:m:H")) != -1) {
 		switch (o) {
-		case 's': r.s = strtoull(optarg, NULL, 0); break;
-		case 'n': n = strtoul(optarg, NULL, 0); break;
-		case 'k': max_bad = strtoul(optarg, NULL, 0); break;
 		case 'o':
 			if (!gen_select(optarg)) {
 				fprintf(stderr, "no instruction named like %s\n",
@@ -163,24 +156,21 @@ int main(int argc, char **argv)
 			it_engines = IT_ENGINES;
 			gen_strict = true;
 			break;
-		case 'v': verbose = true; break;
 		default: return 2;
 		}
 	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	native_init();
-	emu_init();
+	it_begin();
 	for (unsigned i = 16; i <= 32; i += 16) {
 		if (!native_has(i)) {
 			printf("no %u-bit code on this host: not tested\n", i);
 		}
 	}
-	for (unsigned long i = 0; i < n && bad < max_bad; i++) {
+	for (unsigned long i = 0; i < run.n && run.bad < run.max_bad; i++) {
 		static const uint8_t mix[] = { 64, 32, 64, 16 };
 		unsigned bits = mode ? mode : mix[i % 4];
 
-		bad += !it_one(&r, len, native_has(bits) ? bits : 64, verbose);
+		run.bad +=
+			!it_one(&run.r, len, native_has(bits) ? bits : 64, run.verbose);
 	}
-	printf("%lu failures\n", bad);
-	return bad != 0;
+	return it_end(&run);
 }

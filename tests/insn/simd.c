@@ -21,66 +21,25 @@
 #include "base/bytes.h"
 #include "tcg-fallback/guest/x86/simd.h"
 #include "tests/insn/insn.h"
+#include "tests/insn/odd.h"
 
-static const char *const st_engine_names[] = { "interp", "interp+opt", "host",
-	                                       "host+opt" };
 static uint8_t st_mem0[IT_MEM_SIZE], st_mem_ref[IT_MEM_SIZE];
 static int st_only_op = -1, st_only_map = -1;
 static bool st_x87_only;
 static unsigned st_bits = 64;
 static unsigned st_ran[4][256][4][2]; /* map, opcode, pp, vex: native did not fault */
 
-uint64_t rng_next(struct it_rng *r)
-{
-	uint64_t z = (r->s += UINT64_C(0x9e3779b97f4a7c15));
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-unsigned rng_below(struct it_rng *r, unsigned n)
-{
-	return (unsigned)((rng_next(r) >> 32) * n >> 32);
-}
-
 /* ---- state ---- */
-
-static const uint32_t st_f32[] = {
-	0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000,
-	0x7fc00001, 0xffc12345, 0x7f800001, 0x00000001, 0x007fffff, 0x4f000000,
-	0xcf000000, 0x4effffff, 0x40490fdb, 0x7f7fffff, 0x3f000000, 0x3fc00000,
-	0x40200000, 0x33800000, 0x477fefff,
-};
-static const uint64_t st_f64[] = {
-	0,
-	UINT64_C(0x8000000000000000),
-	UINT64_C(0x3ff0000000000000),
-	UINT64_C(0xbff8000000000000),
-	UINT64_C(0x7ff0000000000000),
-	UINT64_C(0xfff0000000000000),
-	UINT64_C(0x7ff8000000000001),
-	UINT64_C(0xfff8123456789abc),
-	UINT64_C(0x7ff0000000000001),
-	1,
-	UINT64_C(0x000fffffffffffff),
-	UINT64_C(0x41dfffffffc00000),
-	UINT64_C(0x41e0000000000000),
-	UINT64_C(0xc3e0000000000000),
-	UINT64_C(0x400921fb54442d18),
-	UINT64_C(0x7fefffffffffffff),
-	UINT64_C(0x3fe0000000000000),
-};
 
 static uint64_t st_value(struct it_rng *r)
 {
 	uint64_t v = rng_next(r);
 
 	switch (rng_below(r, 6)) {
-	case 0: return st_f64[v % ARRAY_LEN(st_f64)];
+	case 0: return odd64[v % ARRAY_LEN(odd64)];
 	case 1:
-		return (uint64_t)st_f32[v % ARRAY_LEN(st_f32)] << 32 |
-		       st_f32[(v >> 20) % ARRAY_LEN(st_f32)];
+		return (uint64_t)odd32[v % ARRAY_LEN(odd32)] << 32 |
+		       odd32[(v >> 20) % ARRAY_LEN(odd32)];
 	case 2: return v & UINT64_C(0x0000001f0000003f);
 	case 3: {
 		double d = (double)(int32_t)v / 16;
@@ -564,7 +523,7 @@ static bool st_one(struct it_rng *r, bool verbose)
 		emu_run(&c, &got, e);
 		bad = st_compare(&c, &ref, &got);
 		if (bad) {
-			st_report(&c, &ref, &got, st_engine_names[e], bad);
+			st_report(&c, &ref, &got, it_engine_names[e], bad);
 			if (verbose) {
 				emu_dump(&c, e == IT_INTERP_OPT || e == IT_HOST_OPT);
 			}
@@ -601,21 +560,16 @@ static void st_coverage(void)
 
 int main(int argc, char **argv)
 {
-	unsigned long n = 60000, bad = 0, max_bad = 5;
-	struct it_rng r = { .s = 1 };
-	bool verbose = false, coverage = false;
+	struct it_run run = IT_RUN_INIT(60000);
+	bool coverage = false;
 	int o;
 
-	while ((o = getopt(argc, argv, "s:n:o:p:k:m:xvc")) != -1) {
+	while ((o = it_getopt(&run, argc, argv, "o:p:m:xc")) != -1) {
 		switch (o) {
-		case 's': r.s = strtoull(optarg, NULL, 0); break;
-		case 'n': n = strtoul(optarg, NULL, 0); break;
-		case 'k': max_bad = strtoul(optarg, NULL, 0); break;
 		case 'o': st_only_op = (int)strtol(optarg, NULL, 16); break;
 		case 'p': st_only_map = atoi(optarg); break;
 		case 'm': st_bits = atoi(optarg) == 32 ? 32 : 64; break;
 		case 'x': st_x87_only = true; break;
-		case 'v': verbose = true; break;
 		case 'c': coverage = true; break;
 		default: return 2;
 		}
@@ -624,19 +578,16 @@ int main(int argc, char **argv)
 		printf("this host has no AVX2 and FMA\n");
 		return 77;
 	}
-	setvbuf(stdout, NULL, _IOLBF, 0);
-	native_init();
-	emu_init();
+	it_begin();
 	if (!native_has(st_bits)) {
 		printf("this host cannot run 32-bit code\n");
 		return 77;
 	}
-	for (unsigned long i = 0; i < n && bad < max_bad; i++) {
-		bad += !st_one(&r, verbose);
+	for (unsigned long i = 0; i < run.n && run.bad < run.max_bad; i++) {
+		run.bad += !st_one(&run.r, run.verbose);
 	}
 	if (coverage) {
 		st_coverage();
 	}
-	printf("%lu failures\n", bad);
-	return bad != 0;
+	return it_end(&run);
 }

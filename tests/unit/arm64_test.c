@@ -20,11 +20,7 @@
 
 static struct arm64_cpu *cpu_new(void)
 {
-	struct arm64_cpu *c = aligned_alloc(64, ALIGN_UP(sizeof(*c), (size_t)64));
-
-	ck_assert_ptr_nonnull(c);
-	memset(c, 0, sizeof(*c));
-	return c;
+	return tables_cpu_new(sizeof(struct arm64_cpu));
 }
 
 /* ---- the struct ---- */
@@ -256,9 +252,7 @@ START_TEST(test_walk_hostile)
 	tables_clear();
 	c->sctlr = ARM64_SCTLR_M;
 	for (unsigned i = 0; i < 200000; i++) {
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
+		tables_random(&seed);
 		c->tcr = seed;
 		c->ttbr0 = c->ttbr1 = seed * 3;
 		tables_fill = seed | 3;

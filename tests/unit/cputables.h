@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -44,6 +45,22 @@ static inline bool tables_peek(void *opaque, uint64_t pa, void *out, unsigned le
 	}
 	memcpy(out, &tables_mem[pa / 8], 8);
 	return true;
+}
+
+/* xorshift64 */
+static inline void tables_random(uint64_t *seed)
+{
+	*seed ^= *seed << 13;
+	*seed ^= *seed >> 7;
+	*seed ^= *seed << 17;
+}
+
+/* ---- state ---- */
+
+static inline void *tables_cpu_new(size_t size)
+{
+	size = ALIGN_UP(size, (size_t)64);
+	return memset(aligned_alloc(64, size), 0, size);
 }
 
 /* ---- state tables ---- */

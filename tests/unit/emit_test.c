@@ -167,26 +167,13 @@ static void emit_start(struct fakert *f, uint64_t seed)
 {
 	struct irgen g = { .seed = seed };
 
-	fakert_reset(f);
-	memset(&f->arch, 0, sizeof(f->arch));
-	for (unsigned i = 0; i < 8; i++) {
-		f->arch.r[i] =
-			i < 4 ? FAKERT_BASE + irgen_rnd(&g) % 4096 : irgen_rnd(&g);
-	}
-	for (unsigned i = 0; i < 16; i++) {
-		f->arch.v[i / 4][i % 4] = irgen_rnd(&g);
-	}
+	irgen_machine(&g, f);
 	f->arch.cc_op = irgen_n(&g, CC_OP_N) | irgen_n(&g, 4) << 8;
 	f->arch.cc_a = irgen_rnd(&g);
 	f->arch.cc_b = irgen_rnd(&g);
 	if ((f->arch.cc_op & 0xff) == CC_OP_FLAGS) {
 		f->arch.cc_op = CC_OP_FLAGS;
 		f->arch.cc_a &= IR_FL_ALL;
-	}
-	for (unsigned i = 0; i < FAKERT_MEM; i += 8) {
-		uint64_t v = irgen_rnd(&g);
-
-		memcpy(f->mem + i, &v, 8);
 	}
 }
 

@@ -145,17 +145,27 @@ static void expect_front(struct front *f, const char *want)
 	ck_assert_str_eq(f->got, want);
 }
 
+/* A server at `path` (100 bytes), with a front end. */
+static struct chardev *make_server(char *path, struct front *f)
+{
+	char text[160];
+	struct chardev *c;
+
+	snprintf(path, 100, "%s/s", t_dir);
+	snprintf(text, sizeof(text), "unix:%s,server=on,wait=off", path);
+	c = make(text, "c0");
+	attach(c, f, false);
+	return c;
+}
+
 START_TEST(test_unix_server)
 {
-	char text[160], path[100];
+	char path[100];
 	struct chardev *c;
 	struct front f;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/s", t_dir);
-	snprintf(text, sizeof(text), "unix:%s,server=on,wait=off", path);
-	c = make(text, "c0");
-	attach(c, &f, false);
+	c = make_server(path, &f);
 	ck_assert(!chardev_connected(c));
 	ck_assert_uint_eq(chardev_write(c, "lost", 4), 4);
 	turns(2);
@@ -180,15 +190,12 @@ END_TEST
 
 START_TEST(test_flow_control)
 {
-	char text[160], path[100];
+	char path[100];
 	struct chardev *c;
 	struct front f;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/s", t_dir);
-	snprintf(text, sizeof(text), "unix:%s,server=on,wait=off", path);
-	c = make(text, "c0");
-	attach(c, &f, false);
+	c = make_server(path, &f);
 	f.room = 1;
 	fd = unix_connect(path);
 	ck_assert_int_eq(send(fd, "0123456789", 10, 0), 10);
@@ -209,16 +216,13 @@ END_TEST
 /* A peer that does not read: output is bounded and comes out whole later. */
 START_TEST(test_backpressure)
 {
-	char text[160], path[100], buf[4096];
+	char path[100], buf[4096];
 	size_t sent = 0, got = 0;
 	struct chardev *c;
 	struct front f;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/s", t_dir);
-	snprintf(text, sizeof(text), "unix:%s,server=on,wait=off", path);
-	c = make(text, "c0");
-	attach(c, &f, false);
+	c = make_server(path, &f);
 	fd = unix_connect(path);
 	turns(5);
 	for (unsigned i = 0; i < 4096; i++) {
@@ -252,7 +256,7 @@ END_TEST
 
 START_TEST(test_scm_rights)
 {
-	char text[160], path[100];
+	char path[100];
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int))];
@@ -268,10 +272,7 @@ START_TEST(test_scm_rights)
 	struct stat a, b;
 	int fd, sent, got;
 
-	snprintf(path, sizeof(path), "%s/s", t_dir);
-	snprintf(text, sizeof(text), "unix:%s,server=on,wait=off", path);
-	c = make(text, "c0");
-	attach(c, &f, false);
+	c = make_server(path, &f);
 	fd = unix_connect(path);
 	sent = open("/dev/null", O_RDONLY);
 	memset(&ctl, 0, sizeof(ctl));

@@ -15,7 +15,9 @@
 #include "tcg-fallback/interp/flags.h"
 #include "tcg-fallback/interp/interp.h"
 #include "tcg-fallback/interp/ival.h"
+#include "tests/insn/odd.h"
 #include "tests/unit/fakert.h"
+#include "tests/unit/unit.h"
 #include "tests/unit/vex.h"
 
 static uint64_t seed = 1;
@@ -65,36 +67,6 @@ static void native_build(const struct vop_info *v, bool wide, uint8_t imm)
 	p += vex_encode(v, wide, imm, p);
 	memcpy(p, post, sizeof(post));
 }
-
-static const uint32_t odd32[] = {
-	0,          0x80000000, 0x3f800000, 0xbf800000, 0x7f800000, 0xff800000,
-	0x7fc00001, 0xffc12345, 0x7f800001, 0xff923456, 0x00000001, 0x80000001,
-	0x007fffff, 0x4f000000, 0xcf000000, 0x4effffff, 0x40490fdb, 0x7f7fffff,
-	0x3f000000, 0x3fc00000, 0x40200000, 0x33800000, 0x387fe000, 0x477ff000,
-	0x477fefff, 0xdf000000, 0x5f000000,
-};
-static const uint64_t odd64[] = {
-	0,
-	UINT64_C(0x8000000000000000),
-	UINT64_C(0x3ff0000000000000),
-	UINT64_C(0xbff8000000000000),
-	UINT64_C(0x7ff0000000000000),
-	UINT64_C(0xfff0000000000000),
-	UINT64_C(0x7ff8000000000001),
-	UINT64_C(0xfff8123456789abc),
-	UINT64_C(0x7ff0000000000001),
-	UINT64_C(0xfff4000000000001),
-	1,
-	UINT64_C(0x000fffffffffffff),
-	UINT64_C(0x41dfffffffc00000),
-	UINT64_C(0x41e0000000000000),
-	UINT64_C(0xc1e0000000000000),
-	UINT64_C(0x43e0000000000000),
-	UINT64_C(0xc3e0000000000000),
-	UINT64_C(0x400921fb54442d18),
-	UINT64_C(0x7fefffffffffffff),
-	UINT64_C(0x3fe0000000000000),
-};
 
 static void native_operand(union ival *v, unsigned style)
 {
@@ -347,26 +319,12 @@ static const struct scalar {
 
 static void scalar_one(const struct scalar *s, unsigned t)
 {
-	static const uint64_t odd[] = { 0,
-		                        1,
-		                        2,
-		                        0x7f,
-		                        0x80,
-		                        0xff,
-		                        0x7fff,
-		                        0x8000,
-		                        0xffff,
-		                        0x7fffffff,
-		                        0x80000000,
-		                        0xffffffff,
-		                        ~UINT64_C(0),
-		                        UINT64_C(1) << 63 };
 	uint64_t a = rnd(), b = rnd(), c = rnd() & 1, hr, hf = 0, r, fl;
 	struct ir_ins in = { .op = s->op, .type = (uint8_t)t };
 	uint32_t mask = s->mask;
 
-	a = (rnd() & 1 ? a : odd[a % ARRAY_LEN(odd)]) & ival_mask(t);
-	b = (rnd() & 1 ? b : odd[b % ARRAY_LEN(odd)]) & ival_mask(t);
+	a = (rnd() & 1 ? a : odd_int[a % ARRAY_LEN(odd_int)]) & ival_mask(t);
+	b = (rnd() & 1 ? b : odd_int[b % ARRAY_LEN(odd_int)]) & ival_mask(t);
 	if (s->shift) {
 		b &= t == IR_I64 ? 63 : 31;
 		b = b ? b : 1;
@@ -546,8 +504,6 @@ int main(void)
 {
 	Suite *s = suite_create("interp");
 	TCase *t = tcase_create("interp");
-	SRunner *r;
-	int bad;
 
 #ifdef HOST_X86_64
 	if (native_has(VC_AVX2)) {
@@ -561,9 +517,5 @@ int main(void)
 	tcase_add_test(t, test_memory);
 	tcase_add_test(t, test_fault);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	bad = srunner_ntests_failed(r);
-	srunner_free(r);
-	return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_main(s);
 }

@@ -482,4 +482,26 @@ static inline void irgen_unit(struct irgen *g, struct ir_unit *u, unsigned n)
 	}
 }
 
+/* Registers and memory from the generator, the first four registers pointing into memory. */
+static inline void irgen_machine(struct irgen *g, struct fakert *f)
+{
+	fakert_reset(f);
+	memset(&f->arch, 0, sizeof(f->arch));
+	for (unsigned i = 0; i < 8; i++) {
+		f->arch.r[i] = irgen_rnd(g);
+		if (i < 4) {
+			f->arch.r[i] = FAKERT_BASE + f->arch.r[i] % 4096;
+		}
+	}
+	for (unsigned i = 0; i < 16; i++) {
+		f->arch.v[i / 4][i % 4] = irgen_rnd(g);
+	}
+	f->arch.cc_a = irgen_rnd(g) & IR_FL_ALL;
+	for (unsigned i = 0; i < FAKERT_MEM; i += 8) {
+		uint64_t v = irgen_rnd(g);
+
+		memcpy(f->mem + i, &v, 8);
+	}
+}
+
 #endif

@@ -15,6 +15,7 @@
 #include "tcg-fallback/opt/opt_passes.h"
 #include "tests/unit/fakert.h"
 #include "tests/unit/irgen.h"
+#include "tests/unit/unit.h"
 
 static void opt_test_show(const struct ir_unit *u)
 {
@@ -37,21 +38,7 @@ static void opt_test_start(struct fakert *f, uint64_t seed)
 {
 	struct irgen g = { .seed = seed };
 
-	fakert_reset(f);
-	memset(&f->arch, 0, sizeof(f->arch));
-	for (unsigned i = 0; i < 8; i++) {
-		f->arch.r[i] =
-			i < 4 ? FAKERT_BASE + irgen_rnd(&g) % 4096 : irgen_rnd(&g);
-	}
-	for (unsigned i = 0; i < 16; i++) {
-		f->arch.v[i / 4][i % 4] = irgen_rnd(&g);
-	}
-	f->arch.cc_a = irgen_rnd(&g) & IR_FL_ALL;
-	for (unsigned i = 0; i < FAKERT_MEM; i += 8) {
-		uint64_t v = irgen_rnd(&g);
-
-		memcpy(f->mem + i, &v, 8);
-	}
+	irgen_machine(&g, f);
 }
 
 static void opt_test_same(struct ir_unit *u, struct ir_unit *o, uint64_t seed, int tier)
@@ -153,16 +140,10 @@ int main(void)
 {
 	Suite *s = suite_create("iropt");
 	TCase *t = tcase_create("iropt");
-	SRunner *r;
-	int bad;
 
 	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_random, 0, 5);
 	tcase_add_test(t, test_speed);
 	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	bad = srunner_ntests_failed(r);
-	srunner_free(r);
-	return bad ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_main(s);
 }

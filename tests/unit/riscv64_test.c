@@ -20,11 +20,7 @@ enum { R = 2, W = 4, X = 8, V = 1 };
 
 static struct riscv64_cpu *cpu_new(void)
 {
-	struct riscv64_cpu *c = aligned_alloc(64, ALIGN_UP(sizeof(*c), (size_t)64));
-
-	ck_assert_ptr_nonnull(c);
-	memset(c, 0, sizeof(*c));
-	return c;
+	return tables_cpu_new(sizeof(struct riscv64_cpu));
 }
 
 /* ---- the struct ---- */
@@ -169,9 +165,7 @@ START_TEST(test_walk_hostile)
 	uint64_t seed = 88172645463325252;
 
 	for (unsigned i = 0; i < 200000; i++) {
-		seed ^= seed << 13;
-		seed ^= seed >> 7;
-		seed ^= seed << 17;
+		tables_random(&seed);
 		c->satp = seed;
 		tables_fill = (seed & ~UINT64_C(0xffc000000000000e)) | 1;
 		(void)walk(c, (uint64_t)((int64_t)(seed << 25) >> 25), &x);

@@ -6,16 +6,9 @@
  */
 #include "config.h"
 
-#include "tcg-fallback/guest/x86/decode.h"
-#include "tcg-fallback/guest/x86/insn.h"
+#include "tcg-fallback/guest/x86/decode-map.h"
 
 /* clang-format off */
-#define I(n, f, a, flg, ...) { .name = n, .fn = xi_##f, .arg = a, .fl = flg, .op = { __VA_ARGS__ } }
-#define IX(n, f, a, ft, flg, ...)                                                        \
-	{ .name = n, .fn = xi_##f, .arg = a, .feat = ft, .fl = flg, .op = { __VA_ARGS__ } }
-#define G(k, tab) { .kind = k, .sub = tab }
-#define L FL_LOCK
-#define T FL_T
 
 #define ALU8(n, a, l, d, s, extra) I(n, alu, a, (l) | T | (extra), d, s)
 #define GRP1(tab, d, s, extra)                                                           \

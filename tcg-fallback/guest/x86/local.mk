@@ -1,6 +1,6 @@
 noinst_LIBRARIES += libx86guest.a
 libx86guest_a_SOURCES = %D%/x86-guest.h %D%/helpers.def %D%/decode.h %D%/insn.h \
-	%D%/decode.c %D%/decode-map1.c %D%/decode-map0f.c %D%/decode-text.c \
+	%D%/decode.c %D%/decode-map.h %D%/decode-map1.c %D%/decode-map0f.c %D%/decode-text.c \
 	%D%/translate.c %D%/flags-ahead.c %D%/translate-operand.c %D%/insn-alu.c %D%/insn-mul.c \
 	%D%/insn-shift.c %D%/insn-bit.c %D%/insn-mov.c %D%/insn-flow.c %D%/insn-str.c \
 	%D%/insn-sys.c %D%/insn-cx16.c \

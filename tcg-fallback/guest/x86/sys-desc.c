@@ -222,46 +222,34 @@ static bool desc_visible(struct tcg_env *env, uint16_t sel, struct x86_desc *d)
 	return dpl >= cpl && dpl >= (sel & 3u);
 }
 
-/* Code, data, or a system type of the mode's set (bit n: type n). */
-static bool desc_type_in(struct tcg_env *env, const struct x86_desc *ds,
-                         uint32_t legacy, uint32_t lng)
+/* Visible, and code, data, or a system type of the mode's set (bit n: type n). */
+static bool desc_visible_in(struct tcg_env *env, uint16_t sel, struct x86_desc *ds,
+                            uint32_t legacy, uint32_t lng)
 {
 	uint32_t ok = x86_lma(x86_of(env)) ? lng : legacy;
 
-	return (ds->hi & 0x1000) || (ok >> ((ds->hi >> 8) & 15) & 1);
+	return desc_visible(env, sel, ds) &&
+	       ((ds->hi & 0x1000) || (ok >> ((ds->hi >> 8) & 15) & 1));
 }
 
 uint64_t helper_lar(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
                     uint64_t d)
 {
-	/* system types LAR accepts: legacy; long mode */
-	const uint32_t legacy = 0x1a3e, lng = 0x1a04;
 	struct x86_desc ds;
+	bool ok = desc_visible_in(env, (uint16_t)sel, &ds, 0x1a3e, 0x1a04);
 
 	(void)b, (void)cc, (void)d;
-	if (!desc_visible(env, (uint16_t)sel, &ds)) {
-		return 0;
-	}
-	if (!desc_type_in(env, &ds, legacy, lng)) {
-		return 0;
-	}
-	return (ds.hi & 0x00ffff00) | BIT64(32);
+	return ok ? (ds.hi & 0x00ffff00) | BIT64(32) : 0;
 }
 
 uint64_t helper_lsl(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,
                     uint64_t d)
 {
-	const uint32_t legacy = 0x0a0e, lng = 0x0a04;
 	struct x86_desc ds;
+	bool ok = desc_visible_in(env, (uint16_t)sel, &ds, 0x0a0e, 0x0a04);
 
 	(void)b, (void)cc, (void)d;
-	if (!desc_visible(env, (uint16_t)sel, &ds)) {
-		return 0;
-	}
-	if (!desc_type_in(env, &ds, legacy, lng)) {
-		return 0;
-	}
-	return x86_desc_limit(&ds) | BIT64(32);
+	return ok ? x86_desc_limit(&ds) | BIT64(32) : 0;
 }
 
 uint64_t helper_verr(struct tcg_env *env, uint64_t sel, uint64_t b, uint64_t cc,

@@ -17,6 +17,7 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "core/vm.h"
+#include "tcg-fallback/guest/x86/simd-x87.h"
 #include "tcg-fallback/guest/x86/x86-sys.h"
 
 enum { XS_HDR = 512, XS_HDR_LEN = 64, XS_MAX = 2696 };
@@ -94,12 +95,7 @@ static void xs_get_x87(struct x86_cpu *c, const uint8_t *img, bool rexw)
 
 static void xs_init_x87(struct x86_cpu *c)
 {
-	c->fpcw = 0x37f;
-	c->fpsw = 0;
-	c->fptop = 0;
-	c->fptag = 0xff;
-	c->fpop = c->fpcs = c->fpds = 0;
-	c->fpip = c->fpdp = 0;
+	x87_init(c);
 	memset(c->fpr, 0, sizeof(c->fpr));
 }
 

@@ -162,7 +162,8 @@ void op_shift(struct gen *g, const struct ir_ins *in, unsigned op)
 
 void op_shiftd(struct gen *g, const struct ir_ins *in, bool right)
 {
-	unsigned sz = ty_sz(in->type), d, s, n8 = 8u << sz;
+	unsigned sz = ty_sz(in->type), d, s, n8 = 8u << sz, t = NOREG;
+	unsigned width = A_0F | (sz == 3 ? A_W : sz == 1 ? A_66 : 0);
 	int64_t n;
 
 	if (sz == 0) {
@@ -182,12 +183,7 @@ void op_shiftd(struct gen *g, const struct ir_ins *in, bool right)
 		if (n && n < n8) {
 			fl_clobber(g);
 			g->ef_at = asm_pos(&g->b);
-			asm_rr(&g->b,
-			       asm_sz(right ? 0xad - 1 : 0xa5 - 1, 2) | A_0F |
-			               (sz == 3   ? A_W
-			                : sz == 1 ? A_66
-			                          : 0),
-			       s, d);
+			asm_rr(&g->b, (right ? 0xacu : 0xa4u) | width, s, d);
 			asm_8(&g->b, (unsigned)n);
 		}
 		gen_def(g, g->i, d, 64);
@@ -200,27 +196,16 @@ void op_shiftd(struct gen *g, const struct ir_ins *in, bool right)
 	d = gen_scratch(g);
 	gen_load_to(g, in->a, d, sz);
 	if (gen_where(g, in->c) != RCX) {
-		unsigned t = gen_scratch(g);
-
+		t = gen_scratch(g);
 		asm_mov_rr(&g->b, 3, t, RCX);
 		gen_load_to(g, in->c, RCX, 2);
-		fl_clobber(g);
-		asm_rr(&g->b,
-		       (right ? 0xadu : 0xa5u) | A_0F |
-		               (sz == 3   ? A_W
-		                : sz == 1 ? A_66
-		                          : 0),
-		       s == RCX ? t : s, d);
+	}
+	fl_clobber(g);
+	asm_rr(&g->b, (right ? 0xadu : 0xa5u) | width, t != NOREG && s == RCX ? t : s,
+	       d);
+	if (t != NOREG) {
 		asm_mov_rr(&g->b, 3, RCX, t);
 		gen_unlock(g, t);
-	} else {
-		fl_clobber(g);
-		asm_rr(&g->b,
-		       (right ? 0xadu : 0xa5u) | A_0F |
-		               (sz == 3   ? A_W
-		                : sz == 1 ? A_66
-		                          : 0),
-		       s, d);
 	}
 	gen_def(g, g->i, d, 64);
 	fl_made(g, g->i);
