@@ -12,9 +12,10 @@
  * Who asks:
  *   an operator (x-lodge-set-accel): "tcg" holds until he says "kvm"
  *   a stay: KVM is no help at the moment (hybrid.c says when). A timer ends it; a stay
- * that follows upon a stay is twice as long, up to MOVE_STAY_MAX a reset, where KVM has
- * no hardware behind it: it executes kernels by emulation only, and not always right.
- * The translator keeps the VM unless an operator says "kvm"
+ *     that follows upon a stay is twice as long, up to MOVE_STAY_MAX
+ *   a reset, where KVM has no hardware behind it: it executes kernels by emulation
+ *     only, and not always right. The translator keeps the VM unless an operator says
+ *     "kvm"
  *
  * Threads: moves on control, where QMP, stop and reset are, so that they never meet in
  * the middle. kvm_move_ask() any thread. A vCPU that asked goes on in KVM, with bursts,

@@ -4,9 +4,10 @@
  *
  *   burst  (hybrid-burst.c)  KVM gives up on an instruction of one vCPU
  *   stay   (hybrid-move.c)   KVM is no help at the moment: failures come in crowds, or
- * KVM executes the guest by emulating its instructions (its own counter says so; hosts
- * that offer a virtual KVM without hardware behind it do) move   (hybrid-move.c)   an
- * operator wants the other one
+ *                            KVM executes the guest by emulating its instructions (its
+ *                            own counter says so; hosts that offer a virtual KVM
+ *                            without hardware behind it do)
+ *   move   (hybrid-move.c)   an operator wants the other one
  *
  * Guest memory is the same for both.
  *

@@ -303,14 +303,7 @@ int blk_node_open_child(struct blk_node *n, struct blk_edge *edge, struct opt *o
 
 struct blk_node *blk_node_find(const char *name)
 {
-	struct blk_node *n;
-
-	list_for_each (n, &blk_nodes, link) {
-		if (!strcmp(n->name, name)) {
-			return n;
-		}
-	}
-	return NULL;
+	return list_named(&blk_nodes, name, struct blk_node, link, name);
 }
 
 int blk_node_del(const char *name, struct err *e)

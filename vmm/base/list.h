@@ -7,6 +7,7 @@
 #define LODGE_BASE_LIST_H
 
 #include <stdbool.h>
+#include <string.h>
 
 #include "base/compiler.h"
 
@@ -82,6 +83,15 @@ static inline struct list *list_at(struct list *l, unsigned i)
 	({                                                                             \
 		struct list *nth_ = list_at(head, i);                                  \
 		nth_ ? list_entry(nth_, type, member) : NULL;                          \
+	})
+/* The `type *` whose member `key`, a string, is `text`, or NULL. */
+#define list_named(head, text, type, member, key)                                      \
+	({                                                                             \
+		type *named_ = list_entry((head)->next, type, member);                 \
+		while (&named_->member != (head) && strcmp(named_->key, text)) {       \
+			named_ = list_entry(named_->member.next, type, member);        \
+		}                                                                      \
+		&named_->member == (head) ? NULL : named_;                             \
 	})
 #define list_first(head, type, member) list_entry((head)->next, type, member)
 /* `type *` pos walks the list; `_safe` allows removing pos itself. */

@@ -97,19 +97,9 @@ void bus_fini(struct bus *b)
 
 struct bus *bus_find(const char *name)
 {
-	struct bus *b;
+	struct bus *b = list_named(&bus_all, name, struct bus, link, name);
 
-	list_for_each (b, &bus_all, link) {
-		if (!strcmp(b->name, name)) {
-			return b;
-		}
-	}
-	list_for_each (b, &bus_all, link) {
-		if (!strcmp(b->type, name)) {
-			return b;
-		}
-	}
-	return NULL;
+	return b ? b : list_named(&bus_all, name, struct bus, link, type);
 }
 
 /* ---- life ---- */

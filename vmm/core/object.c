@@ -297,14 +297,7 @@ struct object *object_at(unsigned i)
 
 struct object *object_find(const char *id)
 {
-	struct object *o;
-
-	list_for_each (o, &object_list, link) {
-		if (strcmp(o->id, id) == 0) {
-			return o;
-		}
-	}
-	return NULL;
+	return list_named(&object_list, id, struct object, link, id);
 }
 
 const char *object_id(const struct object *o)

@@ -6,7 +6,7 @@
  *
  * The user-space models are always there; their state tables are what reset, migration
  * and snapshots use. An accelerator may *take* the state and own it while vCPUs run
- * under it, and *gives* it back: vm->chips_move (core/vm.h), hv_ops.irq.chips_set/get.
+ * under it, and *gives* it back: vm->chips_move (core/vm.h), struct hv_chips.
  *
  * Line levels count as state: both sides are told the levels of all lines.
  * What is not here: requests (NMI, INIT, STARTUP), halted and waiting vCPUs are part of

@@ -679,14 +679,7 @@ void chardev_free(struct chardev *c)
 
 struct chardev *chardev_find(const char *id)
 {
-	struct chardev *c;
-
-	list_for_each (c, &chardev_all, link) {
-		if (!strcmp(c->id, id)) {
-			return c;
-		}
-	}
-	return NULL;
+	return list_named(&chardev_all, id, struct chardev, link, id);
 }
 
 const char *chardev_id(const struct chardev *c)

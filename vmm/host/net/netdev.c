@@ -26,14 +26,7 @@ static const struct netdev_driver *const netdev_drivers[] = {
 
 struct netdev *netdev_find(const char *id)
 {
-	struct netdev *n;
-
-	list_for_each (n, &netdev_all, link) {
-		if (!strcmp(n->id, id)) {
-			return n;
-		}
-	}
-	return NULL;
+	return list_named(&netdev_all, id, struct netdev, link, id);
 }
 
 static const struct netdev_driver *netdev_driver_find(const char *type, struct err *e)
