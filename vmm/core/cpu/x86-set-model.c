@@ -136,7 +136,10 @@ static void model_named(struct model_build *b)
 	if (b->m->bare) {
 		return;
 	}
-	x86_feature_add_list(w, "hypervisor x2apic lodge-signature");
+	x86_feature_add_list(w, "hypervisor lodge-signature");
+	if (x86_model_supported()[X86F_X2APIC / 64] & BIT64(X86F_X2APIC % 64)) {
+		x86_feature_set(w, X86F_X2APIC, true);
+	}
 	if (b->kvm) {
 		model_change(w, NULL, "svm npt nrip-save svme-addr-chk monitor acpi");
 	} else {
