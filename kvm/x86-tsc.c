@@ -94,6 +94,9 @@ bool kvm_x86_tsc_probe(bool ask_guest, int *khz)
 		tsc_probe.vcpu = tsc_probe.vm < 0 ? -1
 		                                  : kvm_ioctl_n(tsc_probe.vm,
 		                                                KVM_CREATE_VCPU, 0);
+		if (tsc_probe.vcpu >= 0) {
+			kvm_x86_cpuid_ask(tsc_probe.vcpu);
+		}
 	}
 	*khz = tsc_probe.vcpu >= 0 ? kvm_ioctl_n(tsc_probe.vcpu, KVM_GET_TSC_KHZ, 0)
 	                           : 0;

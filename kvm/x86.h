@@ -72,6 +72,9 @@ uint32_t kvm_x86_cpuid_reg(const struct kvm_cpuid_entry2 *e, unsigned reg);
 bool kvm_x86_cpuid_diff(const struct kvm_cpuid2 *want, const struct kvm_cpuid2 *got,
                         uint64_t diff[XF_N]);
 void kvm_x86_cpuid_text(const uint64_t *words, char *text, size_t size);
+/* A vCPU that has not run: what does KVM show its guest whatever it is told? */
+void kvm_x86_cpuid_ask(int vcpu);
+const uint64_t *kvm_x86_cpuid_shown(void);
 /* After KVM was told `want`. */
 void kvm_x86_cpuid_check(struct kvm_vcpu *v, const struct kvm_cpuid2 *want);
 
