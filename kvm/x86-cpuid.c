@@ -22,12 +22,9 @@ enum { CPUID_MAX = 256 };
 /* A feature MSR as the host has it; 0 when KVM does not offer it. */
 static uint64_t cpuid_feature_msr(uint32_t msr)
 {
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e.index = msr };
+	uint64_t val = 0;
 
-	return kvm_ioctl(kvm_sys_fd(), KVM_GET_MSRS, &m) == 1 ? m.e.data : 0;
+	return kvm_x86_msr_io(kvm_sys_fd(), KVM_GET_MSRS, msr, &val) < 0 ? 0 : val;
 }
 
 enum {

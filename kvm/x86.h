@@ -122,6 +122,8 @@ int kvm_x86_msr_vm_init(struct kvm *k);
 int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v);
 void kvm_x86_msr_pull(struct kvm_vcpu *v);
 void kvm_x86_msr_push(struct kvm_vcpu *v);
+/* One, of a vCPU or (features) of /dev/kvm; -ENOENT: KVM does not know it, or the value. */
+int kvm_x86_msr_io(int fd, unsigned long req, uint32_t msr, uint64_t *val);
 /* One that KVM has without the struct's having it. */
 void kvm_x86_msr_set(struct kvm_vcpu *v, uint32_t msr, uint64_t val);
 /* The next push writes all of them. (A run in the guest does the same.) */
