@@ -11,7 +11,8 @@
  * host are all that KVM (and the translator, where it catches what KVM drops) executes.
  *
  * Threads: control, before the vCPU runs.
- * Known gaps: max and host show INVTSC unless migratable=on is given.
+ * max and host show INVTSC unless migratable=on is given, since nothing migrates yet; to
+ * management's questions (x86_describe_model) the migratable part is the answer, as usual.
  */
 #include "config.h"
 
@@ -503,7 +504,7 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 int x86_describe_model(struct vcpu *v, struct opt *opts, struct x86_ident *id,
                        struct err *e)
 {
-	struct model_build b = { .c = v->arch };
+	struct model_build b = { .c = v->arch, .migratable = true };
 	int r = model_set(&b, v, opts, false, e);
 
 	if (r >= 0) {
