@@ -32,18 +32,6 @@
 
 #define MSR_APIC_BASE 0x1bu
 
-static int chip_msr(struct kvm_vcpu *v, bool set, uint32_t msr, uint64_t *val)
-{
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e = { .index = msr, .data = *val } };
-	int r = kvm_ioctl(v->fd, set ? KVM_SET_MSRS : KVM_GET_MSRS, &m);
-
-	*val = m.e.data;
-	return r == 1 ? 0 : r < 0 ? r : -ENOTSUP;
-}
-
 static struct kvm_vcpu *chip_vcpu(const struct vm *vm, unsigned i)
 {
 	return i < vm->n_vcpus ? vm->vcpus[i]->hv : NULL;
@@ -55,7 +43,7 @@ static int chip_lapic_set(struct kvm_vcpu *v, const struct x86_chip_lapic *s)
 {
 	uint64_t base = s->base, deadline = s->tsc_deadline;
 	struct kvm_lapic_state k;
-	int r = chip_msr(v, true, MSR_APIC_BASE, &base);
+	int r = kvm_x86_msr_io(v->fd, KVM_SET_MSRS, MSR_APIC_BASE, &base);
 
 	v->arch->apic_base = s->base;
 	v->arch->halted = false; /* the struct's word counts from now on */
@@ -63,7 +51,7 @@ static int chip_lapic_set(struct kvm_vcpu *v, const struct x86_chip_lapic *s)
 	r = r < 0 ? r : kvm_ioctl(v->fd, KVM_SET_LAPIC, &k);
 	if (r >= 0 && deadline) {
 		kvm_x86_tsc_push(v); /* KVM sets its timer by the TSC of this moment */
-		r = chip_msr(v, true, MSR_TSC_DEADLINE, &deadline);
+		r = kvm_x86_msr_io(v->fd, KVM_SET_MSRS, MSR_TSC_DEADLINE, &deadline);
 	}
 	return r;
 }
@@ -76,18 +64,18 @@ static int chip_lapic_get(struct kvm_vcpu *v, struct x86_chip_lapic *s)
 	int r = kvm_ioctl(v->fd, KVM_GET_MP_STATE,
 	                  &mp); /* carries out a pending INIT */
 
-	r = r < 0 ? r : chip_msr(v, false, MSR_APIC_BASE, &base);
+	r = r < 0 ? r : kvm_x86_msr_io(v->fd, KVM_GET_MSRS, MSR_APIC_BASE, &base);
 	r = r < 0 ? r : kvm_ioctl(v->fd, KVM_GET_LAPIC, &k);
 	if (r < 0) {
 		return r;
 	}
-	(void)chip_msr(v, false, MSR_TSC_DEADLINE,
-	               &deadline); /* 0 where there is none */
+	(void)kvm_x86_msr_io(v->fd, KVM_GET_MSRS, MSR_TSC_DEADLINE,
+	                     &deadline); /* 0 where there is none */
 	kvm_x86_lapic_pull(s, &k, base, deadline);
 	s->reg[LAPIC_REG_ID] = ((struct x86_cpu *)v->c->arch)->apic_id;
 	/* Its timer stops. */
 	if (deadline) {
-		(void)chip_msr(v, true, MSR_TSC_DEADLINE, &zero);
+		(void)kvm_x86_msr_io(v->fd, KVM_SET_MSRS, MSR_TSC_DEADLINE, &zero);
 	} else if (s->reg[LAPIC_REG_TMR_INIT]) {
 		struct x86_chip_lapic quiet = *s;
 
@@ -281,7 +269,7 @@ void kvm_x86_chip_vcpu_off(struct kvm_vcpu *v)
 	uint64_t off = 0;
 
 	if (v->k->kernel_chip) {
-		(void)chip_msr(v, true, MSR_APIC_BASE, &off);
+		(void)kvm_x86_msr_io(v->fd, KVM_SET_MSRS, MSR_APIC_BASE, &off);
 	}
 }
 

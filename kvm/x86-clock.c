@@ -62,10 +62,7 @@ static uint64_t clock_host_tsc(void)
 void kvm_x86_tsc_pull(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e.index = MSR_TSC };
+	uint64_t tsc = 0;
 	int64_t off, before;
 
 	if (v->k->arch->tsc_fixed) {
@@ -77,8 +74,8 @@ void kvm_x86_tsc_pull(struct kvm_vcpu *v)
 		return;
 	}
 	before = (int64_t)clock_host_tsc();
-	if (kvm_ioctl(v->fd, KVM_GET_MSRS, &m) == 1) {
-		off = (int64_t)m.e.data - (before + (int64_t)clock_host_tsc()) / 2;
+	if (kvm_x86_msr_io(v->fd, KVM_GET_MSRS, MSR_TSC, &tsc) >= 0) {
+		off = (int64_t)tsc - (before + (int64_t)clock_host_tsc()) / 2;
 		if (off - c->tsc_offset > 200000 || c->tsc_offset - off > 200000) {
 			c->tsc_offset = off; /* not for the noise of this measurement */
 		}
@@ -89,10 +86,7 @@ void kvm_x86_tsc_push(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
 	struct kvm_arch_vm *a = v->k->arch;
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e.index = MSR_TSC };
+	uint64_t tsc;
 	int64_t near = (int64_t)c->tsc_khz * 1000, all = atomic_load(&a->tsc_offset),
 		now = 0;
 
@@ -114,8 +108,8 @@ void kvm_x86_tsc_push(struct kvm_vcpu *v)
 		}
 		return;
 	}
-	m.e.data = clock_host_tsc() + (uint64_t)c->tsc_offset;
-	(void)kvm_ioctl(v->fd, KVM_SET_MSRS, &m);
+	tsc = clock_host_tsc() + (uint64_t)c->tsc_offset;
+	(void)kvm_x86_msr_io(v->fd, KVM_SET_MSRS, MSR_TSC, &tsc);
 }
 
 /* ---- KVM's clock ---- */

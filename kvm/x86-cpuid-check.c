@@ -102,6 +102,54 @@ void kvm_x86_cpuid_text(const uint64_t *words, char *text, size_t size)
 	}
 }
 
+/* ---- what can't be hidden ---- */
+
+static uint64_t check_shown[XF_N]; /* control, before the first vCPU */
+
+const uint64_t *kvm_x86_cpuid_shown(void)
+{
+	return check_shown;
+}
+
+static void check_add(struct kvm_cpuid2 *t, uint32_t leaf, uint32_t sub, uint32_t eax)
+{
+	bool subs = leaf == 7 || leaf == 0xd;
+
+	if (!kvm_x86_cpuid_find(t, leaf, sub)) {
+		t->entries[t->nent++] = (struct kvm_cpuid_entry2){
+			.function = leaf,
+			.index = sub,
+			.flags = subs ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
+			.eax = eax,
+		};
+	}
+}
+
+void kvm_x86_cpuid_ask(int vcpu)
+{
+	struct {
+		struct kvm_cpuid2 h;
+		struct kvm_cpuid_entry2 e[X86_CPUID_MAX];
+	} none, got;
+
+	memset(&none, 0, sizeof(none));
+	memset(&got, 0, sizeof(got));
+	check_add(&none.h, 0, 0, 0xd);
+	check_add(&none.h, 0x80000000, 0, 0x80000021);
+	for (unsigned i = 0; i < XF_N; i++) {
+		if (x86_fwords[i].leaf && x86_fwords[i].leaf >> 28 != 4) {
+			check_add(&none.h, x86_fwords[i].leaf, x86_fwords[i].sub, 0);
+		}
+	}
+	got.h.nent = X86_CPUID_MAX;
+	if (kvm_ioctl(vcpu, KVM_SET_CPUID2, &none) >= 0 &&
+	    kvm_ioctl(vcpu, KVM_GET_CPUID2, &got) >= 0) {
+		(void)kvm_x86_cpuid_diff(&none.h, &got.h, check_shown);
+	}
+}
+
+/* ---- a guest's vCPU ---- */
+
 /* The guest starts in KVM: what that shows is the model. */
 static void check_adopt(struct x86_cpu *c, const struct kvm_cpuid2 *got,
                         const uint64_t *diff)

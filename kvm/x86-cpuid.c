@@ -22,12 +22,9 @@ enum { CPUID_MAX = 256 };
 /* A feature MSR as the host has it; 0 when KVM does not offer it. */
 static uint64_t cpuid_feature_msr(uint32_t msr)
 {
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e.index = msr };
+	uint64_t val = 0;
 
-	return kvm_ioctl(kvm_sys_fd(), KVM_GET_MSRS, &m) == 1 ? m.e.data : 0;
+	return kvm_x86_msr_io(kvm_sys_fd(), KVM_GET_MSRS, msr, &val) < 0 ? 0 : val;
 }
 
 enum {
@@ -76,6 +73,9 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 	static const uint16_t ours[] = { X86F_HT,     X86F_CMP_LEGACY, X86F_HYPERVISOR,
 		                         X86F_APIC,   X86F_ARAT,       X86F_HV_LODGE,
 		                         X86F_TOPOEXT };
+	/* Their leaves are not made, or there is nothing behind them. */
+	static const uint16_t no_leaves[] = { X86F_PDCM, X86F_SGX, X86F_INTEL_PT,
+		                              X86F_SGXLC, X86F_ARCH_LBR };
 
 	for (unsigned i = 0; i < XF_N; i++) {
 		const struct x86_fword_info *f = &x86_fwords[i];
@@ -88,8 +88,15 @@ static void cpuid_features(const struct kvm *k, uint64_t *w)
 			w[i] = e ? kvm_x86_cpuid_reg(e, f->reg) : 0;
 		}
 	}
+	/* Without hardware, KVM may show, and execute, more than it says. */
+	for (unsigned i = 0; i < XF_N && k->no_hardware; i++) {
+		w[i] |= kvm_x86_cpuid_shown()[i];
+	}
 	for (unsigned i = 0; i < ARRAY_LEN(ours); i++) {
 		x86_feature_set(w, ours[i], true);
+	}
+	for (unsigned i = 0; i < ARRAY_LEN(no_leaves); i++) {
+		x86_feature_set(w, no_leaves[i], false);
 	}
 	w[XF_KVM] = cpuid_pv_offer(k, (uint32_t)w[XF_KVM]);
 	w[XF_KVM_HINTS] = w[XF_KVM] ? 1 : 0; /* the user's word, not KVM's */

@@ -165,16 +165,16 @@ int kvm_x86_msr_vm_init(struct kvm *k)
 
 /* ---- one vCPU ---- */
 
-static int msr_one(struct kvm_vcpu *v, unsigned long req, uint32_t msr, uint64_t *val)
+int kvm_x86_msr_io(int fd, unsigned long req, uint32_t msr, uint64_t *val)
 {
 	struct {
 		struct kvm_msrs h;
 		struct kvm_msr_entry e;
 	} m = { .h.nmsrs = 1, .e = { .index = msr, .data = *val } };
-	int r = kvm_ioctl(v->fd, req, &m);
+	int r = kvm_ioctl(fd, req, &m);
 
 	*val = m.e.data;
-	return r == 1 ? 0 : -EINVAL;
+	return r == 1 ? 0 : r < 0 ? r : -ENOENT;
 }
 
 /* After the CPUID table, which decides what MSRs there are. */
@@ -193,7 +193,8 @@ int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v)
 		log_info("KVM does not set machine checks up: the guest has none");
 	}
 	if (x86_cpu_has(c, X86F_ARCH_CAP)) {
-		(void)msr_one(v, KVM_SET_MSRS, MSR_ARCH_CAPABILITIES, &arch_cap);
+		(void)kvm_x86_msr_io(v->fd, KVM_SET_MSRS, MSR_ARCH_CAPABILITIES,
+		                     &arch_cap);
 	}
 	return 0;
 }
@@ -202,7 +203,7 @@ void kvm_x86_msr_set(struct kvm_vcpu *v, uint32_t msr, uint64_t val)
 {
 	const struct kvm_x86_msr_list *m = v->k->arch->msrs;
 
-	if (msr_one(v, KVM_SET_MSRS, msr, &val) < 0) {
+	if (kvm_x86_msr_io(v->fd, KVM_SET_MSRS, msr, &val) < 0) {
 		return;
 	}
 	for (unsigned i = 0; i < m->n; i++) {

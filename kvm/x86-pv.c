@@ -392,18 +392,6 @@ static const struct x86_pv_ops pv_ops = {
 
 /* ---- between KVM and the struct ---- */
 
-static int pv_msr_io(struct kvm_vcpu *v, unsigned long req, uint32_t msr, uint64_t *val)
-{
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e = { .index = msr, .data = *val } };
-	int r = kvm_ioctl(v->fd, req, &m);
-
-	*val = m.e.data;
-	return r == 1 ? 0 : -ENOENT;
-}
-
 void kvm_x86_pv_pull(struct kvm_vcpu *v)
 {
 	struct x86_cpu *c = v->c->arch;
@@ -411,7 +399,7 @@ void kvm_x86_pv_pull(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < KVM_X86_PV_MSRS && c->pv_ops; i++) {
 		uint64_t val = 0;
 
-		if (pv_msr_io(v, KVM_GET_MSRS, pv_regs[i].msr, &val) >= 0) {
+		if (kvm_x86_msr_io(v->fd, KVM_GET_MSRS, pv_regs[i].msr, &val) >= 0) {
 			*pv_slot(c, &pv_regs[i]) = v->arch->pv[i] = val;
 		}
 	}
@@ -427,7 +415,7 @@ void kvm_x86_pv_push(struct kvm_vcpu *v)
 		uint64_t val = *pv_slot(c, &pv_regs[i]);
 
 		if (val != v->arch->pv[i] &&
-		    pv_msr_io(v, KVM_SET_MSRS, pv_regs[i].msr, &val) >= 0) {
+		    kvm_x86_msr_io(v->fd, KVM_SET_MSRS, pv_regs[i].msr, &val) >= 0) {
 			v->arch->pv[i] = val;
 		}
 	}
@@ -469,7 +457,7 @@ void kvm_x86_pv_clear(struct kvm_vcpu *v)
 	for (unsigned i = 0; i < KVM_X86_PV_MSRS; i++) {
 		uint64_t none = 0;
 
-		(void)pv_msr_io(v, KVM_SET_MSRS, pv_regs[i].msr, &none);
+		(void)kvm_x86_msr_io(v->fd, KVM_SET_MSRS, pv_regs[i].msr, &none);
 	}
 }
 

@@ -46,14 +46,11 @@ static int tsc_probe_setup(int vm, int vcpu, uint8_t *page)
 /* The guest's TSC when the guest was told to start at 0. */
 static int tsc_probe_run(int vcpu, uint64_t *tsc)
 {
-	struct {
-		struct kvm_msrs h;
-		struct kvm_msr_entry e;
-	} m = { .h.nmsrs = 1, .e.index = MSR_TSC };
+	uint64_t zero = 0;
 	struct kvm_regs g;
-	int r = kvm_ioctl(vcpu, KVM_SET_MSRS, &m);
+	int r = kvm_x86_msr_io(vcpu, KVM_SET_MSRS, MSR_TSC, &zero);
 
-	if (r == 1) {
+	if (r >= 0) {
 		(void)kvm_ioctl_n(vcpu, KVM_RUN, 0);
 		r = kvm_ioctl(vcpu, KVM_GET_REGS, &g);
 	}
@@ -97,6 +94,9 @@ bool kvm_x86_tsc_probe(bool ask_guest, int *khz)
 		tsc_probe.vcpu = tsc_probe.vm < 0 ? -1
 		                                  : kvm_ioctl_n(tsc_probe.vm,
 		                                                KVM_CREATE_VCPU, 0);
+		if (tsc_probe.vcpu >= 0) {
+			kvm_x86_cpuid_ask(tsc_probe.vcpu);
+		}
 	}
 	*khz = tsc_probe.vcpu >= 0 ? kvm_ioctl_n(tsc_probe.vcpu, KVM_GET_TSC_KHZ, 0)
 	                           : 0;

@@ -72,6 +72,9 @@ uint32_t kvm_x86_cpuid_reg(const struct kvm_cpuid_entry2 *e, unsigned reg);
 bool kvm_x86_cpuid_diff(const struct kvm_cpuid2 *want, const struct kvm_cpuid2 *got,
                         uint64_t diff[XF_N]);
 void kvm_x86_cpuid_text(const uint64_t *words, char *text, size_t size);
+/* A vCPU that has not run: what does KVM show its guest whatever it is told? */
+void kvm_x86_cpuid_ask(int vcpu);
+const uint64_t *kvm_x86_cpuid_shown(void);
 /* After KVM was told `want`. */
 void kvm_x86_cpuid_check(struct kvm_vcpu *v, const struct kvm_cpuid2 *want);
 
@@ -119,6 +122,8 @@ int kvm_x86_msr_vm_init(struct kvm *k);
 int kvm_x86_msr_vcpu_init(struct kvm_vcpu *v);
 void kvm_x86_msr_pull(struct kvm_vcpu *v);
 void kvm_x86_msr_push(struct kvm_vcpu *v);
+/* One, of a vCPU or (features) of /dev/kvm; -ENOENT: KVM does not know it, or the value. */
+int kvm_x86_msr_io(int fd, unsigned long req, uint32_t msr, uint64_t *val);
 /* One that KVM has without the struct's having it. */
 void kvm_x86_msr_set(struct kvm_vcpu *v, uint32_t msr, uint64_t val);
 /* The next push writes all of them. (A run in the guest does the same.) */

@@ -6,7 +6,8 @@
  * work, a moment later.
  *
  * Threads: registers on vCPU threads under dev.lk; the rest on control.
- * Known gaps: the firmware's part of the block (ejection through SMM).
+ * Known gaps: the firmware's part of the block (ejection through SMM); news that the guest
+ * has not looked at yet are not part of the saved state.
  */
 #include "config.h"
 

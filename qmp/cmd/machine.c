@@ -37,6 +37,20 @@ int qmp_cmd_query_chardev(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 	return 0;
 }
 
+/* Management looks for the translator by its type before it asks for models there. */
+static void machine_accel_types(struct opt *list)
+{
+	static const char *const names[] = { "tcg-accel", "kvm-accel" };
+
+	for (unsigned i = 0; i < ARRAY_LEN(names); i++) {
+		struct opt *d = opt_new_dict();
+
+		opt_put_str(d, "name", names[i]);
+		opt_put_str(d, "parent", "accel");
+		opt_append_take(list, d);
+	}
+}
+
 int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_types *a,
                            struct opt **ret, struct err *e)
 {
@@ -50,6 +64,7 @@ int qmp_cmd_qom_list_types(struct qmp_ctx *ctx, const struct qmp_args_qom_list_t
 		opt_put_str(d, "parent", "device");
 		opt_append_take(*ret, d);
 	}
+	machine_accel_types(*ret);
 	qmp_cpu_types(ctx->vm, *ret);
 	return 0;
 }
@@ -205,6 +220,7 @@ int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
                        struct err *e)
 {
 	const char *driver = opt_get_str(args, "driver", "");
+	const char *id = opt_get_str(args, "id", NULL);
 	const struct device_class *c = device_class_find(driver);
 
 	(void)ret;
@@ -214,6 +230,9 @@ int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
 	if (c && !c->hotpluggable) {
 		return err_set(e, -EPERM, "Device '%s' does not support hotplugging",
 		               c->name);
+	}
+	if (id && ctx->vm->machine && machine_cpu_named(ctx->vm->machine, id)) {
+		return err_set(e, -EEXIST, "Duplicate device ID '%s'", id);
 	}
 	return device_add(ctx->vm, args, e) ? 0 : -EINVAL;
 }

@@ -14,6 +14,7 @@ FUNCTIONAL_TESTS = \
 	%D%/boot-q35-1.sh \
 	%D%/boot-q35-2.sh \
 	%D%/cli.sh \
+	%D%/cpu.sh \
 	%D%/debian.sh \
 	%D%/formats.sh \
 	%D%/hotcpu.sh \

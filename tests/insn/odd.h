@@ -11,11 +11,9 @@
 #include "base/compiler.h"
 
 static const uint64_t odd_int[] __unused = {
-	0,	    1,		2,
-	0x3f,	    0x7f,	0x80,
-	0xff,	    0x7fff,	0x8000,
-	0xffff,	    0x7fffffff, 0x80000000,
-	0xffffffff, INT64_MAX,	(uint64_t)INT64_MIN,
+	0,          1,          2,          0x3f,      0x7f,
+	0x80,       0xff,       0x7fff,     0x8000,    0xffff,
+	0x7fffffff, 0x80000000, 0xffffffff, INT64_MAX, (uint64_t)INT64_MIN,
 	UINT64_MAX,
 };
 static const uint32_t odd32[] __unused = {

@@ -158,13 +158,21 @@ START_TEST(test_smp)
 {
 	static const struct {
 		unsigned cpus, max, sockets, cores, threads;
-		unsigned want_cpus, want_max;
+		unsigned want_cpus, want_max, want[3];
 		int ret;
 	} t[] = {
-		{ 0, 0, 0, 0, 0, 1, 1, 0 },           { 2, 0, 0, 0, 0, 2, 2, 0 },
-		{ 0, 0, 2, 2, 2, 8, 8, 0 },           { 2, 4, 4, 1, 1, 2, 4, 0 },
-		{ 4, 2, 0, 0, 0, 4, 2, -1 },          { 3, 3, 2, 1, 1, 3, 3, -1 },
-		{ 1000, 0, 0, 0, 0, 1000, 1000, -1 },
+		{ 0, 0, 0, 0, 0, 1, 1, { 1, 1, 1 }, 0 },
+		{ 2, 0, 0, 0, 0, 2, 2, { 1, 2, 1 }, 0 }, /* cores before sockets */
+		{ 0, 0, 2, 2, 2, 8, 8, { 2, 2, 2 }, 0 },
+		{ 2, 4, 4, 1, 1, 2, 4, { 4, 1, 1 }, 0 },
+		{ 8, 0, 2, 2, 0, 8, 8, { 2, 2, 2 }, 0 }, /* threads at last */
+		{ 8, 0, 0, 2, 2, 8, 8, { 2, 2, 2 }, 0 },
+		{ 1, 8, 0, 0, 2, 1, 8, { 1, 4, 2 }, 0 },
+		{ 0, 0, 0, 3, 0, 3, 3, { 1, 3, 1 }, 0 },
+		{ 4, 2, 0, 0, 0, 4, 2, { 0 }, -1 },
+		{ 3, 3, 2, 1, 1, 3, 3, { 0 }, -1 },
+		{ 4, 0, 8, 0, 0, 4, 4, { 0 }, -1 },
+		{ 1000, 0, 0, 0, 0, 1000, 1000, { 0 }, -1 },
 	};
 	static const struct machine_class cls = { .name = "test", .max_cpus = 64 };
 
@@ -181,6 +189,9 @@ START_TEST(test_smp)
 		if (r == 0) {
 			ck_assert_uint_eq(c.cpus, t[i].want_cpus);
 			ck_assert_uint_eq(c.max_cpus, t[i].want_max);
+			ck_assert_uint_eq(c.sockets, t[i].want[0]);
+			ck_assert_uint_eq(c.cores, t[i].want[1]);
+			ck_assert_uint_eq(c.threads, t[i].want[2]);
 		}
 	}
 }

@@ -16,6 +16,14 @@ tests_unit_kvmbad_CPPFLAGS = $(TEST_CPPFLAGS)
 tests_unit_kvmbad_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=ioctl -Wl,--wrap=open
 tests_unit_kvmbad_LDADD = $(tests_unit_kvm_LDADD)
 
+check_PROGRAMS += tests/unit/kvmcpu
+TESTS += tests/unit/kvmcpu
+tests_unit_kvmcpu_SOURCES = tests/unit/kvmcpu_test.c tests/unit/kvmrig.h \
+	tests/unit/kvmfake.c tests/unit/kvmfake.h
+tests_unit_kvmcpu_CPPFLAGS = $(TEST_CPPFLAGS)
+tests_unit_kvmcpu_LDFLAGS = $(tests_unit_kvmbad_LDFLAGS)
+tests_unit_kvmcpu_LDADD = $(tests_unit_kvm_LDADD)
+
 check_PROGRAMS += tests/unit/kvmtime
 TESTS += tests/unit/kvmtime
 tests_unit_kvmtime_SOURCES = tests/unit/kvmtime_test.c tests/unit/kvmrig.h \

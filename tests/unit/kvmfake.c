@@ -198,7 +198,7 @@ static int fake_cpuid(struct kvm_cpuid2 *t)
 {
 	static const uint32_t leaves[] = { 0,          1,          7,
 		                           0xd,        0x80000000, 0x80000001,
-		                           0x80000007, 0x80000008 };
+		                           0x80000007, 0x80000008, 0x40000001 };
 
 	if (t->nent < ARRAY_LEN(leaves)) {
 		return -E2BIG;
@@ -208,11 +208,12 @@ static int fake_cpuid(struct kvm_cpuid2 *t)
 		t->entries[i] = (struct kvm_cpuid_entry2){ .function = leaves[i] };
 	}
 	t->entries[0].eax = 0xd;
-	t->entries[1].ecx = 0x80202001; /* SSE3, x2APIC, POPCNT... */
+	t->entries[1].ecx = 0x80202001 | fake.leaf1_ecx; /* SSE3, x2APIC, POPCNT... */
 	t->entries[1].edx = 0x0f8bfbff;
 	t->entries[4].eax = 0x80000008;
 	t->entries[5].edx = 0x20100800; /* LM, NX, SYSCALL */
 	t->entries[7].eax = 0x3000 | fake.phys_bits;
+	t->entries[8].eax = fake.kvm_features;
 	return 0;
 }
 

@@ -42,8 +42,10 @@ struct fake_kvm {
 	int caps[512];      /* KVM_CHECK_EXTENSION */
 	bool nested_paging; /* /sys/module/kvm_amd/parameters/npt */
 	unsigned phys_bits;
-	uint32_t leaf7_ebx; /* what it shows guests whatever it is told */
-	struct {            /* the `after`th and later requests of this kind fail */
+	uint32_t kvm_features; /* supported: leaf 0x40000001 */
+	uint32_t leaf1_ecx;    /* supported, besides SSE3, x2APIC, POPCNT */
+	uint32_t leaf7_ebx;    /* what it shows guests whatever it is told */
+	struct {               /* the `after`th and later requests of this kind fail */
 		unsigned long req;
 		int err, after;
 	} refuse[4];

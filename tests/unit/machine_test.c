@@ -105,6 +105,7 @@ static void make_tables(struct acpi_tables *t, struct aml *a, bool reduced)
 {
 	struct acpi_desc d = { .n_cpus = 2,
 		               .max_cpus = 4,
+		               .apic_id = { 0, 3, 6, 9 },
 		               .lapic_base = 0xfee00000,
 		               .ioapic_base = 0xfec00000,
 		               .has_rtc = true,
@@ -156,6 +157,37 @@ START_TEST(test_acpi_walk)
 		}
 	}
 	ck_assert(fadt);
+	acpi_fini(&t);
+	aml_fini(&a);
+}
+END_TEST
+
+/* A processor comes and goes: its entry of the MADT, and the sum. */
+START_TEST(test_acpi_cpus)
+{
+	struct acpi_tables t;
+	const uint8_t *madt, *cpu;
+	uint32_t len;
+	struct aml a;
+
+	make_tables(&t, &a, false);
+	cpu = t.tables.data + t.madt_cpus;
+	madt = cpu - 44;
+	ck_assert_mem_eq(madt, "APIC", 4);
+	len = ld_le32(madt + 4);
+	ck_assert_uint_eq(sum(madt, len), 0);
+	for (unsigned i = 0; i < 4; i++) {
+		ck_assert_uint_eq(cpu[8 * i], 0);
+		ck_assert_uint_eq(cpu[8 * i + 2], i);
+		ck_assert_uint_eq(cpu[8 * i + 3], 3 * i);
+		ck_assert_uint_eq(ld_le32(cpu + 8 * i + 4), i < 2 ? 1 : 2);
+	}
+	ck_assert(!acpi_set_cpu(&t, 1, true));
+	ck_assert(acpi_set_cpu(&t, 3, true));
+	ck_assert(acpi_set_cpu(&t, 1, false));
+	ck_assert_uint_eq(ld_le32(cpu + 8 * 3 + 4), 1);
+	ck_assert_uint_eq(ld_le32(cpu + 8 * 1 + 4), 2);
+	ck_assert_uint_eq(sum(madt, len), 0);
 	acpi_fini(&t);
 	aml_fini(&a);
 }
@@ -577,6 +609,7 @@ int main(void)
 	tcase_add_test(t, test_aml_unbalanced);
 	tcase_add_loop_test(t, test_acpi_walk, 0, 2);
 	tcase_add_test(t, test_acpi_linker);
+	tcase_add_test(t, test_acpi_cpus);
 	tcase_add_test(b, test_boot_bzimage);
 	tcase_add_test(b, test_boot_bzimage_errors);
 	tcase_add_test(b, test_boot_pvh);

@@ -15,6 +15,7 @@
 #include "devices/char/serial-isa.h"
 #include "devices/fw/acpi-ged.h"
 #include "devices/fw/acpi-pm.h"
+#include "devices/fw/cpu-hotplug.h"
 #include "devices/fw/fwcfg.h"
 #include "devices/input/i8042.h"
 #include "devices/irqchip/irqchip-x86.h"
@@ -624,6 +625,110 @@ START_TEST(plat_acpi)
 }
 END_TEST
 
+struct plat_hot {
+	unsigned told, ejected, reported, last;
+	uint32_t event, status;
+};
+
+static void plat_hot_notify(void *o)
+{
+	((struct plat_hot *)o)->told++;
+}
+
+static void plat_hot_ejected(void *o, unsigned cpu)
+{
+	struct plat_hot *p = o;
+
+	p->ejected++;
+	p->last = cpu;
+}
+
+static void plat_hot_reported(void *o, unsigned cpu, uint32_t event, uint32_t status)
+{
+	struct plat_hot *p = o;
+
+	p->reported++;
+	p->last = cpu;
+	p->event = event;
+	p->status = status;
+}
+
+static const struct cpu_hotplug_cfg plat_hot_cfg = {
+	.n = 4,
+	.ejected = plat_hot_ejected,
+	.reported = plat_hot_reported,
+	.notify = plat_hot_notify,
+};
+
+static uint8_t plat_hot_flags(struct harness *h, unsigned cpu)
+{
+	harness_outl(h, CPU_HOTPLUG_PORT, cpu);
+	return harness_inb(h, CPU_HOTPLUG_PORT + 4);
+}
+
+START_TEST(plat_cpu_hotplug)
+{
+	enum { PORT = CPU_HOTPLUG_PORT };
+	struct harness *h = harness_new(0);
+	struct cpu_hotplug_cfg cfg = plat_hot_cfg;
+	struct plat_hot seen = { 0 };
+	struct cpu_hotplug *p;
+
+	cfg.opaque = &seen;
+	p = cpu_hotplug_create(h->vm, &cfg, &err);
+	ck_assert_ptr_nonnull(p);
+	cpu_hotplug_add(p, 0, 0, false);
+	cpu_hotplug_add(p, 2, 8, true);
+	ck_assert_uint_eq(seen.told, 1);
+	ck_assert_uint_eq(plat_hot_flags(h, 0), 1);
+	ck_assert_uint_eq(plat_hot_flags(h, 1), 0);
+	ck_assert_uint_eq(plat_hot_flags(h, 4), 0); /* there is none */
+	/* Who has news? */
+	harness_outl(h, PORT, 0);
+	harness_outb(h, PORT + 5, 0);
+	ck_assert_uint_eq(harness_inl(h, PORT + 8), 2);
+	ck_assert_uint_eq(harness_inb(h, PORT + 4), 3);
+	harness_outb(h, PORT + 5, 3);
+	ck_assert_uint_eq(harness_inl(h, PORT + 8), 8);
+	harness_outb(h, PORT + 4, 2);
+	ck_assert_uint_eq(harness_inb(h, PORT + 4), 1);
+	/* It should go; the guest reports, then lets it go. */
+	cpu_hotplug_ask(p, 2);
+	ck_assert_uint_eq(seen.told, 2);
+	harness_outl(h, PORT, 3);
+	harness_outb(h, PORT + 5, 0);
+	ck_assert_uint_eq(harness_inl(h, PORT + 8), 2);
+	ck_assert_uint_eq(harness_inb(h, PORT + 4), 5);
+	harness_outb(h, PORT + 4, 4);
+	harness_outb(h, PORT + 5, 1);
+	harness_outl(h, PORT + 8, 0x103);
+	harness_outb(h, PORT + 5, 2);
+	harness_outl(h, PORT + 8, 0x84);
+	harness_settle(h);
+	ck_assert_uint_eq(seen.reported, 1);
+	ck_assert_uint_eq(seen.event, 0x103);
+	ck_assert_uint_eq(seen.status, 0x84);
+	harness_outb(h, PORT + 4, 8);
+	harness_outb(h, PORT + 4, 8); /* twice is once */
+	ck_assert_uint_eq(harness_inb(h, PORT + 4), 0);
+	harness_settle(h);
+	ck_assert_uint_eq(seen.ejected, 1);
+	ck_assert_uint_eq(seen.last, 2);
+	/* The first one stays, and so does who was never there. */
+	harness_outl(h, PORT, 0);
+	harness_outb(h, PORT + 4, 8);
+	harness_outl(h, PORT, 1);
+	harness_outb(h, PORT + 4, 8);
+	harness_settle(h);
+	ck_assert_uint_eq(seen.ejected, 1);
+	ck_assert_uint_eq(plat_hot_flags(h, 0), 1);
+	for (int i = 0; i < 4; i++) {
+		harness_torture(h, true, PORT, CPU_HOTPLUG_LEN, 3000);
+		harness_settle(h);
+	}
+}
+END_TEST
+
 START_TEST(plat_ged)
 {
 	struct harness *h = harness_new(0);
@@ -999,7 +1104,7 @@ int main(void)
 		plat_pit,        plat_rtc,      plat_acpi,
 		plat_ged,        plat_fwcfg,    plat_hpet,
 		plat_i8042,      plat_torture,  plat_torture_lapic,
-		plat_stress,     plat_state,
+		plat_stress,     plat_state,    plat_cpu_hotplug,
 	};
 
 	return unit_main(unit_suite("plat", tests, ARRAY_LEN(tests)));

@@ -135,6 +135,113 @@ START_TEST(model_topology)
 }
 END_TEST
 
+START_TEST(model_dies)
+{
+	struct err e;
+	uint32_t a[4];
+
+	rig_up("max");
+	rig.vm->max_vcpus = 24;
+	rig.vm->smp.cores = 6; /* of two dies */
+	rig.vm->smp.dies = 2;
+	rig.vm->smp.threads = 2;
+	rig.v.index = 23; /* socket 1, die 1, core 2, thread 1 */
+	ck_assert_int_eq(try_model("max,vendor=GenuineIntel", &e), 0);
+	ck_assert_uint_eq(rig.c->apic_id, 1 << 4 | 1 << 3 | 2 << 1 | 1);
+	leaf(0, 0, a);
+	ck_assert_uint_ge(a[0], 0x1f);
+	leaf(0xb, 1, a);
+	ck_assert_uint_eq(a[0], 4);
+	ck_assert_uint_eq(a[1], 12);
+	leaf(0x1f, 1, a);
+	ck_assert_uint_eq(a[0], 3);
+	ck_assert_uint_eq(a[1], 6);
+	leaf(0x1f, 2, a);
+	ck_assert_uint_eq(a[0], 4);
+	ck_assert_uint_eq(a[1], 12);
+	ck_assert_uint_eq(a[2], 5 << 8 | 2);
+	ck_assert_uint_eq(a[3], rig.c->apic_id);
+	leaf(4, 3, a); /* the third-level cache is a die's */
+	ck_assert_uint_eq(a[0] >> 14 & 0xfff, 7);
+	ck_assert_int_eq(try_model("max,l3-cache=off", &e), 0);
+	leaf(4, 3, a);
+	ck_assert_uint_eq(a[0], 0);
+	/* every vCPU has an APIC id of its own */
+	for (unsigned i = 1; i < 24; i++) {
+		ck_assert_uint_gt(x86_apic_id_of(rig.vm, i),
+		                  x86_apic_id_of(rig.vm, i - 1));
+	}
+}
+END_TEST
+
+START_TEST(model_versions)
+{
+	unsigned v = 0, n = 0;
+	struct err e;
+	uint32_t a[4];
+
+	while (x86_model_name(n)) {
+		ck_assert_ptr_nonnull(x86_model_find(x86_model_name(n), &v));
+		n++;
+	}
+	ck_assert_uint_gt(n, 120);
+	ck_assert_str_eq(x86_model_find("haswell-NOTSX", &v)->name, "Haswell");
+	ck_assert_uint_eq(v, 2);
+	ck_assert_str_eq(x86_model_find("x86-64-v2", &v)->name, "x86-64-v2");
+	ck_assert_ptr_null(x86_model_find("Haswell-v5", &v));
+	ck_assert_ptr_null(x86_model_find("max-v1", &v));
+	ck_assert_ptr_null(x86_model_find("Haswell-v", &v));
+	rig_up("qemu64");
+	ck_assert_int_eq(try_model("Haswell-noTSX,enforce", &e), 0);
+	leaf(1, 0, a);
+	ck_assert_uint_eq(a[0], 0x306c1); /* that one has its own stepping */
+	ck_assert_int_lt(try_model("Haswell,enforce", &e), 0);
+	ck_assert(strstr(e.text, "hle (CPUID[7].EBX bit 4)") != NULL);
+	ck_assert_int_eq(try_model("Haswell,-hle,rtm=off,enforce,model-number=70", &e),
+	                 0);
+	leaf(1, 0, a);
+	ck_assert_uint_eq(a[0], 0x40664);
+}
+END_TEST
+
+START_TEST(model_properties)
+{
+	struct err e;
+	uint32_t a[4];
+
+	rig_up("max");
+	/* leaves follow features, unless the user says how many there are */
+	ck_assert_int_eq(try_model("pentium3,+smep", &e), 0);
+	leaf(0, 0, a);
+	ck_assert_uint_eq(a[0], 7);
+	ck_assert_int_eq(try_model("pentium3,+smep,level=3", &e), 0);
+	leaf(0, 0, a);
+	ck_assert_uint_eq(a[0], 3);
+	ck_assert_int_eq(try_model("qemu64,min-level=0x10,min-xlevel=0x8000001e", &e),
+	                 0);
+	leaf(0, 0, a);
+	ck_assert_uint_eq(a[0], 0x10);
+	/* known, but not to be had: a warning, or an error */
+	ck_assert_int_eq(try_model("max,pmu=on,hv_relaxed,vmx-ept=on", &e), 0);
+	ck_assert_int_eq(try_model("max,pmu=on,enforce", &e), -ENOTSUP);
+	ck_assert(strstr(e.text, "not supported: pmu=on") != NULL);
+	ck_assert_int_eq(try_model("max,hv-relaxed=off,pmu=off,enforce", &e), 0);
+	/* KVM's own features are KVM's */
+	ck_assert_int_eq(try_model("max,+kvm-pv-eoi,enforce", &e), -ENOTSUP);
+	ck_assert_int_eq(try_model("max,kvm=off", &e), 0);
+	leaf(0x40000000, 0, a);
+	ck_assert_uint_ne(a[1], 0x67646f4c);
+	ck_assert_int_eq(try_model("max,migratable=on", &e), 0);
+	ck_assert(!x86_cpu_has(rig.c, X86F_INVTSC));
+	ck_assert_int_eq(try_model("max,migratable=on,+invtsc", &e), 0);
+	ck_assert(x86_cpu_has(rig.c, X86F_INVTSC));
+	ck_assert_int_eq(try_model("max,family=many", &e), -EINVAL);
+	ck_assert_int_eq(try_model("max,check=perhaps", &e), -EINVAL);
+	ck_assert_int_eq(try_model("max,vendor=short", &e), -EINVAL);
+	ck_assert_int_eq(try_model("max,phys-bits=31", &e), -EINVAL);
+}
+END_TEST
+
 START_TEST(msr_rules)
 {
 	uint64_t v;
@@ -321,6 +428,9 @@ int main(void)
 		model_max,
 		model_options,
 		model_topology,
+		model_dies,
+		model_versions,
+		model_properties,
 		msr_rules,
 		xsave_round,
 		xsave_faults,

@@ -16,7 +16,7 @@
 #include "base/log.h"
 #include "base/opt.h"
 #include "cli/cli.h"
-#include "core/cpu/arch.h"
+#include "core/cpu/x86-model.h"
 #include "core/device.h"
 #include "core/object.h"
 #include "host/char/chardev.h"
@@ -197,11 +197,30 @@ static void cli_drive_help(void)
 
 static void cli_cpu_help(void)
 {
-	printf("Available CPU models:\n");
-	for (unsigned i = 0; x86_guest_arch.model_name && x86_guest_arch.model_name(i);
-	     i++) {
-		printf("  %s\n", x86_guest_arch.model_name(i));
+	const struct x86_model_name_info *n;
+	char name[32];
+	size_t col = 80;
+
+	printf("Available CPUs:\n");
+	for (unsigned i = 0; (n = x86_model_at(i)) != NULL; i++) {
+		if (n->alias_of[0]) {
+			printf("x86 %-25s  (alias of %s)\n", n->name, n->alias_of);
+		} else {
+			printf("x86 %-25s  %s\n", n->name, n->model->id);
+		}
 	}
+	printf("\nRecognized CPUID flags:");
+	for (unsigned f = 0; f < XF_N * 64; f++) {
+		if (!*x86_feature_name(f, name)) {
+			continue;
+		}
+		if (col + strlen(name) + 1 > 78) {
+			printf("\n ");
+			col = 1;
+		}
+		col += (size_t)printf(" %s", name);
+	}
+	printf("\n");
 }
 
 void cli_help(void)

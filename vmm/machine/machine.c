@@ -81,35 +81,37 @@ void machine_help(void)
 	}
 }
 
+/* What -smp leaves open, as QEMU's boards of version 6.2 on do it: cores before sockets
+ * before threads. A division that does not come out even is found by the check. */
+static void machine_fill_smp(struct machine_cfg *c)
+{
+	unsigned max = c->max_cpus ? c->max_cpus : c->cpus;
+
+	c->dies = MAX(c->dies, 1u);
+	if (!max || !c->cores) {
+		c->sockets = MAX(c->sockets, 1u);
+		c->threads = MAX(c->threads, 1u);
+	}
+	if (!max) {
+		c->cores = MAX(c->cores, 1u);
+	} else if (!c->cores) {
+		c->cores = max / (c->sockets * c->dies * c->threads);
+	} else if (!c->sockets) {
+		c->threads = MAX(c->threads, 1u);
+		c->sockets = max / (c->dies * c->cores * c->threads);
+	} else if (!c->threads) {
+		c->threads = max / (c->sockets * c->dies * c->cores);
+	}
+	c->max_cpus = max ? max : c->sockets * c->dies * c->cores * c->threads;
+	c->cpus = c->cpus ? c->cpus : c->max_cpus;
+}
+
 int machine_fix_smp(const struct machine_class *cls, struct machine_cfg *c,
                     struct err *e)
 {
 	uint64_t product;
-	unsigned d = MAX(c->dies, 1u), t = MAX(c->threads, 1u);
 
-	if (!c->cpus && !c->max_cpus && !(c->sockets || c->cores || c->threads)) {
-		c->cpus = 1;
-	}
-	if (!c->max_cpus) {
-		unsigned given = MAX(c->sockets, 1u) * d * MAX(c->cores, 1u) * t;
-
-		c->max_cpus = c->cpus ? (c->sockets && c->cores ? MAX(given, c->cpus)
-		                                                : c->cpus)
-		                      : given;
-	}
-	if (!c->cpus) {
-		c->cpus = c->max_cpus;
-	}
-	if (!c->sockets && !c->cores) {
-		c->cores = 1;
-		c->sockets = MAX(c->max_cpus / (d * t), 1u);
-	} else if (!c->cores) {
-		c->cores = MAX(c->max_cpus / (c->sockets * d * t), 1u);
-	} else if (!c->sockets) {
-		c->sockets = MAX(c->max_cpus / (c->cores * d * t), 1u);
-	}
-	c->dies = d;
-	c->threads = t;
+	machine_fill_smp(c);
 	product = (uint64_t)c->sockets * c->dies * c->cores * c->threads;
 	if (product != c->max_cpus) {
 		return err_set(e, -EINVAL,

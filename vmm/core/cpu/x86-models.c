@@ -7,7 +7,7 @@
  * A model name stands for a fixed set of CPUID bits wherever it is used: domain definitions
  * and migration between hosts depend on it. The sets follow the vendors' documents on each
  * processor (SDM vol. 4 model table, AMD processor programming references) as far as the
- * usual machines of the year 2022 show them (checked by tests/functional/cpu-models.sh).
+ * usual machines of the year 2022 show them (checked by tests/functional/cpu.sh).
  */
 #include "config.h"
 

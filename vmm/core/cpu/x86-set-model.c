@@ -11,7 +11,8 @@
  * host are all that KVM (and the translator, where it catches what KVM drops) executes.
  *
  * Threads: control, before the vCPU runs.
- * Known gaps: max and host show INVTSC unless migratable=on is given.
+ * max and host show INVTSC unless migratable=on is given, since nothing migrates yet; to
+ * management's questions (x86_describe_model) the migratable part is the answer, as usual.
  */
 #include "config.h"
 
@@ -136,7 +137,10 @@ static void model_named(struct model_build *b)
 	if (b->m->bare) {
 		return;
 	}
-	x86_feature_add_list(w, "hypervisor x2apic lodge-signature");
+	x86_feature_add_list(w, "hypervisor lodge-signature");
+	if (x86_model_supported()[X86F_X2APIC / 64] & BIT64(X86F_X2APIC % 64)) {
+		x86_feature_set(w, X86F_X2APIC, true);
+	}
 	if (b->kvm) {
 		model_change(w, NULL, "svm npt nrip-save svme-addr-chk monitor acpi");
 	} else {
@@ -500,7 +504,7 @@ int x86_set_model(struct vcpu *v, struct opt *opts, struct err *e)
 int x86_describe_model(struct vcpu *v, struct opt *opts, struct x86_ident *id,
                        struct err *e)
 {
-	struct model_build b = { .c = v->arch };
+	struct model_build b = { .c = v->arch, .migratable = true };
 	int r = model_set(&b, v, opts, false, e);
 
 	if (r >= 0) {

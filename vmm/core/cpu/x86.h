@@ -278,7 +278,7 @@ struct x86_cpu {
 	uint32_t apic_id;
 	uint8_t phys_bits, virt_bits;
 	uint64_t features[20]; /* ORDER: x86-model.h */
-	uint64_t missing[20]; /* of the model: what the accelerator lacks */
+	uint64_t missing[20];  /* of the model: what the accelerator lacks */
 	uint64_t tsc_khz;
 	bool tsc_from_host;
 	const char *model;                 /* name, static */
