@@ -242,6 +242,7 @@ void x86_cpuid_build(struct x86_cpu *c, const struct x86_ident *id);
 uint32_t x86_xsave_size(uint64_t xcr0);
 uint32_t x86_xsave_compact_size(uint64_t mask);
 void x86_xsave_component(unsigned i, uint32_t *size, uint32_t *off);
+uint32_t x86_xsave_component_flags(unsigned i); /* ECX of its sub-leaf */
 #define X86_XCR0_X87  BIT64(0)
 #define X86_XCR0_SSE  BIT64(1)
 #define X86_XCR0_AVX  BIT64(2)
