@@ -221,6 +221,8 @@ struct x86_model_name_info {
 	unsigned version;
 };
 const struct x86_model_name_info *x86_model_at(unsigned i);
+/* "Haswell", "Haswell-v2": static. Control thread. */
+const char *x86_model_full_name(const struct x86_model *m, unsigned version);
 
 static inline bool x86_vendor_is_amd(const char *vendor) /* or made to its design */
 {
