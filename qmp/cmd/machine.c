@@ -220,6 +220,7 @@ int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
                        struct err *e)
 {
 	const char *driver = opt_get_str(args, "driver", "");
+	const char *id = opt_get_str(args, "id", NULL);
 	const struct device_class *c = device_class_find(driver);
 
 	(void)ret;
@@ -229,6 +230,9 @@ int qmp_cmd_device_add(struct qmp_ctx *ctx, struct opt *args, struct opt **ret,
 	if (c && !c->hotpluggable) {
 		return err_set(e, -EPERM, "Device '%s' does not support hotplugging",
 		               c->name);
+	}
+	if (id && ctx->vm->machine && machine_cpu_named(ctx->vm->machine, id)) {
+		return err_set(e, -EEXIST, "Duplicate device ID '%s'", id);
 	}
 	return device_add(ctx->vm, args, e) ? 0 : -EINVAL;
 }

@@ -16,6 +16,7 @@ says()
 	says_n=0
 	until [ "$(grep -c "LODGE: $2" "$tmp/serial" 2>/dev/null)" -ge "$3" ]; do
 		says_n=$((says_n + 1))
+		! grep -q 'test_hotcpu: not found' "$tmp/serial" || skip "the guest is old: run ./quickstart guest"
 		kill -0 "$vm" 2>/dev/null && [ "$says_n" -lt $(($1 * 10)) ] || {
 			vm_show
 			fail "not seen $3 times: $2"
@@ -100,4 +101,22 @@ vm_quit
 	vm_show
 	fail "status $rc"
 }
+
+# Before it runs: on the command line, and by QMP in a machine that waits. Both are there from the
+# kernel's first line on. No id is given twice.
+vm_start -accel "$LODGE_ACCEL" -machine "$board" -cpu max -smp 1,maxcpus=3,cores=1 -m 512M -nodefaults -S \
+	-display none -serial "file:$tmp/serial" -kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
+	-append "console=ttyS0 quiet panic=-1 lodge.test=hotcpu" \
+	-device max-x86_64-cpu,id=cold,socket-id=2,core-id=0,thread-id=0
+refused 'Duplicate device ID' device_add "{\"driver\":\"max-x86_64-cpu\",\"id\":\"cold\",$place}"
+refused 'Duplicate device ID' device_add '{"driver":"virtio-rng-pci","id":"cold"}'
+plug waits
+ok cont
+says 200 'boot cpus 3' 1
+vm_quit
+
+vm_start -accel qtest -machine microvm -smp 1,maxcpus=2 -m 64M -nodefaults -display none -S -kernel "$LODGE_GUEST/vmlinuz"
+refused 'not supported' device_add "{\"driver\":\"max-x86_64-cpu\",$place}"
+refused 'does not support hot-plugging CPUs' query-hotpluggable-cpus
+vm_quit
 echo "PASS"

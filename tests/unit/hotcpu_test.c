@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/dirty.h"
 #include "devices/irqchip/irqchip-x86.h"
 #include "guestvm.h"
 
@@ -20,7 +21,7 @@ enum {
 	ASK = 0x3000,      /* the host counts up: start the AP */
 	ASKED = 0x3004,    /* the guest follows */
 	STARTS = 0x3100,   /* of the AP */
-	RUNS = 0x3104,     /* counts while the AP runs */
+	RUNS = 0x5104,     /* counts while the AP runs; nobody else writes that page */
 	BSP_RUNS = 0x3108, /* the same of the BSP */
 	ROOM = 4,
 	WAIT_S = 20,
@@ -28,7 +29,7 @@ enum {
 
 /*
  * loop: inc [BSP_RUNS]; eax = [ASK]; if (eax == [ASKED]) { pause; goto loop }
- *       [ASKED] = eax; ICR = APIC 1, INIT; ICR = APIC 1, STARTUP at 8000; goto loop
+ *       ICR = APIC 1, INIT; ICR = APIC 1, STARTUP at 8000; [ASKED] = eax; goto loop
  */
 /* clang-format off */
 static const uint8_t bsp[] = {
@@ -38,18 +39,18 @@ static const uint8_t bsp[] = {
 	0x75, 0x04, /* jne +4 */
 	0xf3, 0x90, /* pause */
 	0xeb, 0xe9, /* jmp loop */
-	0xa3, 0x04, 0x30, 0x00, 0x00, /* mov [3004], eax */
 	0xc7, 0x05, 0x10, 0x03, 0xe0, 0xfe, 0x00, 0x00, 0x00, 0x01,
 	0xc7, 0x05, 0x00, 0x03, 0xe0, 0xfe, 0x00, 0x45, 0x00, 0x00,
 	0xc7, 0x05, 0x10, 0x03, 0xe0, 0xfe, 0x00, 0x00, 0x00, 0x01,
 	0xc7, 0x05, 0x00, 0x03, 0xe0, 0xfe, 0x08, 0x46, 0x00, 0x00,
+	0xa3, 0x04, 0x30, 0x00, 0x00, /* mov [3004], eax */
 	0xeb, 0xba, /* jmp loop */
 };
 /* clang-format on */
 
-/* lock inc dword [3100]; loop: inc dword [3104]; jmp loop */
+/* lock inc dword [3100]; loop: inc dword [5104]; jmp loop */
 static const uint8_t ap[] = {
-	0xf0, 0x66, 0xff, 0x06, 0x00, 0x31, 0x66, 0xff, 0x06, 0x04, 0x31, 0xeb, 0xf9,
+	0xf0, 0x66, 0xff, 0x06, 0x00, 0x31, 0x66, 0xff, 0x06, 0x04, 0x51, 0xeb, 0xf9,
 };
 
 static struct irqchip_x86 *chips;
@@ -240,6 +241,83 @@ START_TEST(test_others_look_on)
 }
 END_TEST
 
+/* What one wrote that is gone is in the log all the same, and one that comes while it runs
+ * is watched from its first instruction on. */
+START_TEST(test_dirty_log)
+{
+	enum { PAGE = RUNS / GV_PAGE };
+	const struct way *w = &ways[_i];
+	uint64_t out[RAM / GV_PAGE / 64];
+	struct err e = ERR_INIT;
+	struct dirty_log d;
+	struct vcpu *c;
+
+	if (!up(w)) {
+		return;
+	}
+	c = make();
+	ck_assert_msg(dirty_log_start(&d, gv.vm, &e) >= 0, "%s", e.text);
+	for (unsigned n = 1; n <= 4; n++) {
+		ck_assert_msg(vm_plug_vcpu(c, &e) >= 0, "%s: %s", w->name, e.text);
+		ask();
+		ck_assert_msg(gv_wait(get(STARTS) == n, WAIT_S), "%s: no start",
+		              w->name);
+		check_moves(RUNS, "the new vCPU does not run", w->name);
+		vm_unplug_vcpu(c);
+		ck_assert_msg(dirty_log_collect(gv.vm, &e) >= 0, "%s", e.text);
+		dirty_log_take(&d, gv.ram->ram_off, RAM, out);
+		ck_assert_msg(out[0] >> PAGE & 1, "%s: page lost in round %u", w->name,
+		              n);
+		ck_assert_msg(dirty_log_collect(gv.vm, &e) >= 0, "%s", e.text);
+		dirty_log_take(&d, gv.ram->ram_off, RAM, out);
+		ck_assert_msg(!(out[0] >> PAGE & 1), "%s: written by nobody", w->name);
+	}
+	dirty_log_stop(&d);
+	down();
+}
+END_TEST
+
+static void move(const struct way *w, const char *accel)
+{
+	struct err e = ERR_INIT;
+
+	ck_assert_msg(gv.vm->hv->accel.set(gv.vm, accel, true, &e) >= 0,
+	              "%s, to %s: %s", w->name, accel, e.text);
+}
+
+/* It comes under one accelerator, and leaves under the other. */
+START_TEST(test_moves)
+{
+	const struct way *w = &ways[_i];
+	struct err e = ERR_INIT;
+	struct vcpu *c;
+
+	if (!w->kvm || w->alone || !up(w)) {
+		return;
+	}
+	c = make();
+	for (unsigned n = 1; n <= 4; n++) {
+		const char *first = n & 1 ? "kvm" : "tcg",
+			   *then = n & 1 ? "tcg" : "kvm";
+
+		move(w, first);
+		ck_assert_msg(vm_plug_vcpu(c, &e) >= 0, "%s: %s", w->name, e.text);
+		if (n > 2) {
+			move(w, then);
+		}
+		ask();
+		ck_assert_msg(gv_wait(get(STARTS) == n, WAIT_S),
+		              "%s: no start number %u", w->name, n);
+		check_moves(RUNS, "the new vCPU does not run", w->name);
+		move(w, n > 2 ? first : then);
+		check_moves(RUNS, "the new vCPU does not run on", w->name);
+		check_moves(BSP_RUNS, "the BSP does not run on", w->name);
+		vm_unplug_vcpu(c);
+	}
+	down();
+}
+END_TEST
+
 START_TEST(test_no_room)
 {
 	struct err e = ERR_INIT;
@@ -265,6 +343,8 @@ int main(void)
 	tcase_set_timeout(t, 120);
 	tcase_add_loop_test(t, test_again_and_again, 0, ARRAY_LEN(ways));
 	tcase_add_loop_test(t, test_others_look_on, 0, ARRAY_LEN(ways));
+	tcase_add_loop_test(t, test_dirty_log, 0, ARRAY_LEN(ways));
+	tcase_add_loop_test(t, test_moves, 0, ARRAY_LEN(ways));
 	tcase_add_test(t, test_no_room);
 	suite_add_tcase(s, t);
 	return unit_main(s);

@@ -171,7 +171,7 @@ static int cpus_check_driver(const struct machine *m, struct opt *o, struct err 
 	return 0;
 }
 
-static struct vcpu *cpus_find(const struct machine *m, const char *id_or_path)
+struct vcpu *machine_cpu_named(const struct machine *m, const char *id_or_path)
 {
 	struct vcpu *c;
 
@@ -191,7 +191,7 @@ static int cpus_name(struct machine *m, struct vcpu *c, const char *id, struct e
 	char *path = NULL, *own = NULL;
 	int r;
 
-	if (id && (device_find(id) || cpus_find(m, id))) {
+	if (id && (device_find(id) || machine_cpu_named(m, id))) {
 		return err_set(e, -EEXIST, "Duplicate device ID '%s'", id);
 	}
 	if (id) {
@@ -267,7 +267,7 @@ int machine_cpu_plug(struct machine *m, struct opt *o, struct err *e)
 
 int machine_cpu_unplug(struct machine *m, const char *id_or_path, struct err *e)
 {
-	struct vcpu *c = cpus_find(m, id_or_path);
+	struct vcpu *c = machine_cpu_named(m, id_or_path);
 
 	if (!c) {
 		return -ENOENT;

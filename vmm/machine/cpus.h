@@ -21,6 +21,8 @@ bool machine_cpu_at(const struct machine *m, unsigned index, struct machine_cpu 
 /* "max-x86_64-cpu"; to be freed. NULL: the board has no processors, or no memory. */
 char *machine_cpu_driver(const struct machine *m);
 bool machine_is_cpu_driver(const struct machine *m, const char *driver);
+/* The present processor of that id or path, or NULL. */
+struct vcpu *machine_cpu_named(const struct machine *m, const char *id_or_path);
 /* device_add of a processor; -device before the machine runs. */
 int machine_cpu_plug(struct machine *m, struct opt *o, struct err *e) __must_check;
 /* device_del: the guest is asked; VM_EV_CPU_GONE tells when it is gone. -ENOENT: that is no
