@@ -6,7 +6,7 @@
 #
 # Environment: TOOL (labtool), DIR (exits.bin, first.rom, vmlinuz, initrd), LODGE, QEMU, KVMTOOL (the last
 # two may be empty), PARTS (of: exits start boot), BOARDS, ROUNDS, WORDS (for exits.bin), LIMIT (a run's
-# seconds), SKIP_BOOT (VMM names that do not boot Linux here).
+# seconds), LODGE_ARGS, SMP (CPUs of exits.bin, default 2), SKIP_BOOT (VMM names that do not boot Linux here).
 QEMU_DATA=${QEMU_DATA:-}
 
 # vmm NAME BOARD SMP MIB KERNEL INITRD WORDS DEVICE(rng|blk|none): runs it under $run
@@ -21,7 +21,7 @@ vmm()
 	esac
 	common="-machine $2 -accel kvm -cpu max -smp $3 -m ${4}M -nodefaults -display none -serial stdio -no-reboot $dev"
 	case $1 in
-	lodge) program="$LODGE $common" ;;
+	lodge) program="$LODGE $common ${LODGE_ARGS:-}" ;;
 	qemu) program="$QEMU $QEMU_DATA $common -no-user-config -global virtio-mmio.force-legacy=false" ;;
 	kvmtool)
 		dev=
@@ -66,7 +66,7 @@ incomplete()
 exits()
 {
 	run="$TOOL run -t $LIMIT -k EXITS-END --"
-	vmm "$1" "$2" 2 64 "$DIR/exits.bin" "" "$WORDS" rng
+	vmm "$1" "$2" "${SMP:-2}" 64 "$DIR/exits.bin" "" "$WORDS" rng
 	grep -q EXITS-END "$tmp/out" || incomplete exits "$@"
 	tr -d '\r' <"$tmp/out" | awk -v b="$2" -v v="$1" '/^EXITS [a-z]/ { print "BENCH", b "/" $2, "cycles", v, $4 }'
 }

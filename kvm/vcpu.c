@@ -37,6 +37,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "core/clock.h"
+#include "core/gmem-fast.h"
 
 static __thread struct kvm_vcpu *kvm_vcpu_this;
 
@@ -113,25 +114,37 @@ static inline void kvm_vcpu_access(struct aspace *as, gpa_t addr, uint8_t *data,
                                    unsigned size, bool write)
 {
 	if (write) {
-		aspace_write(as, addr, kvm_vcpu_load(data, size), size);
+		aspace_write_fast(as, addr, kvm_vcpu_load(data, size), size);
 	} else {
-		kvm_vcpu_store(data, aspace_read(as, addr, size), size);
+		kvm_vcpu_store(data, aspace_read_fast(as, addr, size), size);
 	}
 }
 
 /* String I/O: `count` items in a row, in the run page. */
-static void kvm_vcpu_pio(struct kvm_vcpu *v)
+static __cold void kvm_vcpu_pio_string(struct kvm_vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	uint8_t *p = (uint8_t *)run + run->io.data_offset;
-	bool write = run->io.direction == KVM_EXIT_IO_OUT;
-	struct aspace *io = &v->c->vm->io;
 	unsigned size = run->io.size;
 
-	v->io_pending = true;
 	for (unsigned n = run->io.count; n; n--, p += size) {
-		kvm_vcpu_access(io, run->io.port, p, size, write);
+		kvm_vcpu_access(&v->c->vm->io, run->io.port, p, size,
+		                run->io.direction == KVM_EXIT_IO_OUT);
 	}
+}
+
+static inline void kvm_vcpu_pio(struct kvm_vcpu *v)
+{
+	struct kvm_run *run = v->run;
+
+	v->io_pending = true;
+	if (unlikely(run->io.count != 1)) {
+		kvm_vcpu_pio_string(v);
+		return;
+	}
+	kvm_vcpu_access(&v->c->vm->io, run->io.port,
+	                (uint8_t *)run + run->io.data_offset, run->io.size,
+	                run->io.direction == KVM_EXIT_IO_OUT);
 }
 
 /* Lengths that are no power of two come from page-crossing and vector accesses. */
@@ -150,7 +163,7 @@ static __cold void kvm_vcpu_mmio_parts(struct kvm_vcpu *v)
 	}
 }
 
-static void kvm_vcpu_mmio(struct kvm_vcpu *v)
+static inline void kvm_vcpu_mmio(struct kvm_vcpu *v)
 {
 	struct kvm_run *run = v->run;
 	unsigned len = run->mmio.len;
@@ -316,7 +329,7 @@ static inline enum kvm_next kvm_vcpu_once(struct kvm_vcpu *v, enum vcpu_exit *wh
 	if (v->arch_each_run) {
 		kvm_arch_post_run(v);
 	}
-	gmem_quiescent();
+	gmem_tick();
 	kvm_coalesce_flush(v->k);
 	if (unlikely(err)) {
 		return kvm_vcpu_no_exit(v, err, why);

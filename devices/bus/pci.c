@@ -341,7 +341,8 @@ uint32_t pci_config_read(struct pci_dev *d, unsigned off, unsigned size)
 	if (!pci_config_ok(d, off, size)) {
 		return size < 4 ? (1u << 8 * size) - 1 : UINT32_MAX;
 	}
-	LOCK_SCOPE(&d->dev.lk);
+	/* The bytes change under msi_lk: the device's own lock is for what it does first. */
+	LOCK_SCOPE(o->before_read ? &d->dev.lk : NULL);
 	if (o->before_read) {
 		o->before_read(d, off, size);
 	}

@@ -136,11 +136,15 @@ lab_outer()
 }
 
 # lab_outer_run TREE LOG: LOG.txt is its console without carriage returns. LAB_SMP, LAB_MEM,
-# LAB_LIMIT apply.
+# LAB_LIMIT apply. LAB_COUNT=1: the machine's clocks count executed instructions, one a
+# nanosecond, so that other load on this host changes nothing (slower; CPUs take turns).
 lab_outer_run()
 {
 	lab_initramfs "$1" "$1.cpio" || return 1
-	timeout -k 5 "${LAB_LIMIT:-500}" "$LAB_QEMU" -accel tcg,thread=multi,tb-size=512 \
+	lab_how="-accel tcg,thread=multi,tb-size=512"
+	[ -z "${LAB_COUNT:-}" ] || lab_how="-accel tcg,thread=single,tb-size=512 -icount shift=0,sleep=off"
+	# shellcheck disable=SC2086
+	timeout -k 5 "${LAB_LIMIT:-500}" "$LAB_QEMU" $lab_how \
 		-cpu EPYC,+svm,+npt -smp "${LAB_SMP:-1}" -m "${LAB_MEM:-1024}" \
 		-nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -kernel "$vmlinuz" -initrd "$1.cpio" \

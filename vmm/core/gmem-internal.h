@@ -3,26 +3,14 @@
 #ifndef LODGE_CORE_GMEM_INTERNAL_H
 #define LODGE_CORE_GMEM_INTERNAL_H
 
-#include <stdatomic.h>
-
-#include "core/gmem.h"
-#include "core/lock.h"
+#include "core/gmem-fast.h"
 
 /* ---- readers (gmem-rcu.c) ---- */
 
-struct gmem_reader {
-	_Atomic uint64_t seen; /* epoch; 0: offline */
-	unsigned nest;         /* aspace_enter depth */
-	bool ticks; /* registered and not offline: online without a section */
-	unsigned register_depth;
-	unsigned offline_depth;
-	struct list link;
-};
-extern __thread struct gmem_reader *gmem_self;
+struct gmem_reader *gmem_reader_make(void);
 void gmem_go_online(struct gmem_reader *r);
 void gmem_go_offline(struct gmem_reader *r);
 
-/* aspace_enter(), for each register access of a vCPU. */
 static inline const struct flat *gmem_enter(struct aspace *as)
 {
 	struct gmem_reader *r = gmem_self;
@@ -46,32 +34,18 @@ static inline void gmem_leave(void)
 
 /* ---- look-up (gmem-space.c) ---- */
 
-/*
- * Each thread remembers where its last accesses went, holes too: register accesses repeat.
- * A generation names one map of one space for ever, so a stale entry can't match a new
- * map, and an entry that was never filled holds no address.
- */
-enum { GMEM_SPOTS = 16 };
-struct gmem_spot {
-	unsigned generation;
-	const struct flat_range *r; /* NULL: a hole */
-	gpa_t start;
-	uint64_t size;
-};
-extern __thread struct gmem_spot gmem_spots[GMEM_SPOTS];
-const struct gmem_spot *gmem_spot_fill(const struct flat *f, gpa_t addr,
-                                       struct gmem_spot *s);
+void gmem_spot_fill(const struct flat *f, gpa_t addr, struct gmem_spot *s);
 
 /* The range or hole that holds addr; valid until the next look-up of the thread. */
 static inline const struct gmem_spot *gmem_spot_find(const struct flat *f, gpa_t addr)
 {
-	unsigned slot = (unsigned)(addr >> 12 ^ addr >> 8 ^ addr >> 2) % GMEM_SPOTS;
-	struct gmem_spot *s = &gmem_spots[slot];
+	struct gmem_reader *me = likely(gmem_self) ? gmem_self : gmem_reader_make();
+	struct gmem_spot *s = gmem_spot_of(me, addr);
 
-	if (likely(s->generation == f->generation && addr - s->start < s->size)) {
-		return s;
+	if (!gmem_spot_holds(s, f, addr)) {
+		gmem_spot_fill(f, addr, s);
 	}
-	return gmem_spot_fill(f, addr, s);
+	return s;
 }
 
 /* Frees f after each reader has passed a quiescent point. */

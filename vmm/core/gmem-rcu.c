@@ -31,7 +31,7 @@ struct gmem_garbage {
 static struct lk gmem_rcu_lk = LK_INIT(RANK_RECLAIM, "retired maps");
 static struct list gmem_readers = LIST_INIT(gmem_readers);
 static struct gmem_garbage *gmem_garbage;
-static _Atomic uint64_t gmem_epoch = 1;
+_Atomic uint64_t gmem_epoch = 1;
 static pthread_key_t gmem_key;
 static pthread_once_t gmem_key_once = PTHREAD_ONCE_INIT;
 static void (*gmem_kick_fn)(void *);
@@ -55,7 +55,7 @@ static void gmem_key_init(void)
 	pthread_key_create(&gmem_key, gmem_reader_gone);
 }
 
-static struct gmem_reader *gmem_reader_make(void)
+struct gmem_reader *gmem_reader_make(void)
 {
 	struct gmem_reader *r = calloc(1, sizeof(*r));
 
@@ -135,17 +135,10 @@ void gmem_thread_unregister(void)
 	}
 }
 
+/* Inside a section it is none: loops turned from within one, for example. */
 void gmem_quiescent(void)
 {
-	struct gmem_reader *r = gmem_self;
-
-	/* Inside a section it is none: loops turned from within one, for example. */
-	if (r && r->ticks && !r->nest) {
-		atomic_store_explicit(
-			&r->seen,
-			atomic_load_explicit(&gmem_epoch, memory_order_acquire),
-			memory_order_release);
-	}
+	gmem_tick();
 }
 
 void gmem_offline(void)

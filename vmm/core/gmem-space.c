@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "core/gmem-internal.h"
 
 static struct lk gmem_topology = LK_INIT(RANK_ASPACE, "memory topology");
@@ -218,8 +219,6 @@ void mr_set_size(struct mr *m, uint64_t size)
 
 /* ---- look-up ---- */
 
-__thread struct gmem_spot gmem_spots[GMEM_SPOTS];
-
 /* Number of the range that holds addr, or of the first one above it. */
 static unsigned flat_search(const struct flat *f, gpa_t addr)
 {
@@ -240,23 +239,72 @@ static unsigned flat_search(const struct flat *f, gpa_t addr)
 	return lo;
 }
 
-const struct gmem_spot *gmem_spot_fill(const struct flat *f, gpa_t addr,
-                                       struct gmem_spot *s)
+static uint64_t flat_read_nothing(void *opaque __unused, uint64_t off __unused,
+                                  unsigned size __unused)
+{
+	return UINT64_MAX;
+}
+
+static void flat_write_nothing(void *opaque __unused, uint64_t off __unused,
+                               uint64_t val __unused, unsigned size __unused)
+{
+}
+
+static const struct mr_ops flat_nothing = { .max = 8 };
+
+/* Sizes of which each aligned access that begins in the entry is one whole one. */
+static unsigned spot_sizes(const struct gmem_spot *s, const struct mr_ops *o)
+{
+	unsigned sizes = 0;
+
+	for (unsigned n = 1; n <= 8; n *= 2) {
+		if (n >= o->min && n <= (o->max ? o->max : 8u) &&
+		    !((s->off + s->size) & (n - 1))) {
+			sizes |= n;
+		}
+	}
+	return sizes;
+}
+
+static void spot_set(struct gmem_spot *s, const struct mr *m, const struct mr_ops *o)
+{
+	s->read = o->read ? o->read : flat_read_nothing;
+	s->write = o->write ? o->write : flat_write_nothing;
+	s->opaque = m ? m->opaque : NULL;
+	s->lock = m ? m->lock : NULL;
+	s->sizes = spot_sizes(s, o);
+}
+
+static void spot_set_hole(const struct flat *f, unsigned next, struct gmem_spot *s)
+{
+	s->r = NULL;
+	s->start = s->off = next ? f->r[next - 1].start + f->r[next - 1].size : 0;
+	s->size = (next < f->n ? f->r[next].start : UINT64_MAX) - s->start;
+	if (log_on(LOG_UNIMP)) {
+		s->sizes = 0; /* each one is told */
+	} else {
+		spot_set(s, NULL, &flat_nothing);
+	}
+}
+
+void gmem_spot_fill(const struct flat *f, gpa_t addr, struct gmem_spot *s)
 {
 	unsigned i = flat_search(f, addr);
-	const struct flat_range *next = i < f->n ? &f->r[i] : NULL;
+	const struct flat_range *r = &f->r[i];
 
 	s->generation = f->generation ? f->generation : UINT_MAX; /* has no name */
-	if (next && addr >= next->start) {
-		s->r = next;
-		s->start = next->start;
-		s->size = next->size;
-	} else {
-		s->r = NULL;
-		s->start = i ? f->r[i - 1].start + f->r[i - 1].size : 0;
-		s->size = (next ? next->start : UINT64_MAX) - s->start;
+	if (i == f->n || addr < r->start) {
+		spot_set_hole(f, i, s);
+		return;
 	}
-	return s;
+	s->r = r;
+	s->start = r->start;
+	s->size = r->size;
+	s->off = r->off;
+	s->sizes = 0;
+	if (!r->host && r->mr && r->mr->ops) {
+		spot_set(s, r->mr, r->mr->ops);
+	}
 }
 
 const struct flat_range *flat_find(const struct flat *f, gpa_t addr)

@@ -10,6 +10,7 @@ libcore_a_SOURCES = \
 	%D%/device.c %D%/device.h \
 	%D%/futex.h \
 	%D%/gmem-access.c \
+	%D%/gmem-fast.h \
 	%D%/gmem-internal.h \
 	%D%/gmem-ram.c \
 	%D%/gmem-rcu.c \
