@@ -185,11 +185,10 @@ struct device *piix3_ide_create(struct pci_host *h, const struct irq *gsi,
                                 struct err *e)
 {
 	static const char *const names[2] = { "ide.0", "ide.1" };
-	struct device *dev = device_new(h->dev.vm, &piix3_ide_class, NULL);
+	struct device *dev = device_new_own(h->dev.vm, &piix3_ide_class, e);
 	struct piix3_ide *p;
 
 	if (!dev) {
-		err_set(e, -ENOMEM, "out of memory for the IDE controller");
 		return NULL;
 	}
 	p = piix3_ide_dev(dev);

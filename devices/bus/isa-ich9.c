@@ -290,11 +290,10 @@ static const struct device_class ich9_class = {
 struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg,
                              struct err *e)
 {
-	struct device *dev = device_new(h->dev.vm, &ich9_class, NULL);
+	struct device *dev = device_new_own(h->dev.vm, &ich9_class, e);
 	struct ich9_lpc *l;
 
 	if (!dev) {
-		err_set(e, -ENOMEM, "out of memory for the LPC bridge");
 		return NULL;
 	}
 	l = container_of(container_of(dev, struct pci_dev, dev), struct ich9_lpc, pci);
@@ -304,9 +303,5 @@ struct ich9_lpc *ich9_create(struct pci_host *h, const struct ich9_cfg *cfg,
 	}
 	l->pci.prop_addr = PCI_DEVFN(ICH9_SLOT, 0);
 	l->pci.prop_multifunction = true;
-	if (device_realize(dev, &h->root.bus, e) < 0) {
-		device_free(dev);
-		return NULL;
-	}
-	return l;
+	return device_realize_own(dev, &h->root.bus, e) ? l : NULL;
 }

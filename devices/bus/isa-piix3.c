@@ -144,20 +144,15 @@ static const struct device_class piix3_class = {
 
 struct piix3 *piix3_create(struct pci_host *h, const struct irq *gsi, struct err *e)
 {
-	struct device *dev = device_new(h->dev.vm, &piix3_class, NULL);
+	struct device *dev = device_new_own(h->dev.vm, &piix3_class, e);
 	struct piix3 *p;
 
 	if (!dev) {
-		err_set(e, -ENOMEM, "out of memory for the ISA bridge");
 		return NULL;
 	}
 	p = piix3_of(container_of(dev, struct pci_dev, dev));
 	memcpy(p->gsi, gsi, sizeof(p->gsi));
 	p->pci.prop_addr = PCI_DEVFN(PIIX3_SLOT, 0);
 	p->pci.prop_multifunction = true;
-	if (device_realize(dev, &h->root.bus, e) < 0) {
-		device_free(dev);
-		return NULL;
-	}
-	return p;
+	return device_realize_own(dev, &h->root.bus, e) ? p : NULL;
 }

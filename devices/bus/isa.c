@@ -79,9 +79,5 @@ struct device *isa_create(struct isa_bus *b, const char *cls, const char *id,
 			return NULL;
 		}
 	}
-	if (device_realize(d, &b->bus, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return d;
+	return device_realize_own(d, &b->bus, e) ? d : NULL;
 }

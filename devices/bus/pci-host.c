@@ -265,18 +265,13 @@ static const struct device_class pci_host_class = {
 struct pci_host *pci_host_create(struct vm *vm, const struct pci_host_cfg *cfg,
                                  struct err *e)
 {
-	struct device *d = device_new(vm, &pci_host_class, NULL);
+	struct device *d = device_new_own(vm, &pci_host_class, e);
 	struct pci_host *h;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the PCI host bridge");
 		return NULL;
 	}
 	h = container_of(d, struct pci_host, dev);
 	h->cfg = *cfg;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return h;
+	return device_realize_own(d, NULL, e) ? h : NULL;
 }

@@ -106,19 +106,14 @@ static const struct device_class i440fx_class = {
 struct i440fx *i440fx_create(struct pci_host *h, const struct i440fx_cfg *cfg,
                              struct err *e)
 {
-	struct device *dev = device_new(h->dev.vm, &i440fx_class, NULL);
+	struct device *dev = device_new_own(h->dev.vm, &i440fx_class, e);
 	struct i440fx *f;
 
 	if (!dev) {
-		err_set(e, -ENOMEM, "out of memory for the host bridge");
 		return NULL;
 	}
 	f = i440fx_of(container_of(dev, struct pci_dev, dev));
 	f->cfg = *cfg;
 	f->pci.prop_addr = PCI_DEVFN(0, 0);
-	if (device_realize(dev, &h->root.bus, e) < 0) {
-		device_free(dev);
-		return NULL;
-	}
-	return f;
+	return device_realize_own(dev, &h->root.bus, e) ? f : NULL;
 }

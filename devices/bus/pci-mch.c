@@ -135,19 +135,14 @@ static const struct device_class mch_class = {
 
 struct mch *mch_create(struct pci_host *h, const struct mch_cfg *cfg, struct err *e)
 {
-	struct device *dev = device_new(h->dev.vm, &mch_class, NULL);
+	struct device *dev = device_new_own(h->dev.vm, &mch_class, e);
 	struct mch *m;
 
 	if (!dev) {
-		err_set(e, -ENOMEM, "out of memory for the host bridge");
 		return NULL;
 	}
 	m = container_of(container_of(dev, struct pci_dev, dev), struct mch, pci);
 	m->cfg = *cfg;
 	m->pci.prop_addr = PCI_DEVFN(0, 0);
-	if (device_realize(dev, &h->root.bus, e) < 0) {
-		device_free(dev);
-		return NULL;
-	}
-	return m;
+	return device_realize_own(dev, &h->root.bus, e) ? m : NULL;
 }

@@ -181,19 +181,14 @@ void serial_isa_info(const struct device *d, struct serial_isa_info *out)
 struct device *serial_isa_create(struct isa_bus *b, unsigned index, struct chardev *chr,
                                  struct err *e)
 {
-	struct device *d = device_new(b->vm, &isa_serial_class, NULL);
+	struct device *d = device_new_own(b->vm, &isa_serial_class, e);
 	struct serial_isa *s;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for isa-serial");
 		return NULL;
 	}
 	s = container_of(d, struct serial_isa, dev);
 	s->prop_index = index;
 	s->chr = chr;
-	if (device_realize(d, &b->bus, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return d;
+	return device_realize_own(d, &b->bus, e) ? d : NULL;
 }

@@ -176,18 +176,13 @@ static const struct device_class ged_class = {
 struct acpi_ged *acpi_ged_create(struct vm *vm, const struct acpi_ged_cfg *cfg,
                                  struct err *e)
 {
-	struct device *d = device_new(vm, &ged_class, NULL);
+	struct device *d = device_new_own(vm, &ged_class, e);
 	struct acpi_ged *g;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the event device");
 		return NULL;
 	}
 	g = container_of(d, struct acpi_ged, dev);
 	g->cfg = *cfg;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return g;
+	return device_realize_own(d, NULL, e) ? g : NULL;
 }

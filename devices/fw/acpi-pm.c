@@ -344,19 +344,14 @@ static const struct device_class acpi_pm_class = {
 struct acpi_pm *acpi_pm_create(struct vm *vm, const struct acpi_pm_cfg *cfg,
                                struct err *e)
 {
-	struct device *d = device_new(vm, &acpi_pm_class, NULL);
+	struct device *d = device_new_own(vm, &acpi_pm_class, e);
 	struct acpi_pm *p;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the ACPI block");
 		return NULL;
 	}
 	p = container_of(d, struct acpi_pm, dev);
 	p->cfg = *cfg;
 	p->lay = cfg->layout ? cfg->layout : &acpi_pm_ich9;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return p;
+	return device_realize_own(d, NULL, e) ? p : NULL;
 }

@@ -279,16 +279,11 @@ struct cpu_hotplug *cpu_hotplug_create(struct vm *vm, const struct cpu_hotplug_c
 		err_set(e, -EINVAL, "CPU hot-plug: %u processors", cfg->n);
 		return NULL;
 	}
-	d = device_new(vm, &hp_class, NULL);
+	d = device_new_own(vm, &hp_class, e);
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for CPU hot-plug");
 		return NULL;
 	}
 	p = container_of(d, struct cpu_hotplug, dev);
 	p->cfg = *cfg;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return p;
+	return device_realize_own(d, NULL, e) ? p : NULL;
 }

@@ -496,15 +496,11 @@ static const struct device_class fwcfg_class = {
 
 struct fwcfg *fwcfg_create(struct vm *vm, struct err *e)
 {
-	struct device *d = device_new(vm, &fwcfg_class, NULL);
+	struct device *d = device_new_own(vm, &fwcfg_class, e);
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for fw_cfg");
 		return NULL;
 	}
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return container_of(d, struct fwcfg, dev);
+	return device_realize_own(d, NULL, e) ? container_of(d, struct fwcfg, dev)
+	                                      : NULL;
 }

@@ -149,19 +149,14 @@ static const struct device_class piix4_pm_class = {
 struct piix4_pm *piix4_pm_create(struct pci_host *h, const struct piix4_pm_cfg *cfg,
                                  struct err *e)
 {
-	struct device *dev = device_new(h->dev.vm, &piix4_pm_class, NULL);
+	struct device *dev = device_new_own(h->dev.vm, &piix4_pm_class, e);
 	struct piix4_pm *p;
 
 	if (!dev) {
-		err_set(e, -ENOMEM, "out of memory for the power management function");
 		return NULL;
 	}
 	p = piix4_pm_of(container_of(dev, struct pci_dev, dev));
 	p->cfg = *cfg;
 	p->pci.prop_addr = PIIX4_PM_DEVFN;
-	if (device_realize(dev, &h->root.bus, e) < 0) {
-		device_free(dev);
-		return NULL;
-	}
-	return p;
+	return device_realize_own(dev, &h->root.bus, e) ? p : NULL;
 }

@@ -580,18 +580,13 @@ static const struct device_class i8042_class = {
 
 struct i8042 *i8042_create(struct vm *vm, const struct i8042_cfg *cfg, struct err *e)
 {
-	struct device *d = device_new(vm, &i8042_class, NULL);
+	struct device *d = device_new_own(vm, &i8042_class, e);
 	struct i8042 *k;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the keyboard controller");
 		return NULL;
 	}
 	k = container_of(d, struct i8042, dev);
 	k->cfg = *cfg;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return k;
+	return device_realize_own(d, NULL, e) ? k : NULL;
 }

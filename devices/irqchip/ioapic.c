@@ -331,20 +331,15 @@ static const struct device_class ioapic_class = {
 struct ioapic *ioapic_create(struct vm *vm, struct lapic_set *bus, uint64_t base,
                              uint8_t id, struct err *e)
 {
-	struct device *d = device_new(vm, &ioapic_class, NULL);
+	struct device *d = device_new_own(vm, &ioapic_class, e);
 	struct ioapic *s;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the IOAPIC");
 		return NULL;
 	}
 	s = container_of(d, struct ioapic, dev);
 	s->bus = bus;
 	s->base = base;
 	s->reset_id = id & 0x0f;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return s;
+	return device_realize_own(d, NULL, e) ? s : NULL;
 }

@@ -461,20 +461,15 @@ static const struct device_class lapic_class = {
 
 struct lapic *lapic_create(struct lapic_set *s, struct vcpu *v, struct err *e)
 {
-	struct device *d = device_new(s->vm, &lapic_class, NULL);
+	struct device *d = device_new_own(s->vm, &lapic_class, e);
 	struct lapic *a;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for a local APIC");
 		return NULL;
 	}
 	a = container_of(d, struct lapic, dev);
 	a->set = s;
 	a->vcpu = v;
 	a->cpu = v->arch;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return a;
+	return device_realize_own(d, NULL, e) ? a : NULL;
 }

@@ -486,18 +486,13 @@ static const struct device_class pic_class = {
 
 struct pic *pic_create(struct vm *vm, const struct irq *intr, struct err *e)
 {
-	struct device *d = device_new(vm, &pic_class, NULL);
+	struct device *d = device_new_own(vm, &pic_class, e);
 	struct pic *p;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the PIC");
 		return NULL;
 	}
 	p = container_of(d, struct pic, dev);
 	p->intr = *intr;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return p;
+	return device_realize_own(d, NULL, e) ? p : NULL;
 }

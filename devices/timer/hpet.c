@@ -439,11 +439,10 @@ static const struct device_class hpet_class = {
 
 struct hpet *hpet_create(struct vm *vm, const struct hpet_cfg *cfg, struct err *e)
 {
-	struct device *d = device_new(vm, &hpet_class, NULL);
+	struct device *d = device_new_own(vm, &hpet_class, e);
 	struct hpet *h;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the HPET");
 		return NULL;
 	}
 	h = container_of(d, struct hpet, dev);
@@ -451,9 +450,5 @@ struct hpet *hpet_create(struct vm *vm, const struct hpet_cfg *cfg, struct err *
 	for (unsigned i = 0; i < HPET_GSIS; i++) {
 		h->gsi[i] = cfg->gsi[i];
 	}
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return h;
+	return device_realize_own(d, NULL, e) ? h : NULL;
 }

@@ -593,18 +593,13 @@ static const struct device_class pit_class = {
 
 struct pit *pit_create(struct vm *vm, const struct irq *irq, struct err *e)
 {
-	struct device *d = device_new(vm, &pit_class, NULL);
+	struct device *d = device_new_own(vm, &pit_class, e);
 	struct pit *p;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the PIT");
 		return NULL;
 	}
 	p = container_of(d, struct pit, dev);
 	p->irq = *irq;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return p;
+	return device_realize_own(d, NULL, e) ? p : NULL;
 }

@@ -510,18 +510,13 @@ static const struct device_class rtc_class = {
 
 struct rtc *rtc_create(struct vm *vm, const struct rtc_cfg *cfg, struct err *e)
 {
-	struct device *d = device_new(vm, &rtc_class, NULL);
+	struct device *d = device_new_own(vm, &rtc_class, e);
 	struct rtc *r;
 
 	if (!d) {
-		err_set(e, -ENOMEM, "out of memory for the clock");
 		return NULL;
 	}
 	r = container_of(d, struct rtc, dev);
 	r->cfg = *cfg;
-	if (device_realize(d, NULL, e) < 0) {
-		device_free(d);
-		return NULL;
-	}
-	return r;
+	return device_realize_own(d, NULL, e) ? r : NULL;
 }

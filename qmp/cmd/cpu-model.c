@@ -89,8 +89,7 @@ int qmp_cmd_query_cpu_definitions(struct qmp_ctx *ctx, struct opt **ret, struct 
 		struct opt *d = opt_new_dict();
 		char type[96];
 
-		snprintf(type, sizeof(type), "%s-%s-cpu", arch->model_name(i),
-		         arch->name);
+		qmp_cpu_type_name(ctx->vm, arch->model_name(i), type, sizeof(type));
 		opt_put_str(d, "name", arch->model_name(i));
 		opt_put_str(d, "typename", type);
 		opt_put_bool(d, "deprecated", false);

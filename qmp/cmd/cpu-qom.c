@@ -36,8 +36,7 @@ struct vcpu *qmp_cpu_at(struct vm *vm, const char *path)
 
 /* ---- types ---- */
 
-static void cpu_type_name(const struct vm *vm, const char *model, char *type,
-                          size_t size)
+void qmp_cpu_type_name(const struct vm *vm, const char *model, char *type, size_t size)
 {
 	snprintf(type, size, "%s-%s-cpu", model, vm->arch->name);
 }
@@ -48,7 +47,7 @@ bool qmp_cpu_is_type(const struct vm *vm, const char *type)
 
 	for (unsigned i = 0; vm->arch == &x86_guest_arch && vm->arch->model_name(i);
 	     i++) {
-		cpu_type_name(vm, vm->arch->model_name(i), have, sizeof(have));
+		qmp_cpu_type_name(vm, vm->arch->model_name(i), have, sizeof(have));
 		if (!strcmp(have, type)) {
 			return true;
 		}
@@ -64,7 +63,7 @@ void qmp_cpu_types(const struct vm *vm, struct opt *list)
 	for (unsigned i = 0; vm->arch->model_name && vm->arch->model_name(i); i++) {
 		struct opt *d = opt_new_dict();
 
-		cpu_type_name(vm, vm->arch->model_name(i), type, sizeof(type));
+		qmp_cpu_type_name(vm, vm->arch->model_name(i), type, sizeof(type));
 		opt_put_str(d, "name", type);
 		opt_put_str(d, "parent", parent);
 		opt_append_take(list, d);
@@ -167,7 +166,7 @@ int qmp_cpu_get(struct vcpu *v, const char *property, struct opt **ret, struct e
 	if (f >= 0) {
 		*ret = opt_new_bool(x86_cpu_has(c, (enum x86_feature)f));
 	} else if (!strcmp(property, "type")) {
-		cpu_type_name(v->vm, c->model, type, sizeof(type));
+		qmp_cpu_type_name(v->vm, c->model, type, sizeof(type));
 		*ret = opt_new_str(type);
 	} else if (!strcmp(property, "apic-id")) {
 		*ret = opt_new_int(c->apic_id);

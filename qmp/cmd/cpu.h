@@ -17,6 +17,7 @@ struct vm;
 /* The vCPU at an object path; NULL. */
 struct vcpu *qmp_cpu_at(struct vm *vm, const char *path);
 /* "NAME-x86_64-cpu" of a model */
+void qmp_cpu_type_name(const struct vm *vm, const char *model, char *type, size_t size);
 bool qmp_cpu_is_type(const struct vm *vm, const char *type);
 /* Entries of qom-list-types. */
 void qmp_cpu_types(const struct vm *vm, struct opt *list);

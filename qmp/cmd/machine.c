@@ -205,7 +205,7 @@ int qmp_cmd_query_machines(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 		opt_put_bool(d, "numa-mem-supported", false);
 		opt_put_bool(d, "deprecated", false);
 		if (m->default_cpu) {
-			snprintf(cpu, sizeof(cpu), "%s-%s-cpu", m->default_cpu, arch);
+			qmp_cpu_type_name(ctx->vm, m->default_cpu, cpu, sizeof(cpu));
 			opt_put_str(d, "default-cpu-type", cpu);
 		}
 		if (m->ram_id) {

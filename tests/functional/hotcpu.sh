@@ -16,7 +16,10 @@ says()
 	says_n=0
 	until [ "$(grep -c "LODGE: $2" "$tmp/serial" 2>/dev/null)" -ge "$3" ]; do
 		says_n=$((says_n + 1))
-		! grep -q 'test_hotcpu: not found' "$tmp/serial" || skip "the guest is old: run ./quickstart guest"
+		if grep -q 'test_hotcpu: not found' "$tmp/serial" 2>/dev/null; then
+			vm_quit
+			skip "the guest is old: run ./quickstart guest"
+		fi
 		kill -0 "$vm" 2>/dev/null && [ "$says_n" -lt $(($1 * 10)) ] || {
 			vm_show
 			fail "not seen $3 times: $2"

@@ -5,7 +5,7 @@ LAB_QEMU=${LAB_QEMU:-qemu-system-x86_64}
 BUSYBOX=${BUSYBOX:-$(command -v busybox || true)}
 
 # What the outer machine loads, and the guest; with what they depend on.
-LAB_OUTER_MODULES="irqbypass kvm kvm-amd tun"
+LAB_OUTER_MODULES="irqbypass kvm kvm-amd tun loop"
 LAB_GUEST_MODULES="virtio_pci virtio_mmio virtio_blk virtio_net af_packet"
 
 lab_skip()

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/cpu/x86-model.h"
+#include "kvm/x86.h"
 #include "kvmrig.h"
 
 enum { PV_CLOCK = 1 << 3 | 1, PV_EOI = 1 << 6, PV_STABLE = 1 << 24 };
@@ -132,10 +133,30 @@ START_TEST(test_host)
 }
 END_TEST
 
+/* What KVM shows its guests anyhow is found out on a vCPU that was promised nothing. */
+START_TEST(test_shown)
+{
+	uint64_t diff[XF_N] = { 0 };
+	char text[40];
+
+	up();
+	fake.leaf7_ebx = 1 << 7 | 1 << 20;
+	kvm_x86_cpuid_ask(fake.vcpu[0].fd);
+	ck_assert_uint_eq(kvm_x86_cpuid_shown()[XF_7_EBX], 1 << 7 | 1 << 20);
+	ck_assert_uint_eq(kvm_x86_cpuid_shown()[XF_1_ECX], 0);
+	kvm_x86_cpuid_text(kvm_x86_cpuid_shown(), text, sizeof(text));
+	ck_assert_str_eq(text, "smep, smap");
+	diff[XF_7_EBX] = UINT32_MAX;
+	kvm_x86_cpuid_text(diff, text, sizeof(text));
+	ck_assert(strstr(text, ", ...") != NULL);
+	rig_free(&g);
+}
+END_TEST
+
 int main(void)
 {
 	const TTest *const tests[] = { test_kvm_leaves, test_kvm_off, test_named,
-		                       test_host };
+		                       test_host, test_shown };
 
 	return unit_main(unit_suite("kvmcpu", tests, ARRAY_LEN(tests)));
 }

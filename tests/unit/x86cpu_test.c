@@ -194,6 +194,7 @@ START_TEST(model_versions)
 	rig_up("qemu64");
 	ck_assert_int_eq(try_model("Haswell-noTSX,enforce", &e), 0);
 	leaf(1, 0, a);
+	ck_assert_str_eq(rig.c->model, "Haswell-v2");
 	ck_assert_uint_eq(a[0], 0x306c1); /* that one has its own stepping */
 	ck_assert_int_lt(try_model("Haswell,enforce", &e), 0);
 	ck_assert(strstr(e.text, "hle (CPUID[7].EBX bit 4)") != NULL);

@@ -246,6 +246,26 @@ int device_realize(struct device *d, struct bus *b, struct err *e)
 	return 0;
 }
 
+struct device *device_new_own(struct vm *vm, const struct device_class *cls,
+                              struct err *e)
+{
+	struct device *d = device_new(vm, cls, NULL);
+
+	if (!d) {
+		err_set(e, -ENOMEM, "out of memory for %s", cls->name);
+	}
+	return d;
+}
+
+bool device_realize_own(struct device *d, struct bus *b, struct err *e)
+{
+	if (device_realize(d, b, e) < 0) {
+		device_free(d);
+		return false;
+	}
+	return true;
+}
+
 void device_unrealize(struct device *d)
 {
 	if (!d->realized) {

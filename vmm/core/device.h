@@ -141,6 +141,10 @@ int device_set_prop(struct device *d, const char *name, const char *val, struct 
 	__must_check;
 int device_set_props(struct device *d, struct opt *opts, struct err *e) __must_check;
 int device_realize(struct device *d, struct bus *b, struct err *e) __must_check;
+/* For who makes a device of his own: NULL says why; false says why and has freed it. */
+struct device *device_new_own(struct vm *vm, const struct device_class *cls,
+                              struct err *e);
+bool device_realize_own(struct device *d, struct bus *b, struct err *e) __must_check;
 void device_unrealize(struct device *d);
 void device_free(struct device *d);
 struct device *device_find(const char *id_or_path);

@@ -29,6 +29,7 @@ libcpu_a_SOURCES = \
 	%D%/x86-model-versions.c \
 	%D%/x86-models.c \
 	%D%/x86-set-model.c \
+	%D%/x86-xsave.c \
 	%D%/x86.c \
 	%D%/x86.h
 libcpu_a_CPPFLAGS = $(INC_VMM)

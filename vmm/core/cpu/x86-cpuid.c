@@ -19,82 +19,8 @@
 #include "core/cpu/x86-model.h"
 #include "core/vm.h"
 
-#define CPUID_SUB        BIT(0) /* sub-leaf is significant */
-#define CPUID_COMP_ALIGN BIT(1) /* leaf 0xd ECX: 64-byte aligned where compacted */
-#define CPUID_COMP_XFD   BIT(2)
+#define CPUID_SUB        BIT(0)      /* sub-leaf is significant */
 #define CPUID_CRYSTAL_HZ 1000000000u /* also what the local APIC timer counts */
-
-/* ---- XSAVE layout (standard format; SDM vol. 1, 13.4.3) ---- */
-
-/* Intel's places; a processor may have others, which the accelerator tells. */
-static struct {
-	uint32_t size, off, flags;
-} cpuid_comp[32] = {
-	[2] = { 256, 576, 0 },
-	[3] = { 64, 960, 0 },
-	[4] = { 64, 1024, 0 },
-	[5] = { 64, 1088, 0 },
-	[6] = { 512, 1152, 0 },
-	[7] = { 1024, 1664, 0 },
-	[9] = { 8, 2688, 0 },
-	[17] = { 64, 2752, CPUID_COMP_ALIGN },
-	[18] = { 8192, 2816, CPUID_COMP_ALIGN | CPUID_COMP_XFD },
-};
-
-/* Which feature a component of XCR0 belongs to. */
-static const struct {
-	uint8_t comp;
-	uint16_t feature;
-} cpuid_comp_of[] = {
-	{ 2, X86F_AVX },     { 3, X86F_MPX },       { 4, X86F_MPX },
-	{ 5, X86F_AVX512F }, { 6, X86F_AVX512F },   { 7, X86F_AVX512F },
-	{ 9, X86F_PKU },     { 17, X86F_AMX_TILE }, { 18, X86F_AMX_TILE },
-};
-
-void x86_xsave_set_component(unsigned i, uint32_t size, uint32_t off, uint32_t flags)
-{
-	if (i >= 2 && i < ARRAY_LEN(cpuid_comp)) {
-		cpuid_comp[i].size = size;
-		cpuid_comp[i].off = off;
-		cpuid_comp[i].flags = flags;
-	}
-}
-
-void x86_xsave_component(unsigned i, uint32_t *size, uint32_t *off)
-{
-	bool known = i < ARRAY_LEN(cpuid_comp);
-
-	*size = known ? cpuid_comp[i].size : 0;
-	*off = known ? cpuid_comp[i].off : 0;
-}
-
-uint32_t x86_xsave_size(uint64_t xcr0)
-{
-	uint32_t end = 576, size, off;
-
-	for (unsigned i = 2; i < 63; i++) {
-		x86_xsave_component(i, &size, &off);
-		if ((xcr0 >> i & 1) && off + size > end) {
-			end = off + size;
-		}
-	}
-	return end;
-}
-
-uint32_t x86_xsave_compact_size(uint64_t mask)
-{
-	uint32_t end = 576, size, off;
-
-	for (unsigned i = 2; i < 63; i++) {
-		x86_xsave_component(i, &size, &off);
-		if ((mask >> i & 1) && i < ARRAY_LEN(cpuid_comp) &&
-		    (cpuid_comp[i].flags & CPUID_COMP_ALIGN)) {
-			end = ALIGN_UP(end, 64u);
-		}
-		end += mask >> i & 1 ? size : 0;
-	}
-	return end;
-}
 
 /* ---- topology ---- */
 
@@ -300,6 +226,16 @@ static void cpuid_basic(struct x86_cpu *c, const struct x86_ident *id)
 	}
 }
 
+/* Which feature a component of XCR0 belongs to. */
+static const struct {
+	uint8_t comp;
+	uint16_t feature;
+} cpuid_comp_of[] = {
+	{ 2, X86F_AVX },     { 3, X86F_MPX },       { 4, X86F_MPX },
+	{ 5, X86F_AVX512F }, { 6, X86F_AVX512F },   { 7, X86F_AVX512F },
+	{ 9, X86F_PKU },     { 17, X86F_AMX_TILE }, { 18, X86F_AMX_TILE },
+};
+
 static void cpuid_xsave(struct x86_cpu *c)
 {
 	uint64_t mask = X86_XCR0_X87 | X86_XCR0_SSE;
@@ -325,7 +261,7 @@ static void cpuid_xsave(struct x86_cpu *c)
 		if (mask >> i & 1) {
 			e = cpuid_add(c, 0xd, i, CPUID_SUB);
 			x86_xsave_component(i, &e->eax, &e->ebx);
-			e->ecx = cpuid_comp[i].flags;
+			e->ecx = x86_xsave_component_flags(i);
 		}
 	}
 }

@@ -229,6 +229,18 @@ const struct x86_model_name_info *x86_model_at(unsigned i)
 	return i < model_n_names ? &model_names[i] : NULL;
 }
 
+const char *x86_model_full_name(const struct x86_model *m, unsigned version)
+{
+	const struct x86_model_name_info *n;
+
+	for (unsigned i = 0; version > 1 && (n = x86_model_at(i)) != NULL; i++) {
+		if (n->model == m && n->version == version) {
+			return n->name; /* the numbered one comes first */
+		}
+	}
+	return m->name;
+}
+
 const char *x86_model_name(unsigned i)
 {
 	const struct x86_model_name_info *n = x86_model_at(i);

@@ -221,6 +221,8 @@ struct x86_model_name_info {
 	unsigned version;
 };
 const struct x86_model_name_info *x86_model_at(unsigned i);
+/* "Haswell", "Haswell-v2": static. Control thread. */
+const char *x86_model_full_name(const struct x86_model *m, unsigned version);
 
 static inline bool x86_vendor_is_amd(const char *vendor) /* or made to its design */
 {
@@ -242,6 +244,7 @@ void x86_cpuid_build(struct x86_cpu *c, const struct x86_ident *id);
 uint32_t x86_xsave_size(uint64_t xcr0);
 uint32_t x86_xsave_compact_size(uint64_t mask);
 void x86_xsave_component(unsigned i, uint32_t *size, uint32_t *off);
+uint32_t x86_xsave_component_flags(unsigned i); /* ECX of its sub-leaf */
 #define X86_XCR0_X87  BIT64(0)
 #define X86_XCR0_SSE  BIT64(1)
 #define X86_XCR0_AVX  BIT64(2)

@@ -403,7 +403,7 @@ static void model_begin(struct model_build *b)
 {
 	struct x86_cpu *c = b->c;
 
-	c->model = b->m->name;
+	c->model = x86_model_full_name(b->m, b->version);
 	c->phys_bits = (uint8_t)MIN((unsigned)MODEL_PHYS_BITS, model_phys_limit);
 	c->tsc_khz = model_tsc_khz;
 	c->tsc_from_host = model_tsc_host;
