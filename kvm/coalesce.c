@@ -180,15 +180,32 @@ void kvm_coalesce_drain(struct kvm *k)
 
 /* ---- life ---- */
 
+/* Not before guest memory has its slots: since Linux 6.17 a zone that comes starts a slow grace
+ * period, which the next change of slots would wait for, some 10 ms. */
+static void coalesce_listen(struct kvm *k)
+{
+	if (k->coalesce.mem.changed) {
+		return; /* vCPU 0 has come again */
+	}
+	k->coalesce.mem.changed = coalesce_mem_changed;
+	aspace_add_listener(&k->vm->mem, &k->coalesce.mem);
+	if (k->coalesce.pio) {
+		k->coalesce.io.changed = coalesce_io_changed;
+		aspace_add_listener(&k->vm->io, &k->coalesce.io);
+	}
+}
+
 /* The first vCPU's mapping shows the ring; it stays as long as the VM. */
 void kvm_coalesce_vcpu_init(struct kvm_vcpu *v)
 {
 	struct kvm *k = v->k;
 	size_t page = (size_t)getpagesize(), at = k->coalesce.page * page;
 
-	if (at && v->c->index == 0) {
-		atomic_store(&k->coalesce.ring, (void *)((char *)v->run + at));
+	if (!at || v->c->index != 0) {
+		return;
 	}
+	atomic_store(&k->coalesce.ring, (void *)((char *)v->run + at));
+	coalesce_listen(k);
 }
 
 void kvm_coalesce_init(struct kvm *k)
@@ -201,12 +218,6 @@ void kvm_coalesce_init(struct kvm *k)
 	}
 	k->coalesce.page = (unsigned)page;
 	k->coalesce.pio = kvm_cap(k, KVM_CAP_COALESCED_PIO) > 0;
-	k->coalesce.mem.changed = coalesce_mem_changed;
-	aspace_add_listener(&k->vm->mem, &k->coalesce.mem);
-	if (k->coalesce.pio) {
-		k->coalesce.io.changed = coalesce_io_changed;
-		aspace_add_listener(&k->vm->io, &k->coalesce.io);
-	}
 }
 
 void kvm_coalesce_fini(struct kvm *k)
