@@ -92,8 +92,7 @@ static void move_all(struct kvm *k, void (*fn)(struct vcpu *, void *),
 {
 	struct vcpu *c;
 
-	vm_for_each_vcpu(k->vm, c)
-	{
+	vm_for_each_vcpu (k->vm, c) {
 		vcpu_run_on_sync(c, fn, j);
 	}
 }
@@ -364,8 +363,7 @@ struct opt *kvm_move_query(struct vm *vm)
 	            k->dirty.mode == KVM_DIRTY_RING ? "ring" : "bitmap");
 	opt_put_int(o, "stays", (int64_t)k->n_stays);
 	opt_put_int(o, "last-move-ns", (int64_t)k->last_move_ns);
-	vm_for_each_vcpu(vm, c)
-	{
+	vm_for_each_vcpu (vm, c) {
 		if (c->hv) {
 			opt_append_take(cpus, move_query_vcpu(c->hv));
 		}

@@ -157,8 +157,7 @@ static void clock_stop(struct kvm *k)
 	if (kvm_x86_clock_get(k, &d) >= 0) {
 		ns = d.clock;
 	}
-	vm_for_each_vcpu(k->vm, v)
-	{
+	vm_for_each_vcpu (k->vm, v) {
 		struct x86_cpu *c = v->arch;
 
 		vcpu_run_on_sync(v, clock_stop_vcpu, NULL);
@@ -167,8 +166,7 @@ static void clock_stop(struct kvm *k)
 	if (moved && kvm_x86_pv_clock(k, &page_ns)) {
 		ns = page_ns;
 	}
-	vm_for_each_vcpu(k->vm, v)
-	{
+	vm_for_each_vcpu (k->vm, v) {
 		((struct x86_cpu *)v->arch)->stop_clock_ns = ns;
 	}
 }
@@ -228,8 +226,7 @@ static void clock_go(struct kvm *k)
 		lost = clock_lost(k, first);
 		atomic_fetch_sub(&k->arch->tsc_offset, lost);
 	}
-	vm_for_each_vcpu(k->vm, v)
-	{
+	vm_for_each_vcpu (k->vm, v) {
 		vcpu_run_on_sync(v, clock_go_vcpu, &lost);
 	}
 	if (ns && k->arch->clock) {

@@ -118,8 +118,7 @@ static bool pv_find_page(const struct x86_cpu *c, struct pv_page *p)
 {
 	const struct vcpu *v;
 
-	vm_for_each_vcpu(c->vcpu->vm, v)
-	{
+	vm_for_each_vcpu (c->vcpu->vm, v) {
 		const struct x86_cpu *o = v->arch;
 
 		if (o->tsc_offset == c->tsc_offset && o->vcpu && pv_read_page(o, p)) {
@@ -134,8 +133,7 @@ bool kvm_x86_pv_clock(const struct kvm *k, uint64_t *ns)
 	const struct vcpu *v;
 	struct pv_page p;
 
-	vm_for_each_vcpu(k->vm, v)
-	{
+	vm_for_each_vcpu (k->vm, v) {
 		struct x86_cpu *c = v->arch;
 
 		if (c->pv_ops && c->vcpu && pv_read_page(c, &p)) {
@@ -351,8 +349,7 @@ static void pv_kick(struct x86_cpu *c, uint64_t apic_id)
 	struct vm *vm = c->vcpu->vm;
 	struct vcpu *v;
 
-	vm_for_each_vcpu(vm, v)
-	{
+	vm_for_each_vcpu (vm, v) {
 		const struct x86_cpu *o = v->arch;
 
 		if (o->apic_id == apic_id) {

@@ -191,8 +191,7 @@ void irqchip_x86_nmi(struct irqchip_x86 *c)
 	struct vcpu *v;
 
 	if (atomic_load(&c->lapics->away)) { /* their LINT1 is out of reach */
-		vm_for_each_vcpu(c->vm, v)
-		{
+		vm_for_each_vcpu (c->vm, v) {
 			vcpu_request(v, X86_REQ_NMI);
 		}
 		return;

@@ -25,8 +25,7 @@ struct vcpu *qmp_cpu_at(struct vm *vm, const char *path)
 	if (vm->arch != &x86_guest_arch) {
 		return NULL;
 	}
-	vm_for_each_vcpu(vm, c)
-	{
+	vm_for_each_vcpu (vm, c) {
 		if (c->qom_path && !strcmp(c->qom_path, path)) {
 			return c;
 		}

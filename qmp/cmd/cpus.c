@@ -33,8 +33,7 @@ int qmp_cmd_query_cpus_fast(struct qmp_ctx *ctx, struct opt **ret, struct err *e
 
 	(void)e;
 	*ret = opt_new_list();
-	vm_for_each_vcpu(ctx->vm, c)
-	{
+	vm_for_each_vcpu (ctx->vm, c) {
 		struct opt *d = opt_new_dict();
 		struct machine_cpu at;
 

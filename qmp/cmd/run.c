@@ -88,8 +88,7 @@ int qmp_cmd_inject_nmi(struct qmp_ctx *ctx, struct opt **ret, struct err *e)
 		return err_set(e, -ENOTSUP, "not supported: NMI on %s",
 		               ctx->vm->arch->name);
 	}
-	vm_for_each_vcpu(ctx->vm, c)
-	{
+	vm_for_each_vcpu (ctx->vm, c) {
 		ctx->vm->arch->nmi(c);
 	}
 	return 0;

@@ -49,8 +49,7 @@ static void gv_reset_hook(void *o __unused)
 {
 	struct vcpu *v;
 
-	vm_for_each_vcpu(gv.vm, v)
-	{
+	vm_for_each_vcpu (gv.vm, v) {
 		struct x86_cpu *c = v->arch;
 
 		c->cr0 = X86_CR0_PE | X86_CR0_ET | X86_CR0_NE;

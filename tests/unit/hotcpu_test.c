@@ -174,8 +174,7 @@ static void *bother(void *arg)
 	while (!atomic_load(end)) {
 		struct vcpu *c;
 
-		vm_for_each_vcpu(gv.vm, c)
-		{
+		vm_for_each_vcpu (gv.vm, c) {
 			if (i++ & 1) {
 				vcpu_request(c, 0);
 			} else {

@@ -268,8 +268,7 @@ static void vm_exclusive_begin(struct vm *vm)
 	atomic_store(&vm->exclusive, true);
 	lk_release(&vm->lk);
 	/* One that is plugged in after these looks sees `exclusive` before it runs. */
-	vm_for_each_vcpu(vm, c)
-	{
+	vm_for_each_vcpu (vm, c) {
 		if (c != vcpu_this && atomic_load(&c->running)) {
 			vcpu_kick(c);
 		}
@@ -545,8 +544,7 @@ unsigned vm_present_vcpus(const struct vm *vm)
 	struct vcpu *c;
 	unsigned n = 0;
 
-	vm_for_each_vcpu(vm, c)
-	{
+	vm_for_each_vcpu (vm, c) {
 		n++;
 	}
 	return n;

@@ -72,8 +72,7 @@ static void vm_kick_all(void *opaque)
 	struct vm *vm = opaque;
 	struct vcpu *c;
 
-	vm_for_each_vcpu(vm, c)
-	{
+	vm_for_each_vcpu (vm, c) {
 		vcpu_kick(c);
 	}
 }
@@ -299,8 +298,7 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 		vm->chips_reset(vm, false);
 	}
 	device_reset_all(vm);
-	vm_for_each_vcpu(vm, c)
-	{
+	vm_for_each_vcpu (vm, c) {
 		atomic_store(&c->requests, 0);
 		c->halted = false;
 		if (vm->arch->reset) {
@@ -313,8 +311,7 @@ void vm_reset(struct vm *vm, enum vm_cause why)
 	if (vm->chips_reset) {
 		vm->chips_reset(vm, true);
 	}
-	vm_for_each_vcpu(vm, c)
-	{
+	vm_for_each_vcpu (vm, c) {
 		vcpu_run_on_sync(c, vm_push_vcpu, NULL);
 	}
 	if (why != CAUSE_NONE) {

@@ -175,8 +175,7 @@ struct vcpu *machine_cpu_named(const struct machine *m, const char *id_or_path)
 {
 	struct vcpu *c;
 
-	vm_for_each_vcpu(m->vm, c)
-	{
+	vm_for_each_vcpu (m->vm, c) {
 		if ((c->id && !strcmp(c->id, id_or_path)) ||
 		    !strcmp(c->qom_path, id_or_path)) {
 			return c;
@@ -323,8 +322,7 @@ void machine_cpus_reset(struct machine *m)
 {
 	struct vcpu *c;
 
-	vm_for_each_vcpu(m->vm, c)
-	{
+	vm_for_each_vcpu (m->vm, c) {
 		if (c->leaving) {
 			cpus_drop(m, c);
 		}
