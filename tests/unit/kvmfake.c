@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -242,13 +243,23 @@ static int fake_get_cpuid(const struct fake_vcpu *v, struct kvm_cpuid2 *t)
 	return 0;
 }
 
-static int fake_create_vcpu(void)
+/* Threads of several vCPUs come at the same time, in any order. */
+static int fake_create_vcpu(unsigned long id)
 {
-	struct fake_vcpu *v = &fake.vcpu[fake.n_vcpus];
+	static pthread_mutex_t lk = PTHREAD_MUTEX_INITIALIZER;
+	struct fake_vcpu *v;
 
-	v->fd = fake_fd(FAKE_VCPU, fake.n_vcpus, FAKE_RUN);
-	v->index = fake.n_vcpus++;
+	if (id >= ARRAY_LEN(fake.vcpu)) {
+		errno = EINVAL;
+		return -1;
+	}
+	v = &fake.vcpu[id];
+	pthread_mutex_lock(&lk);
+	v->fd = fake_fd(FAKE_VCPU, (unsigned)id, FAKE_RUN);
+	v->index = (unsigned)id;
+	fake.n_vcpus = MAX(fake.n_vcpus, v->index + 1);
 	v->run = mmap(NULL, FAKE_RUN, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	pthread_mutex_unlock(&lk);
 	return v->fd;
 }
 
@@ -304,7 +315,7 @@ static int fake_request(int fd, unsigned long req, void *arg)
 		                                             : 0;
 	case KVM_CREATE_VM: return fake_fd(FAKE_VM, 0, 0);
 	case KVM_GET_VCPU_MMAP_SIZE: return fake.run_size;
-	case KVM_CREATE_VCPU: return fake_create_vcpu();
+	case KVM_CREATE_VCPU: return fake_create_vcpu((unsigned long)arg);
 	case KVM_GET_SUPPORTED_CPUID: return fake_cpuid(arg);
 	case KVM_SET_CPUID2: return fake_set_cpuid(v, arg);
 	case KVM_GET_CPUID2: return fake_get_cpuid(v, arg);
