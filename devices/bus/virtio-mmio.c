@@ -105,13 +105,15 @@ static uint64_t virtio_mmio_read(void *opaque, uint64_t off, unsigned size)
 	}
 }
 
+/*
+ * What was not acknowledged, or came meanwhile, raises the line anew: a guest without ACPI has it
+ * edge-triggered and would wait for ever below a line that stays high.
+ */
 static void virtio_mmio_ack(struct virtio_mmio_slot *s, uint8_t bits)
 {
-	if (atomic_fetch_and(&s->v->isr, (uint8_t)~bits) & ~bits) {
-		return;
-	}
+	atomic_fetch_and(&s->v->isr, (uint8_t)~bits);
 	irq_lower(&s->irq);
-	if (s->v->isr) { /* raised between the two lines above */
+	if (s->v->isr) {
 		irq_raise(&s->irq);
 	}
 }

@@ -555,6 +555,28 @@ START_TEST(test_blk_needs_reset)
 }
 END_TEST
 
+/* A cause that the driver has not acknowledged is a new edge, for lines that are no levels. */
+START_TEST(test_mmio_ack)
+{
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,num-queues=1");
+	int n;
+
+	drv_init(0, 1, 8);
+	ck_assert_uint_eq(blk_request(0, 0, 512, true), 0);
+	virtio_config_changed(container_of(d, struct virtio_dev, dev));
+	ck_assert_uint_eq(rd(0x60), 3);
+	n = t_irq_count;
+	wr(0x64, 1);
+	ck_assert_uint_eq(rd(0x60), 2);
+	ck_assert_int_eq(t_irq_level, 1);
+	ck_assert_int_eq(t_irq_count, n + 1);
+	wr(0x64, 2);
+	ck_assert_int_eq(t_irq_level, 0);
+	blk_device_gone(d);
+}
+END_TEST
+
 /* Requests under way when the driver resets: none touches memory afterwards. */
 START_TEST(test_blk_reset_in_flight)
 {
@@ -908,6 +930,7 @@ static Suite *virtio_suite(void)
 	tcase_add_test(t, test_blk_io);
 	tcase_add_test(t, test_blk_frozen);
 	tcase_add_test(t, test_blk_needs_reset);
+	tcase_add_test(t, test_mmio_ack);
 	tcase_add_test(t, test_blk_reset_in_flight);
 	tcase_add_test(t, test_blk_legacy_driver);
 	tcase_add_test(t, test_blk_hostile);
