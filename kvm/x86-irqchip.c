@@ -9,7 +9,7 @@
  * GSIs: those of core/hv.h; from CHIP_GSI_MSI on MSI routes. Split: 0..23 what the pins of
  * the user-space IOAPIC send.
  *
- * Threads: control (creation); lines any, each under its own lock; routes and messages any.
+ * Threads: control (creation); lines any, one thread a line; routes and messages any.
  */
 #include "config.h"
 
@@ -95,7 +95,7 @@ static void chip_note_level(_Atomic uint32_t *map, uint32_t bit, int level)
 	}
 }
 
-/* Under the lock of the line, the same for its three numbers; others change meanwhile. */
+/* By one thread at a time for a line (its three numbers); other lines change meanwhile. */
 void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level)
 {
 	struct kvm *k = vm->hv_priv;

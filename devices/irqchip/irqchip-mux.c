@@ -12,12 +12,14 @@
  * - Timers: what is due at ours is in IRR before the state is read (lapic_chip_get);
  *   the PIT leaves its old place first and comes to its new place last.
  *
- * Each line has a lock, held from the change of its level to the chip's input, which may be
- * a system call: the chip sees the changes in their order. So different lines never wait for
- * one another. Who share a line do: what is behind one (an I/O thread that raises, a vCPU
- * whose driver acknowledges) when both change it in the same moment, and line n of the PIC
- * with GSI n. Who asks for the level that is there waits for nobody: whoever takes it
- * away later does so after the asker did what it announces.
+ * Telling a chip may be a system call, whose thread is likely to be preempted in it by the vCPU
+ * that it wakes. So nobody waits for it: one thread at a time tells the chips of a line's
+ * changes, in their order, and holds no lock while it does; who changes the line meanwhile
+ * leaves that to it and goes on. What that costs: a level may be seen a moment too long (a
+ * level-triggered interrupt comes once for nothing if its EOI is in that moment). A fall
+ * and a rise that come together are both passed on, so no edge is lost. Each line's lock
+ * is held for a few instructions only. Who asks for the level that is there does not even
+ * take that: whoever takes it away later does so after the asker did what it announces.
  *
  * Threads: lines and messages any; moves: the control thread, or a vCPU's in vm_exclusive.
  * Known gaps: a second IOAPIC stays in user space and needs local APICs there too.
@@ -50,7 +52,7 @@ void irqchip_enter(struct irqchip_priv *p)
 	}
 	since = lock_stat_now();
 	pthread_rwlock_rdlock(&p->gate);
-	lock_stat_waited("irq-gate", since);
+	lock_stat_waited("(interrupt controllers move)", since);
 }
 
 void irqchip_leave(struct irqchip_priv *p)
@@ -97,15 +99,13 @@ static void irqchip_drive_hv(struct irqchip_priv *p, unsigned gsi, bool pin, boo
 	}
 }
 
-/* Line `gsi` after a change of the levels behind it. */
-static void irqchip_drive_locked(struct irqchip_priv *p, unsigned gsi, bool pin_was,
-                                 bool input_was)
+/* Told: the levels to come; each only where it is another than before. */
+static void irqchip_drive(struct irqchip_priv *p, unsigned gsi,
+                          const struct irqchip_line *was, bool level, bool in)
 {
 	struct irqchip_x86 *c = &p->pub;
-	bool level = (p->gsi_level | p->fd_level) >> gsi & 1;
-	bool in = level || (gsi < IRQCHIP_PIC_LINES && (p->pic_level >> gsi & 1));
-	bool pin = irqchip_has_pin(p, gsi) && level != pin_was;
-	bool input = irqchip_has_input(p, gsi) && in != input_was;
+	bool pin = irqchip_has_pin(p, gsi) && level != was->pin;
+	bool input = irqchip_has_input(p, gsi) && in != was->input;
 
 	if (p->in_hv & X86_CHIP_IOAPIC && gsi < IRQCHIP_IOAPIC_PINS) {
 		irqchip_drive_hv(p, gsi, pin, input, level, in);
@@ -116,8 +116,51 @@ static void irqchip_drive_locked(struct irqchip_priv *p, unsigned gsi, bool pin_
 	}
 	if (pin) {
 		ioapic_set_line(c->ioapic[0], irqchip_pin(gsi), level);
-	} else if (gsi >= IRQCHIP_IOAPIC_PINS && c->ioapic[1] && level != pin_was) {
+	} else if (gsi >= IRQCHIP_IOAPIC_PINS && c->ioapic[1] && level != was->pin) {
 		ioapic_set_line(c->ioapic[1], gsi - IRQCHIP_IOAPIC_PINS, level);
+	}
+}
+
+static bool irqchip_pin_level(const struct irqchip_priv *p, unsigned n)
+{
+	return (p->gsi_level | p->fd_level) >> n & 1;
+}
+
+static bool irqchip_input_level(const struct irqchip_priv *p, unsigned n)
+{
+	return irqchip_pin_level(p, n) ||
+	       (n < IRQCHIP_PIC_LINES && (p->pic_level >> n & 1));
+}
+
+/* Tells the chips until they know all; the lock is free meanwhile. */
+static void irqchip_tell_locked(struct irqchip_priv *p, unsigned n)
+{
+	struct irqchip_line *l = &p->line[n];
+
+	l->busy = true;
+	for (;;) {
+		struct irqchip_line was = *l;
+
+		/* A fall that is over still comes between two rises. */
+		l->pin = irqchip_pin_level(p, n) && !(was.pin && was.pin_fell);
+		l->input = irqchip_input_level(p, n) && !(was.input && was.input_fell);
+		l->pin_fell = l->input_fell = false;
+		if (l->pin == was.pin && l->input == was.input) {
+			break;
+		}
+		lk_release(&l->lk);
+		irqchip_drive(p, n, &was, l->pin, l->input);
+		lk_acquire(&l->lk);
+	}
+	l->busy = false;
+}
+
+static void irqchip_set_bit(_Atomic uint64_t *map, unsigned n, bool on)
+{
+	if (on) {
+		atomic_fetch_or(map, BIT64(n));
+	} else {
+		atomic_fetch_and(map, ~BIT64(n));
 	}
 }
 
@@ -125,17 +168,15 @@ static void irqchip_drive_locked(struct irqchip_priv *p, unsigned gsi, bool pin_
 static void irqchip_change(struct irqchip_priv *p, _Atomic uint64_t *map, unsigned n,
                            bool on)
 {
-	bool pin_was, input_was;
+	struct irqchip_line *l = &p->line[n];
 
-	LOCK_SCOPE(&p->line[n]);
-	pin_was = (p->gsi_level | p->fd_level) >> n & 1;
-	input_was = pin_was || (n < IRQCHIP_PIC_LINES && (p->pic_level >> n & 1));
-	if (on) {
-		atomic_fetch_or(map, BIT64(n));
-	} else {
-		atomic_fetch_and(map, ~BIT64(n));
+	LOCK_SCOPE(&l->lk);
+	irqchip_set_bit(map, n, on);
+	l->pin_fell |= !irqchip_pin_level(p, n);
+	l->input_fell |= !irqchip_input_level(p, n);
+	if (!l->busy) {
+		irqchip_tell_locked(p, n);
 	}
-	irqchip_drive_locked(p, n, pin_was, input_was);
 }
 
 static void irqchip_line(struct irqchip_priv *p, _Atomic uint64_t *map, unsigned n,
@@ -178,12 +219,10 @@ static void irqchip_gsi_quiet(void *arg, unsigned n, int level)
 {
 	struct irqchip_priv *p = irqchip_of_line(arg);
 
-	LOCK_SCOPE(&p->line[n]);
-	if (level) {
-		atomic_fetch_or(&p->gsi_level, BIT64(n));
-	} else {
-		atomic_fetch_and(&p->gsi_level, ~BIT64(n));
-	}
+	LOCK_SCOPE(&p->line[n].lk);
+	irqchip_set_bit(&p->gsi_level, n, level != 0);
+	p->line[n].pin = irqchip_pin_level(p, n);
+	p->line[n].input = irqchip_input_level(p, n);
 }
 
 static uint32_t irqchip_ioapic_lines(const struct irqchip_priv *p)
@@ -604,7 +643,7 @@ int irqchip_mux_init(struct irqchip_priv *p, struct err *e)
 	}
 	lk_init(&p->lk, RANK_IRQ_MUX, "irq-fds");
 	for (unsigned i = 0; i < ARRAY_LEN(p->line); i++) {
-		lk_init(&p->line[i], RANK_IRQ_LINE, "irq-line");
+		lk_init(&p->line[i].lk, RANK_IRQ_LINE, "irq-line");
 	}
 	pthread_rwlock_init(&p->gate, NULL);
 	p->set.ext_ack = irqchip_set_ext_ack;

@@ -29,6 +29,13 @@ struct irqchip_fd {
 	struct loop_watch *watch; /* the loop's */
 };
 
+struct irqchip_line {
+	struct lk lk;    /* RANK_IRQ_LINE; not held while the chips are told */
+	bool busy;       /* somebody tells them */
+	bool pin, input; /* as they know it, or are being told */
+	bool pin_fell, input_fell; /* since then */
+};
+
 struct irqchip_priv {
 	struct irqchip_x86 pub;
 	struct lapic_set set;
@@ -42,10 +49,9 @@ struct irqchip_priv {
 	 */
 	pthread_rwlock_t gate;
 
-	/* Line n: RANK_IRQ_LINE, from the change of its bits below to the chip's input. */
-	struct lk line[IRQCHIP_GSIS];
-	_Atomic uint64_t gsi_level, fd_level;
-	_Atomic uint64_t pic_level; /* of pic_line[] alone */
+	struct irqchip_line line[IRQCHIP_GSIS];
+	_Atomic uint64_t gsi_level, fd_level; /* bit n under line[n].lk */
+	_Atomic uint64_t pic_level;           /* of pic_line[] alone */
 
 	_Atomic unsigned in_hv; /* X86_CHIP_* that the hypervisor owns; gate */
 	bool want_hv;           /* whenever the VM runs */
