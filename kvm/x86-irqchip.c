@@ -9,7 +9,7 @@
  * GSIs: those of core/hv.h; from CHIP_GSI_MSI on MSI routes. Split: 0..23 what the pins of
  * the user-space IOAPIC send.
  *
- * Threads: control (creation); lines under the mux's lock; routes and messages any.
+ * Threads: control (creation); lines any, each under its own lock; routes and messages any.
  */
 #include "config.h"
 
@@ -86,7 +86,16 @@ static const struct kvm_routes_cfg chip_routes = {
 
 /* ---- lines ---- */
 
-/* Under the mux's lock, or before anyone else is there. */
+static void chip_note_level(_Atomic uint32_t *map, uint32_t bit, int level)
+{
+	if (level) {
+		atomic_fetch_or(map, bit);
+	} else {
+		atomic_fetch_and(map, ~bit);
+	}
+}
+
+/* Under the lock of the line, the same for its three numbers; others change meanwhile. */
 void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level)
 {
 	struct kvm *k = vm->hv_priv;
@@ -95,10 +104,10 @@ void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level)
 	uint32_t bit = BIT(gsi & (gsi < HV_GSI_PIC ? 31 : 15));
 
 	if (gsi < HV_GSI_PIC || gsi >= HV_GSI_IOAPIC) {
-		a->pin_level = level ? a->pin_level | bit : a->pin_level & ~bit;
+		chip_note_level(&a->pin_level, bit, level);
 	}
 	if (gsi < HV_GSI_IOAPIC && bit < BIT(16)) {
-		a->pic_level = level ? a->pic_level | bit : a->pic_level & ~bit;
+		chip_note_level(&a->pic_level, bit, level);
 	}
 	(void)kvm_ioctl(k->vm_fd, KVM_IRQ_LINE, &l);
 }

@@ -15,7 +15,11 @@
  *   EOI             KVM takes the flag back on each exit and the translator never sets it.
  *   async faults    x86-apf.c
  *   poll control    kept for KVM: the translator never polls for a halted vCPU
- *   hypercalls      KICK_CPU, SEND_IPI, SCHED_YIELD; others do not exist.
+ *   hypercalls      KICK_CPU, SEND_IPI, SCHED_YIELD; others do not exist. A kick that comes
+ *                   before the halt it is to end is kept (X86_REQ_UNHALT). KVM keeps it
+ *                   too, but does not tell: a running vCPU that comes from there is taken
+ *                   for kicked. A halt too few is nothing to a guest with these
+ *                   locks, one too many never ends: it waits with interrupts off.
  *
  * Threads: the vCPU's own; pages are also read and marked on control, with the vCPUs out.
  * Known gaps: stolen time stands still in the translator.
@@ -436,6 +440,10 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v)
 	uint64_t gpa = (c->steal_time_msr & ~UINT64_C(63)) + PV_STEAL_PREEMPTED;
 	const struct flat_range *r;
 
+	if (c->pv_ops && atomic_load(&v->k->moved) && !v->c->halted &&
+	    ((c->system_time_msr | c->steal_time_msr) & PV_ENABLE)) {
+		vcpu_request(v->c, X86_REQ_UNHALT);
+	}
 	if (!c->pv_ops || !(c->steal_time_msr & PV_ENABLE)) {
 		return;
 	}

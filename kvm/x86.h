@@ -30,8 +30,8 @@ struct kvm_arch_vm {
 	bool clock, clock_ctrl; /* KVM_SET_CLOCK, KVM_KVMCLOCK_CTRL */
 	uint32_t host_khz;      /* 0: unknown */
 	/* x86-irqchip.c */
-	bool x2apic_api;               /* APIC ids of 32 bits */
-	uint32_t pin_level, pic_level; /* as KVM knows them; under the mux's lock */
+	bool x2apic_api;                       /* APIC ids of 32 bits */
+	_Atomic uint32_t pin_level, pic_level; /* as KVM knows them */
 	uint32_t pin_valid; /* split: what IOAPIC pins send; under routes->lk */
 	struct msi_msg pin[24];
 	uint8_t pit_parked; /* see kvm_x86_pit_push() */

@@ -3,7 +3,8 @@
  * ide-drive.c - classes ide-hd and ide-cd: properties, life, IDENTIFY data (ATA/ATAPI-7
  * vol. 1, 6.17 and 6.18), state.
  *
- * Known gaps: werror and rerror other than report; no hot-plug (ATA has none).
+ * Known gaps: those of disk-conf.h; min_io_size, opt_io_size and discard_granularity are
+ * not reported; no hot-plug (ATA has none).
  */
 #include "config.h"
 
@@ -15,6 +16,8 @@
 #include "core/object.h"
 #include "core/vm.h"
 #include "devices/block/ide.h"
+
+enum { IDE_PHYSICAL_MAX = 32768 };
 
 /* ---- IDENTIFY ---- */
 
@@ -47,7 +50,7 @@ static void ide_identify_common(struct ide_drive *d)
 
 	memset(d->buf, 0, IDE_SECTOR);
 	snprintf(serial, sizeof(serial), "LODGE-%s-%u", d->bus->bus.name, d->unit);
-	ide_string(d->buf + 20, 20, d->serial ? d->serial : serial);
+	ide_string(d->buf + 20, 20, d->conf.serial ? d->conf.serial : serial);
 	ide_string(d->buf + 46, 8, d->ver ? d->ver : PACKAGE_VERSION);
 	ide_string(d->buf + 54, 40,
 	           d->model ? d->model
@@ -87,9 +90,10 @@ static void ide_identify_features(struct ide_drive *d)
 	for (unsigned i = 0; d->wwn && i < 4; i++) {
 		ide_word(d, 108 + i, (unsigned)(d->wwn >> (48 - 16 * i)));
 	}
-	if (d->physical > IDE_SECTOR) {
+	if (d->conf.physical > IDE_SECTOR) {
 		ide_word(d, 106,
-		         0x6000 | (unsigned)__builtin_ctz(d->physical / IDE_SECTOR));
+		         0x6000 | (unsigned)__builtin_ctz(d->conf.physical /
+		                                          IDE_SECTOR));
 	}
 	ide_word(d, 217, d->rotation);
 	if (!blk_read_only(d->blk)) {
@@ -138,16 +142,21 @@ static struct ide_drive *ide_drive_of(struct device *dev)
 
 static int ide_drive_check(struct ide_drive *d, struct err *e)
 {
-	if (d->logical && d->logical != IDE_SECTOR) {
+	int r;
+
+	if (d->conf.logical && d->conf.logical != IDE_SECTOR) {
 		return err_set(e, -ENOTSUP,
 		               "not supported: logical_block_size %u (512 is)",
-		               d->logical);
+		               d->conf.logical);
 	}
-	if (!IS_POWER_OF_2(d->physical) || d->physical < IDE_SECTOR ||
-	    d->physical > 32768) {
-		return err_set(e, -EINVAL,
-		               "physical_block_size must be a power of two from 512 to "
-		               "32768");
+	r = disk_conf_check(&d->conf, e);
+	if (r < 0) {
+		return r;
+	}
+	if (d->conf.physical > IDE_PHYSICAL_MAX) {
+		return err_set(e, -ENOTSUP,
+		               "not supported: physical_block_size %u (up to %d is)",
+		               d->conf.physical, IDE_PHYSICAL_MAX);
 	}
 	if (d->cyls > 65535 || d->prop_heads > 16 || d->prop_secs > 255 ||
 	    d->rotation > 65535) {
@@ -155,37 +164,16 @@ static int ide_drive_check(struct ide_drive *d, struct err *e)
 		               "%s: cyls, heads or secs out of range (65535, 16, 255)",
 		               d->dev.cls->name);
 	}
-	if (d->iothread && *d->iothread) {
-		d->dev.io = object_iothread(d->iothread);
-		if (!d->dev.io) {
-			return err_set(e, -ENOENT, "%s: there is no iothread '%s'",
-			               d->dev.cls->name, d->iothread);
-		}
-	}
-	return 0;
+	return object_set_iothread(&d->dev, d->iothread, e);
 }
 
 static int ide_drive_open(struct ide_drive *d, struct err *e)
 {
-	struct blk_node *n = d->drive ? blk_node_find(d->drive) : NULL;
-	unsigned perm = BLK_PERM_CONSISTENT_READ;
-	unsigned shared = BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE_UNCHANGED |
-	                  (d->share_rw ? BLK_PERM_WRITE : 0);
-
-	if (!d->drive && d->cd) {
+	if (!d->conf.drive && d->cd) {
 		return 0; /* nothing in it */
 	}
-	if (!n) {
-		return d->drive ? err_set(e, -ENOENT,
-		                          "Property '%s.drive' can't find value '%s'",
-		                          d->dev.cls->name, d->drive)
-		                : err_set(e, -EINVAL, "drive property not set");
-	}
-	if (!d->cd && !blk_node_read_only(n)) {
-		perm |= BLK_PERM_WRITE;
-	}
-	d->blk = blk_open(n, perm, shared, d->dev.io, e);
-	return d->blk ? 0 : -EACCES;
+	return disk_conf_open(&d->conf, d->dev.cls->name, !d->cd, d->dev.io, &d->blk,
+	                      e);
 }
 
 static void ide_drive_geometry(struct ide_drive *d)
@@ -211,7 +199,7 @@ static void ide_drive_power_on(struct ide_drive *d)
 	d->sense = d->asc = d->ascq = 0;
 	d->attention = d->locked = d->media_event = d->tray_open = false;
 	if (d->blk) {
-		blk_set_write_cache(d->blk, d->write_cache != 2);
+		disk_conf_reset(&d->conf, d->blk);
 	}
 }
 
@@ -347,43 +335,17 @@ static const struct state_field ide_drive_state[] = {
 
 /* ---- classes ---- */
 
-static const char *const ide_errors[] = { "auto", "report", NULL };
-
 #define IDE_PROP(n, t, f, d, h) DEV_PROP(n, t, struct ide_drive, f, d, h)
-#define IDE_COMMON_PROPS                                                               \
-	IDE_PROP("drive", PROP_DRIVE, drive, 0, "node name or drive id"),              \
-		IDE_PROP("unit", PROP_U32, unit_prop, UINT32_MAX,                      \
-	                 "0 or 1: place on the channel (default: the free one)"),      \
-		IDE_PROP("bootindex", PROP_I32, bootindex, -1,                         \
-	                 "place in the boot order"),                                   \
-		IDE_PROP("serial", PROP_STR, serial, 0,                                \
-	                 "serial number, 20 characters"),                              \
-		IDE_PROP("model", PROP_STR, model, 0, "model, 40 characters"),         \
-		IDE_PROP("ver", PROP_STR, ver, 0, "firmware revision, 8 characters"),  \
-		IDE_PROP("wwn", PROP_U64, wwn, 0, "world wide name"),                  \
-		IDE_PROP("iothread", PROP_OBJECT, iothread, 0,                         \
-	                 "iothread of the image"),                                     \
-		IDE_PROP("logical_block_size", PROP_U32, logical, 0, "512"),           \
-		IDE_PROP("physical_block_size", PROP_U32, physical, 512,               \
-	                 "physical sector"),                                           \
-		IDE_PROP("min_io_size", PROP_U32, min_io, 0, "accepted"),              \
-		IDE_PROP("opt_io_size", PROP_U32, opt_io, 0, "accepted"),              \
-		IDE_PROP("discard_granularity", PROP_U32, discard_gran, 0,             \
-	                 "accepted"),                                                  \
-		IDE_PROP("write-cache", PROP_ON_OFF_AUTO, write_cache, 0,              \
-	                 "a volatile write cache is shown"),                           \
-		IDE_PROP("share-rw", PROP_BOOL, share_rw, 0,                           \
-	                 "others may write the image"),                                \
-		{ .name = "werror",                                                    \
-		  .type = PROP_ENUM,                                                   \
-		  .offset = offsetof(struct ide_drive, werror),                        \
-		  .names = ide_errors,                                                 \
-		  .help = "report write errors to the guest" },                        \
-	{                                                                              \
-		.name = "rerror", .type = PROP_ENUM,                                   \
-		.offset = offsetof(struct ide_drive, rerror), .names = ide_errors,     \
-		.help = "report read errors to the guest"                              \
-	}
+/* clang-format off */
+#define IDE_COMMON_PROPS \
+	DISK_PROPS(struct ide_drive, conf), \
+	IDE_PROP("unit", PROP_U32, unit_prop, UINT32_MAX, \
+	         "0 or 1: place on the channel (default: the free one)"), \
+	IDE_PROP("model", PROP_STR, model, 0, "model, 40 characters"), \
+	IDE_PROP("ver", PROP_STR, ver, 0, "firmware revision, 8 characters"), \
+	IDE_PROP("wwn", PROP_U64, wwn, 0, "world wide name"), \
+	IDE_PROP("iothread", PROP_OBJECT, iothread, 0, "iothread of the image")
+/* clang-format on */
 
 static const struct prop ide_hd_props[] = {
 	IDE_COMMON_PROPS,

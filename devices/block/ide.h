@@ -34,6 +34,7 @@
 #include "core/gmem.h"
 #include "core/irq.h"
 #include "core/lock.h"
+#include "devices/block/disk-conf.h"
 #include "devices/bus/pci.h"
 #include "state/state.h"
 
@@ -164,11 +165,10 @@ struct ide_drive {
 
 	/* Geometry (whole drive) and properties. */
 	uint32_t cyls, prop_heads, prop_secs;
-	char *drive, *serial, *model, *ver, *iothread;
+	struct disk_conf conf;
+	char *model, *ver, *iothread;
 	uint64_t wwn;
-	uint32_t unit_prop, logical, physical, min_io, opt_io, discard_gran, rotation;
-	int bootindex, write_cache, werror, rerror;
-	bool share_rw;
+	uint32_t unit_prop, rotation;
 };
 
 struct ide_bus {

@@ -1,4 +1,6 @@
 libdevices_a_SOURCES += \
+	%D%/disk-conf.c \
+	%D%/disk-conf.h \
 	%D%/ide-ata.c \
 	%D%/ide-atapi.c \
 	%D%/ide-bus.c \

@@ -7,9 +7,8 @@
  * spans, reads and writes go to the block layer from guest memory directly. All
  * completions of a turn share one interrupt.
  *
- * Threads: queues and completions on the device's loop. Known gaps: werror and
- * rerror other than report, zoned and secure-erase features, merging of
- * neighbouring requests.
+ * Threads: queues and completions on the device's loop. Known gaps: those of
+ * disk-conf.h, zoned and secure-erase features, merging of neighbouring requests.
  */
 #include "config.h"
 
@@ -21,6 +20,7 @@
 #include "base/iov.h"
 #include "base/log.h"
 #include "block.h"
+#include "devices/block/disk-conf.h"
 #include "devices/bus/virtio.h"
 
 enum {
@@ -86,12 +86,11 @@ struct virtio_blk {
 	unsigned in_flight; /* loop */
 	bool stopping;
 
-	char *drive, *serial;
+	struct disk_conf conf;
 	uint16_t num_queues, queue_size;
-	uint32_t logical, physical, min_io, opt_io, seg_max, discard_gran;
+	uint32_t seg_max;
 	uint32_t max_discard, max_zeroes, cyls, heads, secs, lcyls, lheads, lsecs;
-	int bootindex, write_cache, werror, rerror;
-	bool config_wce, share_rw, discard, write_zeroes, scsi, request_merging;
+	bool config_wce, discard, write_zeroes, scsi, request_merging;
 };
 
 static struct virtio_blk *virtio_blk_of(struct virtio_dev *v)
@@ -182,8 +181,8 @@ static bool virtio_blk_range_ok(struct virtio_blk *b, uint64_t sector, uint64_t 
 	uint64_t off;
 
 	return u64_mul(sector, VBLK_SECTOR, &off) &&
-	       range_fits(off, len, blk_length(b->blk)) && off % b->logical == 0 &&
-	       len % b->logical == 0;
+	       range_fits(off, len, blk_length(b->blk)) && off % b->conf.logical == 0 &&
+	       len % b->conf.logical == 0;
 }
 
 static void virtio_blk_rw(struct vblk_req *r, bool write)
@@ -240,8 +239,9 @@ static void virtio_blk_get_id(struct vblk_req *r)
 {
 	char id[VBLK_SERIAL_LEN] = { 0 };
 
-	if (r->b->serial) {
-		memcpy(id, r->b->serial, MIN(strlen(r->b->serial), sizeof(id)));
+	if (r->b->conf.serial) {
+		memcpy(id, r->b->conf.serial,
+		       MIN(strlen(r->b->conf.serial), sizeof(id)));
 	}
 	r->data_len = iov_write(r->iov, r->n, 0, id, MIN(r->data_len, sizeof(id)));
 	virtio_blk_finish(r, VIRTIO_BLK_S_OK);
@@ -376,15 +376,15 @@ static void virtio_blk_config_get(struct virtio_dev *v)
 	st_le16(c + 16, (uint16_t)MAX(cyls, UINT64_C(1)));
 	c[18] = (uint8_t)(b->heads ? b->heads : 16);
 	c[19] = (uint8_t)(b->secs ? b->secs : 63);
-	st_le32(c + 20, b->logical);
-	c[24] = virtio_blk_log2(b->physical / b->logical);
-	st_le16(c + 26, (uint16_t)(b->min_io / b->logical));
-	st_le32(c + 28, b->opt_io / b->logical);
+	st_le32(c + 20, b->conf.logical);
+	c[24] = virtio_blk_log2(b->conf.physical / b->conf.logical);
+	st_le16(c + 26, (uint16_t)(b->conf.min_io / b->conf.logical));
+	st_le32(c + 28, b->conf.opt_io / b->conf.logical);
 	c[32] = blk_write_cache(b->blk);
 	st_le16(c + 34, b->num_queues);
 	st_le32(c + 36, b->max_discard);
 	st_le32(c + 40, VBLK_DISCARD_MAX_SEG);
-	st_le32(c + 44, MAX(b->discard_gran, b->logical) / VBLK_SECTOR);
+	st_le32(c + 44, MAX(b->conf.discard_gran, b->conf.logical) / VBLK_SECTOR);
 	st_le32(c + 48, b->max_zeroes);
 	st_le32(c + 52, VBLK_DISCARD_MAX_SEG);
 	c[56] = 1; /* write zeroes may unmap */
@@ -404,7 +404,7 @@ static void virtio_blk_ops_reset(struct virtio_dev *v)
 {
 	struct virtio_blk *b = virtio_blk_of(v);
 
-	blk_set_write_cache(b->blk, b->write_cache != 2);
+	disk_conf_reset(&b->conf, b->blk);
 }
 
 /* 5.2.5: a driver that takes neither FLUSH nor CONFIG_WCE expects write-through. */
@@ -434,18 +434,15 @@ static const struct virtio_ops virtio_blk_ops = {
 
 static int virtio_blk_check(struct virtio_blk *b, struct err *e)
 {
-	b->logical = b->logical ? b->logical : VBLK_SECTOR;
-	b->physical = b->physical ? b->physical : b->logical;
+	int r = disk_conf_check(&b->conf, e);
+
+	if (r < 0) {
+		return r;
+	}
 	b->num_queues = b->num_queues == UINT16_MAX || !b->num_queues
 	                        ? (uint16_t)MIN(b->v.dev.vm->n_vcpus, 64u)
 	                        : b->num_queues;
 	b->num_queues = MAX(b->num_queues, (uint16_t)1);
-	if (!IS_POWER_OF_2(b->logical) || b->logical < 512 || b->logical > 2u << 20 ||
-	    !IS_POWER_OF_2(b->physical) || b->physical < b->logical) {
-		return err_set(e, -EINVAL,
-		               "logical_block_size and physical_block_size must be "
-		               "powers of two from 512 to 2M, logical <= physical");
-	}
 	if (b->num_queues > VIRTIO_MAX_QUEUES - 4) {
 		return err_set(e, -EINVAL, "num-queues must be at most %d",
 		               VIRTIO_MAX_QUEUES - 4);
@@ -456,37 +453,12 @@ static int virtio_blk_check(struct virtio_blk *b, struct err *e)
 		               "queue-size must be a power of two from 4 to %d",
 		               VIRTQ_MAX_SIZE);
 	}
-	if (b->serial && strlen(b->serial) > VBLK_SERIAL_LEN) {
+	if (b->conf.serial && strlen(b->conf.serial) > VBLK_SERIAL_LEN) {
 		log_warn("virtio-blk: the serial number is cut to %d characters",
 		         VBLK_SERIAL_LEN);
 	}
 	b->seg_max = b->queue_size - 2u;
 	b->max_discard = b->max_zeroes = VBLK_MAX_DISCARD_SECTORS;
-	return 0;
-}
-
-static int virtio_blk_open(struct virtio_blk *b, struct loop *io, struct err *e)
-{
-	struct blk_node *n = b->drive ? blk_node_find(b->drive) : NULL;
-	unsigned perm = BLK_PERM_CONSISTENT_READ;
-	unsigned shared = BLK_PERM_CONSISTENT_READ | BLK_PERM_WRITE_UNCHANGED |
-	                  (b->share_rw ? BLK_PERM_WRITE : 0);
-
-	if (!n) {
-		return b->drive ? err_set(e, -ENOENT,
-		                          "Property 'virtio-blk-device.drive' can't "
-		                          "find value '%s'",
-		                          b->drive)
-		                : err_set(e, -EINVAL, "drive property not set");
-	}
-	if (!blk_node_read_only(n)) {
-		perm |= BLK_PERM_WRITE;
-	}
-	b->blk = blk_open(n, perm, shared, io, e);
-	if (!b->blk) {
-		return -EACCES;
-	}
-	blk_set_write_cache(b->blk, b->write_cache != 2);
 	return 0;
 }
 
@@ -511,7 +483,8 @@ static int virtio_blk_realize(struct device *d, struct err *e)
 	struct loop *io = virtio_loop(&b->v, e);
 	int r = io ? virtio_blk_check(b, e) : -EINVAL;
 
-	r = r < 0 ? r : virtio_blk_open(b, io, e);
+	r = r < 0 ? r
+	          : disk_conf_open(&b->conf, "virtio-blk-device", true, io, &b->blk, e);
 	if (r < 0) {
 		return r;
 	}
@@ -575,50 +548,26 @@ static void virtio_blk_mmio_unrealize(struct device *d)
 
 /* ---- classes ---- */
 
-static const char *const virtio_blk_errors[] = { "auto", "report", NULL };
-
 #define VBLK(n, t, f, d, h) DEV_PROP(n, t, struct virtio_blk, f, d, h)
-#define VIRTIO_BLK_PROPS                                                               \
-	VBLK("drive", PROP_DRIVE, drive, 0, "node name or drive id"),                  \
-		VBLK("serial", PROP_STR, serial, 0, "serial number, 20 characters"),   \
-		VBLK("bootindex", PROP_I32, bootindex, -1, "place in the boot order"), \
-		VBLK("num-queues", PROP_U16, num_queues, UINT16_MAX,                   \
-	             "queues; one a vCPU by default"),                                 \
-		VBLK("queue-size", PROP_U16, queue_size, 256,                          \
-	             "entries of each queue"),                                         \
-		VBLK("logical_block_size", PROP_U32, logical, 512, "sector size"),     \
-		VBLK("physical_block_size", PROP_U32, physical, 512,                   \
-	             "physical sector"),                                               \
-		VBLK("min_io_size", PROP_U32, min_io, 0, "preferred granularity"),     \
-		VBLK("opt_io_size", PROP_U32, opt_io, 0, "optimal request size"),      \
-		VBLK("discard_granularity", PROP_U32, discard_gran, 0, "bytes"),       \
-		VBLK("write-cache", PROP_ON_OFF_AUTO, write_cache, 0,                  \
-	             "a volatile write cache is shown"),                               \
-		VBLK("config-wce", PROP_BOOL, config_wce, 1,                           \
-	             "the guest may switch the write cache"),                          \
-		VBLK("share-rw", PROP_BOOL, share_rw, 0,                               \
-	             "others may write the image"),                                    \
-		VBLK("discard", PROP_BOOL, discard, 1, "offer discard"),               \
-		VBLK("write-zeroes", PROP_BOOL, write_zeroes, 1,                       \
-	             "offer write zeroes"),                                            \
-		VBLK("scsi", PROP_BOOL, scsi, 0, "accepted; no SCSI passthrough"),     \
-		VBLK("request-merging", PROP_BOOL, request_merging, 1, "accepted"),    \
-		VBLK("cyls", PROP_U32, cyls, 0, "geometry"),                           \
-		VBLK("heads", PROP_U32, heads, 0, "geometry"),                         \
-		VBLK("secs", PROP_U32, secs, 0, "geometry"),                           \
-		VBLK("lcyls", PROP_U32, lcyls, 0, "geometry, accepted"),               \
-		VBLK("lheads", PROP_U32, lheads, 0, "geometry, accepted"),             \
-		VBLK("lsecs", PROP_U32, lsecs, 0, "geometry, accepted"),               \
-		{ .name = "werror",                                                    \
-		  .type = PROP_ENUM,                                                   \
-		  .offset = offsetof(struct virtio_blk, werror),                       \
-		  .names = virtio_blk_errors,                                          \
-		  .help = "report write errors to the guest" },                        \
-	{                                                                              \
-		.name = "rerror", .type = PROP_ENUM,                                   \
-		.offset = offsetof(struct virtio_blk, rerror),                         \
-		.names = virtio_blk_errors, .help = "report read errors to the guest"  \
-	}
+/* clang-format off */
+#define VIRTIO_BLK_PROPS \
+	DISK_PROPS(struct virtio_blk, conf), \
+	VBLK("num-queues", PROP_U16, num_queues, UINT16_MAX, \
+	     "queues; one a vCPU by default"), \
+	VBLK("queue-size", PROP_U16, queue_size, 256, "entries of each queue"), \
+	VBLK("config-wce", PROP_BOOL, config_wce, 1, \
+	     "the guest may switch the write cache"), \
+	VBLK("discard", PROP_BOOL, discard, 1, "offer discard"), \
+	VBLK("write-zeroes", PROP_BOOL, write_zeroes, 1, "offer write zeroes"), \
+	VBLK("scsi", PROP_BOOL, scsi, 0, "accepted; no SCSI passthrough"), \
+	VBLK("request-merging", PROP_BOOL, request_merging, 1, "accepted"), \
+	VBLK("cyls", PROP_U32, cyls, 0, "geometry"), \
+	VBLK("heads", PROP_U32, heads, 0, "geometry"), \
+	VBLK("secs", PROP_U32, secs, 0, "geometry"), \
+	VBLK("lcyls", PROP_U32, lcyls, 0, "geometry, accepted"), \
+	VBLK("lheads", PROP_U32, lheads, 0, "geometry, accepted"), \
+	VBLK("lsecs", PROP_U32, lsecs, 0, "geometry, accepted")
+/* clang-format on */
 
 static const struct prop virtio_blk_pci_props[] = {
 	VIRTIO_BLK_PROPS,

@@ -3,7 +3,8 @@
  * virtio-mmio.c - virtio over memory-mapped registers, version 2 (virtio 1.2
  * section 4.2).
  *
- * Threads: registers under dev.lk, the interrupt line from the device's loop.
+ * Threads: registers under dev.lk; the interrupt line from the device's loop, too, without
+ * that lock: the two meet at the line's lock in the interrupt controllers only.
  * Known gaps: version 1 (legacy), shared memory regions.
  */
 #include "config.h"
@@ -45,10 +46,16 @@ static struct virtio_mmio_slot *virtio_mmio_slot_of(struct virtio_dev *v)
 	return v->tp_priv;
 }
 
+/* After a change of the status. Drivers take the line for an edge. */
+static void virtio_mmio_line(struct virtio_dev *v, bool on)
+{
+	irq_follow(&virtio_mmio_slot_of(v)->irq, on, &v->isr);
+}
+
 static void virtio_mmio_raise(struct virtio_dev *v, uint8_t bit)
 {
 	atomic_fetch_or(&v->isr, bit);
-	irq_raise(&virtio_mmio_slot_of(v)->irq);
+	virtio_mmio_line(v, true);
 }
 
 static void virtio_mmio_queue_irq(struct virtio_dev *v, uint16_t vector __unused)
@@ -66,6 +73,17 @@ static const struct virtio_transport virtio_mmio_transport = {
 	.config_irq = virtio_mmio_config_irq,
 };
 
+/* A reset may end only now (virtio_status). */
+static uint8_t virtio_mmio_status(struct virtio_dev *v)
+{
+	uint8_t status = virtio_status(v);
+
+	if (!status) {
+		virtio_mmio_line(v, false);
+	}
+	return status;
+}
+
 static uint64_t virtio_mmio_read_reg(struct virtio_dev *v, unsigned off)
 {
 	struct virtio_queue *q = virtio_queue_sel(v);
@@ -78,7 +96,7 @@ static uint64_t virtio_mmio_read_reg(struct virtio_dev *v, unsigned off)
 	case VM_QUEUE_MAX: return q ? q->max_size : 0;
 	case VM_QUEUE_READY: return q && q->enabled;
 	case VM_INT_STATUS: return v->isr;
-	case VM_STATUS: return virtio_status(v);
+	case VM_STATUS: return virtio_mmio_status(v);
 	case VM_SHM_LEN:
 	case VM_SHM_LEN + 4: return UINT32_MAX; /* no such region */
 	case VM_GENERATION: return v->config_gen;
@@ -105,15 +123,11 @@ static uint64_t virtio_mmio_read(void *opaque, uint64_t off, unsigned size)
 	}
 }
 
-static void virtio_mmio_ack(struct virtio_mmio_slot *s, uint8_t bits)
+/* Also of no bit at all: what was set since the driver read the status needs a rise. */
+static void virtio_mmio_ack(struct virtio_dev *v, uint8_t bits)
 {
-	if (atomic_fetch_and(&s->v->isr, (uint8_t)~bits) & ~bits) {
-		return;
-	}
-	irq_lower(&s->irq);
-	if (s->v->isr) { /* raised between the two lines above */
-		irq_raise(&s->irq);
-	}
+	atomic_fetch_and(&v->isr, (uint8_t)~bits);
+	virtio_mmio_line(v, false);
 }
 
 static void virtio_mmio_half(uint64_t *a, bool high, uint64_t val)
@@ -163,12 +177,10 @@ static void virtio_mmio_write(void *opaque, uint64_t off, uint64_t val, unsigned
 	case VM_ACCEPT_SEL: v->accept_sel = (uint32_t)val; break;
 	case VM_QUEUE_SEL: v->queue_sel = (uint16_t)MIN(val, UINT64_C(0xffff)); break;
 	case VM_QUEUE_NOTIFY: virtio_notify(v, (unsigned)(val & 0xffff)); break;
-	case VM_INT_ACK: virtio_mmio_ack(s, (uint8_t)val); break;
+	case VM_INT_ACK: virtio_mmio_ack(v, (uint8_t)val); break;
 	case VM_STATUS:
 		virtio_set_status(v, (uint8_t)val);
-		if (!v->status) {
-			irq_lower(&s->irq);
-		}
+		(void)virtio_mmio_status(v);
 		break;
 	default: virtio_mmio_queue_write(v, (unsigned)off, (uint32_t)val); break;
 	}

@@ -408,13 +408,8 @@ uint8_t virtio_isr_take(struct virtio_dev *v)
 
 struct loop *virtio_loop(struct virtio_dev *v, struct err *e)
 {
-	if (v->iothread && *v->iothread) {
-		v->dev.io = object_iothread(v->iothread);
-		if (!v->dev.io) {
-			err_set(e, -ENOENT, "%s: there is no iothread '%s'",
-			        v->dev.cls->name, v->iothread);
-			return NULL;
-		}
+	if (object_set_iothread(&v->dev, v->iothread, e)) {
+		return NULL;
 	}
 	return v->dev.io ? v->dev.io : v->dev.vm->loop;
 }

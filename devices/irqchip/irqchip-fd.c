@@ -7,8 +7,8 @@
  * the APIC timers' loop reads it. Nothing is lost between the two: an eventfd that
  * nobody reads keeps count, and whoever is attached next sees it at once.
  *
- * Threads: any; under the mux's lock, which the watch takes too, so that who holds
- * it knows that no interrupt is on its way. Watches come and go on their loop later.
+ * Threads: any; inside the mux's gate and under p->lk, which the watch takes too, so that
+ * who holds it knows that no interrupt is on its way. Watches come and go on their loop later.
  * Known gaps: resampling by the EOI of an IOAPIC only, not of a PIC; 64 resampled lines.
  */
 #include "config.h"
@@ -24,6 +24,18 @@
 #include "devices/irqchip/irqchip-priv.h"
 
 enum { FD_ROUTES_MAX = 4096 };
+
+void irqchip_fds_enter(struct irqchip_priv *p)
+{
+	irqchip_enter(p);
+	lk_acquire(&p->lk);
+}
+
+void irqchip_fds_leave(struct irqchip_priv *p)
+{
+	lk_release(&p->lk);
+	irqchip_leave(p);
+}
 
 static bool irqchip_fd_mine(const struct irqchip_fd *f)
 {
@@ -44,10 +56,10 @@ static void irqchip_fd_fire(struct irqchip_fd *f)
 		}
 		return;
 	}
-	irqchip_set_fd_level_locked(p, f->gsi, true);
+	irqchip_set_fd_level(p, f->gsi, true);
 	f->level = f->resample >= 0;
 	if (!f->level) {
-		irqchip_set_fd_level_locked(p, f->gsi, false);
+		irqchip_set_fd_level(p, f->gsi, false);
 	}
 }
 
@@ -57,12 +69,13 @@ static void irqchip_fd_ready(void *opaque, int fd, unsigned revents __unused)
 	struct pollfd pf = { .fd = fd, .events = POLLIN };
 	uint64_t n;
 
-	LOCK_SCOPE(&f->p->lk);
+	irqchip_fds_enter(f->p);
 	/* The hypervisor may have taken the count meanwhile; the eventfd may block. */
 	if (irqchip_fd_mine(f) && !f->p->parked && poll(&pf, 1, 0) == 1 &&
 	    read(fd, &n, sizeof(n)) == sizeof(n)) {
 		irqchip_fd_fire(f);
 	}
+	irqchip_fds_leave(f->p);
 }
 
 /* On the loop: the watch as it should be. */
@@ -111,7 +124,7 @@ static void irqchip_fd_bind(struct irqchip_fd *f)
 		if (f->level &&
 		    f->hv_route >= 0) { /* raised: by the hypervisor from now on */
 			f->level = false;
-			irqchip_set_fd_level_locked(p, f->gsi, false);
+			irqchip_set_fd_level(p, f->gsi, false);
 			irqchip_fd_signal(f->fd);
 		}
 	}
@@ -189,13 +202,13 @@ static void irqchip_fd_del(struct irqchip_fd *f)
 {
 	struct irqchip_priv *p = f->p;
 
-	lk_acquire(&p->lk);
+	irqchip_fds_enter(p);
 	irqchip_fd_unbind(f);
 	if (f->line && f->level) {
-		irqchip_set_fd_level_locked(p, f->gsi, false);
+		irqchip_set_fd_level(p, f->gsi, false);
 	}
 	f->going = true;
-	lk_release(&p->lk);
+	irqchip_fds_leave(p);
 	loop_call(p->set.loop, irqchip_fd_sync, f);
 	lk_acquire(&p->lk);
 	f->used = f->going = false;
@@ -208,15 +221,15 @@ int irqchip_route_add(void *arg, const struct msi_msg *m, int fd)
 	struct irqchip_fd *f;
 	int i;
 
-	LOCK_SCOPE(&p->lk);
+	irqchip_fds_enter(p);
 	f = irqchip_fd_new_locked(p, &i);
-	if (!f) {
-		return -ENOSPC;
+	if (f) {
+		f->fd = fd;
+		f->m = *m;
+		irqchip_fd_bind(f);
 	}
-	f->fd = fd;
-	f->m = *m;
-	irqchip_fd_bind(f);
-	return i;
+	irqchip_fds_leave(p);
+	return f ? i : -ENOSPC;
 }
 
 void irqchip_route_update(void *arg, int route, const struct msi_msg *m)
@@ -260,7 +273,7 @@ int irqchip_line_fd(struct vm *vm, int fd, int resample, unsigned gsi, bool add)
 	if (gsi >= p->pub.n_gsi) {
 		return -EINVAL;
 	}
-	lk_acquire(&p->lk);
+	irqchip_fds_enter(p);
 	if (add) {
 		f = irqchip_fd_new_locked(p, &i);
 		if (f && resample >= 0 && i >= 64) { /* irqchip_fds_eoi() has 64 bits */
@@ -274,7 +287,7 @@ int irqchip_line_fd(struct vm *vm, int fd, int resample, unsigned gsi, bool add)
 			f->gsi = gsi;
 			irqchip_fd_bind(f);
 		}
-		lk_release(&p->lk);
+		irqchip_fds_leave(p);
 		return f ? 0 : -ENOSPC;
 	}
 	for (unsigned n = 0; n < p->n_fds && !f; n++) {
@@ -283,7 +296,7 @@ int irqchip_line_fd(struct vm *vm, int fd, int resample, unsigned gsi, bool add)
 			f = p->fds[n];
 		}
 	}
-	lk_release(&p->lk);
+	irqchip_fds_leave(p);
 	if (!f) {
 		return -ENOENT;
 	}
@@ -295,7 +308,7 @@ uint64_t irqchip_fds_eoi(struct irqchip_priv *p, uint32_t pins)
 {
 	uint64_t which = 0;
 
-	LOCK_SCOPE(&p->lk);
+	irqchip_fds_enter(p);
 	for (unsigned i = 0; i < p->n_fds && i < 64; i++) {
 		struct irqchip_fd *f = p->fds[i];
 		unsigned pin = f->gsi ? f->gsi : 2;
@@ -303,9 +316,10 @@ uint64_t irqchip_fds_eoi(struct irqchip_priv *p, uint32_t pins)
 		if (f->used && f->level && pins & BIT(pin & 31)) {
 			f->level = false;
 			which |= BIT64(i);
-			irqchip_set_fd_level_locked(p, f->gsi, false);
+			irqchip_set_fd_level(p, f->gsi, false);
 		}
 	}
+	irqchip_fds_leave(p);
 	return which;
 }
 

@@ -4,13 +4,20 @@
  * accelerator, and how the state goes from one to the other.
  *
  * Nothing is lost or invented by a move:
- * - Lines pass p->lk, which a move holds; their levels are known here and are part of
- *   what is handed over. Only changes are passed on.
- * - Senders of messages hold p->send for reading, a move for writing. Eventfds that are
- *   bound in the hypervisor are unbound first and bound last: they keep count.
+ * - Lines and messages pass a gate (read side), which a move closes (write side). The levels of
+ *   lines are known here and are part of what is handed over. Only changes are passed on.
+ * - Eventfds that are bound in the hypervisor are unbound first and bound last: they
+ *   keep count.
  * - vCPUs are outside, so nobody writes registers, acknowledges or ends interrupts.
  * - Timers: what is due at ours is in IRR before the state is read (lapic_chip_get);
  *   the PIT leaves its old place first and comes to its new place last.
+ *
+ * Each line has a lock, held from the change of its level to the chip's input, which may be
+ * a system call: the chip sees the changes in their order. So different lines never wait for
+ * one another. Who share a line do: what is behind one (an I/O thread that raises, a vCPU
+ * whose driver acknowledges) when both change it in the same moment, and line n of the PIC
+ * with GSI n. Who asks for the level that is there waits for nobody: whoever takes it
+ * away later does so after the asker did what it announces.
  *
  * Threads: lines and messages any; moves: the control thread, or a vCPU's in vm_exclusive.
  * Known gaps: a second IOAPIC stays in user space and needs local APICs there too.
@@ -22,6 +29,7 @@
 
 #include "base/log.h"
 #include "core/cpu/x86-chips.h"
+#include "core/lock-stat.h"
 #include "devices/irqchip/ioapic.h"
 #include "devices/irqchip/irqchip-priv.h"
 #include "devices/irqchip/pic.h"
@@ -29,6 +37,25 @@
 static struct irqchip_priv *irqchip_of(struct vm *vm)
 {
 	return container_of(vm->chips, struct irqchip_priv, pub);
+}
+
+/* ---- the gate ---- */
+
+void irqchip_enter(struct irqchip_priv *p)
+{
+	uint64_t since;
+
+	if (likely(pthread_rwlock_tryrdlock(&p->gate) == 0)) {
+		return;
+	}
+	since = lock_stat_now();
+	pthread_rwlock_rdlock(&p->gate);
+	lock_stat_waited("irq-gate", since);
+}
+
+void irqchip_leave(struct irqchip_priv *p)
+{
+	pthread_rwlock_unlock(&p->gate);
 }
 
 /* ---- lines ---- */
@@ -94,47 +121,69 @@ static void irqchip_drive_locked(struct irqchip_priv *p, unsigned gsi, bool pin_
 	}
 }
 
-static void irqchip_change_locked(struct irqchip_priv *p, uint64_t *map, unsigned n,
-                                  bool on)
+/* Inside the gate. */
+static void irqchip_change(struct irqchip_priv *p, _Atomic uint64_t *map, unsigned n,
+                           bool on)
 {
-	bool pin_was = (p->gsi_level | p->fd_level) >> n & 1;
-	bool input_was = pin_was || (n < IRQCHIP_PIC_LINES && (p->pic_level >> n & 1));
+	bool pin_was, input_was;
 
-	*map = on ? *map | BIT64(n) : *map & ~BIT64(n);
+	LOCK_SCOPE(&p->line[n]);
+	pin_was = (p->gsi_level | p->fd_level) >> n & 1;
+	input_was = pin_was || (n < IRQCHIP_PIC_LINES && (p->pic_level >> n & 1));
+	if (on) {
+		atomic_fetch_or(map, BIT64(n));
+	} else {
+		atomic_fetch_and(map, ~BIT64(n));
+	}
 	irqchip_drive_locked(p, n, pin_was, input_was);
+}
+
+static void irqchip_line(struct irqchip_priv *p, _Atomic uint64_t *map, unsigned n,
+                         bool on)
+{
+	if ((atomic_load(map) >> n & 1) == on) {
+		return;
+	}
+	irqchip_enter(p);
+	irqchip_change(p, map, n, on);
+	irqchip_leave(p);
+}
+
+static struct irqchip_priv *irqchip_of_line(void *arg)
+{
+	return container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
 }
 
 void irqchip_gsi(void *arg, unsigned n, int level)
 {
-	struct irqchip_priv *p =
-		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
+	struct irqchip_priv *p = irqchip_of_line(arg);
 
-	LOCK_SCOPE(&p->lk);
-	irqchip_change_locked(p, &p->gsi_level, n, level != 0);
+	irqchip_line(p, &p->gsi_level, n, level != 0);
 }
 
 void irqchip_pic_line(void *arg, unsigned n, int level)
 {
-	struct irqchip_priv *p =
-		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
+	struct irqchip_priv *p = irqchip_of_line(arg);
 
-	LOCK_SCOPE(&p->lk);
-	irqchip_change_locked(p, &p->pic_level, n, level != 0);
+	irqchip_line(p, &p->pic_level, n, level != 0);
 }
 
-void irqchip_set_fd_level_locked(struct irqchip_priv *p, unsigned gsi, bool level)
+void irqchip_set_fd_level(struct irqchip_priv *p, unsigned gsi, bool level)
 {
-	irqchip_change_locked(p, &p->fd_level, gsi, level);
+	irqchip_change(p, &p->fd_level, gsi, level);
 }
 
 /* The level of the PIT's output, known to both sides without an edge. */
 static void irqchip_gsi_quiet(void *arg, unsigned n, int level)
 {
-	struct irqchip_priv *p =
-		container_of((struct irqchip_x86 *)arg, struct irqchip_priv, pub);
+	struct irqchip_priv *p = irqchip_of_line(arg);
 
-	LOCK_SCOPE(&p->lk);
-	p->gsi_level = level ? p->gsi_level | BIT64(n) : p->gsi_level & ~BIT64(n);
+	LOCK_SCOPE(&p->line[n]);
+	if (level) {
+		atomic_fetch_or(&p->gsi_level, BIT64(n));
+	} else {
+		atomic_fetch_and(&p->gsi_level, ~BIT64(n));
+	}
 }
 
 static uint32_t irqchip_ioapic_lines(const struct irqchip_priv *p)
@@ -156,13 +205,13 @@ static void irqchip_send(void *arg, const struct msi_msg *m)
 {
 	struct irqchip_priv *p = arg;
 
-	pthread_rwlock_rdlock(&p->send);
+	irqchip_enter(p);
 	if (atomic_load_explicit(&p->set.away, memory_order_relaxed)) {
 		p->pub.vm->hv_chips->msi->send(p->pub.vm, m);
 	} else {
 		lapic_msi_ops.send(&p->set, m);
 	}
-	pthread_rwlock_unlock(&p->send);
+	irqchip_leave(p);
 }
 
 static bool irqchip_route_direct(void *arg)
@@ -221,6 +270,18 @@ static void irqchip_vm_eoi(struct vm *vm, uint8_t vector)
 }
 
 /* ---- moving ---- */
+
+static void irqchip_close(struct irqchip_priv *p)
+{
+	pthread_rwlock_wrlock(&p->gate);
+	lk_acquire(&p->lk);
+}
+
+static void irqchip_open(struct irqchip_priv *p)
+{
+	lk_release(&p->lk);
+	irqchip_leave(p);
+}
 
 static struct x86_chips *irqchip_state_new(const struct irqchip_priv *p, struct err *e)
 {
@@ -359,13 +420,11 @@ static int irqchip_to_hv(struct irqchip_priv *p, struct err *e)
 	if (pit) {
 		p->pit_ops->get(p->pit, &s->pit);
 	}
-	pthread_rwlock_wrlock(&p->send);
-	lk_acquire(&p->lk);
+	irqchip_close(p);
 	r = irqchip_give_locked(p, s, e);
 	p->parked = false;
 	irqchip_fds_bind_locked(p);
-	lk_release(&p->lk);
-	pthread_rwlock_unlock(&p->send);
+	irqchip_open(p);
 	if (pit && r >= 0) {
 		s->has = X86_CHIP_PIT;
 		r = vm->hv_chips->set(vm, s, e);
@@ -401,8 +460,7 @@ static int irqchip_to_user(struct irqchip_priv *p, struct err *e)
 		p->in_hv &= ~(unsigned)X86_CHIP_PIT;
 		p->pit_ops->set(p->pit, &s->pit, &quiet);
 	}
-	pthread_rwlock_wrlock(&p->send);
-	lk_acquire(&p->lk);
+	irqchip_close(p);
 	irqchip_fds_unbind_locked(p);
 	r = vm->hv_chips->get(vm, s, e);
 	if (r >= 0) {
@@ -410,8 +468,7 @@ static int irqchip_to_user(struct irqchip_priv *p, struct err *e)
 		atomic_store(&vm->chips_in_hv, false);
 	}
 	irqchip_fds_bind_locked(p);
-	lk_release(&p->lk);
-	pthread_rwlock_unlock(&p->send);
+	irqchip_open(p);
 	free(s);
 	return r;
 }
@@ -465,8 +522,7 @@ static void irqchip_drop(struct irqchip_priv *p)
 		}
 		p->pit_ops->come_back(p->pit);
 	}
-	pthread_rwlock_wrlock(&p->send);
-	lk_acquire(&p->lk);
+	irqchip_close(p);
 	irqchip_fds_unbind_locked(p);
 	p->parked = true;
 	p->in_hv = 0;
@@ -475,8 +531,7 @@ static void irqchip_drop(struct irqchip_priv *p)
 	for (unsigned i = 0; i < p->set.n; i++) {
 		lapic_come_back(p->set.all[i]);
 	}
-	lk_release(&p->lk);
-	pthread_rwlock_unlock(&p->send);
+	irqchip_open(p);
 }
 
 static void irqchip_want(struct irqchip_priv *p, const char *when)
@@ -505,11 +560,12 @@ static void irqchip_vm_reset(struct vm *vm, bool done)
 	if (vm_is_running(vm)) {
 		irqchip_want(p, "reset");
 	}
-	LOCK_SCOPE(&p->lk);
+	irqchip_fds_enter(p);
 	if (p->parked) { /* not yet, or it did not work out */
 		p->parked = false;
 		irqchip_fds_bind_locked(p);
 	}
+	irqchip_fds_leave(p);
 }
 
 /* A stopped VM has its state here, where it can be saved, and its timers stand still. */
@@ -546,8 +602,11 @@ int irqchip_mux_init(struct irqchip_priv *p, struct err *e)
 	if (r < 0) {
 		return r;
 	}
-	lk_init(&p->lk, RANK_IRQ_MUX, "irq-mux");
-	pthread_rwlock_init(&p->send, NULL);
+	lk_init(&p->lk, RANK_IRQ_MUX, "irq-fds");
+	for (unsigned i = 0; i < ARRAY_LEN(p->line); i++) {
+		lk_init(&p->line[i], RANK_IRQ_LINE, "irq-line");
+	}
+	pthread_rwlock_init(&p->gate, NULL);
 	p->set.ext_ack = irqchip_set_ext_ack;
 	p->set.eoi = irqchip_eoi;
 	p->set.ext_arg = p;
@@ -572,6 +631,6 @@ void irqchip_mux_fini(struct irqchip_priv *p)
 		vm_del_listener(p->pub.vm, &p->listener);
 	}
 	irqchip_fds_fini(p);
-	pthread_rwlock_destroy(&p->send);
+	pthread_rwlock_destroy(&p->gate);
 	lk_fini(&p->lk);
 }

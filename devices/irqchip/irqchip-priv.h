@@ -36,19 +36,26 @@ struct irqchip_priv {
 	bool own_loop;
 	struct vm_listener listener;
 
-	struct lk lk; /* RANK_IRQ_MUX: everything below but `send` */
-	uint64_t gsi_level, fd_level;
-	uint64_t pic_level; /* of pic_line[] alone */
-	unsigned in_hv;     /* X86_CHIP_* that the hypervisor owns */
-	bool want_hv;       /* whenever the VM runs */
-	bool parked;        /* in a reset: eventfds wait */
+	/*
+	 * Lines and messages pass it for reading: any number at a time. Who moves or resets the
+	 * state has it for writing: nothing passes. Before `lk` and the lines' locks.
+	 */
+	pthread_rwlock_t gate;
+
+	/* Line n: RANK_IRQ_LINE, from the change of its bits below to the chip's input. */
+	struct lk line[IRQCHIP_GSIS];
+	_Atomic uint64_t gsi_level, fd_level;
+	_Atomic uint64_t pic_level; /* of pic_line[] alone */
+
+	_Atomic unsigned in_hv; /* X86_CHIP_* that the hypervisor owns; gate */
+	bool want_hv;           /* whenever the VM runs */
 	const struct x86_pit_ops *pit_ops;
 	void *pit;
+
+	struct lk lk; /* RANK_IRQ_MUX: what follows */
+	bool parked;  /* in a reset: eventfds wait */
 	struct irqchip_fd **fds;
 	unsigned n_fds;
-
-	/* Senders of messages read; who moves the local APICs writes. */
-	pthread_rwlock_t send;
 };
 
 /* irqchip-mux.c */
@@ -56,13 +63,20 @@ int irqchip_mux_init(struct irqchip_priv *p, struct err *e) __must_check;
 void irqchip_mux_fini(struct irqchip_priv *p);
 void irqchip_gsi(void *c, unsigned n, int level);      /* irq_fn */
 void irqchip_pic_line(void *c, unsigned n, int level); /* irq_fn */
-void irqchip_set_fd_level_locked(struct irqchip_priv *p, unsigned gsi, bool level);
+/* The gate, for reading. */
+void irqchip_enter(struct irqchip_priv *p);
+void irqchip_leave(struct irqchip_priv *p);
+/* Inside the gate. */
+void irqchip_set_fd_level(struct irqchip_priv *p, unsigned gsi, bool level);
 
 /* irqchip-fd.c */
 int irqchip_route_add(void *p, const struct msi_msg *m, int fd);
 void irqchip_route_update(void *p, int route, const struct msi_msg *m);
 void irqchip_route_del(void *p, int route);
 int irqchip_line_fd(struct vm *vm, int fd, int resample, unsigned gsi, bool add);
+/* The gate, and the lock of the eventfds behind it. */
+void irqchip_fds_enter(struct irqchip_priv *p);
+void irqchip_fds_leave(struct irqchip_priv *p);
 /* Takes all from the hypervisor; gives them to whoever has the local APICs. */
 void irqchip_fds_unbind_locked(struct irqchip_priv *p);
 void irqchip_fds_bind_locked(struct irqchip_priv *p);

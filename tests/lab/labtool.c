@@ -3,7 +3,8 @@
  * labtool.c - what the lab's shell scripts need and busybox lacks. Runs inside the outer
  * machine (and outside, for bench/): plain C, nothing but libc.
  *
- *   labtool run [-t SEC] [-r MIB] [-q] [-k MARK] [-m MARK] [-p MARK] [-x MARK COMMAND]... -- PROGRAM ARG...
+ *   labtool run [-t SEC] [-T COMMAND] [-r MIB] [-q] [-k MARK] [-m MARK] [-p MARK]
+ *               [-x MARK COMMAND]... -- PROGRAM ARG...
  *
  *     Starts PROGRAM with its standard input and output piped, copies its output to ours, and
  *     notes when a word appears in it for the first time. Writes to file descriptor 3 if
@@ -17,7 +18,8 @@
  *        EXIT status seconds     128 + signal if a signal ended it
  *     -x runs COMMAND with sh (its output goes to ours) and then sends the program a newline, so
  *     that a guest can wait for it with "read x". LAB_PID is the program's process id.
- *     -k ends the program by SIGKILL once its mark has come; -t by SIGTERM after SEC seconds.
+ *     -k ends the program by SIGKILL once its mark has come; -t by SIGTERM after SEC seconds,
+ *     with -T once COMMAND was run and the program had 15 s to say more.
  *     The status is the program's, 124 after a timeout.
  *
  *   labtool qmp SOCKET COMMAND...  sends each COMMAND (JSON text), prints the answers;
@@ -55,14 +57,15 @@ static struct mark marks[MARKS_MAX];
 static int n_marks;
 static long ram_kib = 1L << 40;
 static bool quiet;
+static const char *at_limit;
 static double limit_s = 1e9;
 static double start;
 static FILE *notes;
 
 static void usage(void)
 {
-	fprintf(stderr, "usage: labtool run [-t SEC] [-r MIB] [-q] [-p|-m|-k MARK] [-x "
-	                "MARK COMMAND] "
+	fprintf(stderr, "usage: labtool run [-t SEC] [-T COMMAND] [-r MIB] [-q] "
+	                "[-p|-m|-k MARK] [-x MARK COMMAND] "
 	                "-- PROGRAM ARG...\n       labtool qmp SOCKET COMMAND...\n     "
 	                "  labtool tsc\n");
 	exit(2);
@@ -161,9 +164,10 @@ static void options(int argc, char **argv)
 {
 	int c;
 
-	while ((c = getopt(argc, argv, "+t:r:qp:m:k:x:")) != -1) {
+	while ((c = getopt(argc, argv, "+t:T:r:qp:m:k:x:")) != -1) {
 		switch (c) {
 		case 't': limit_s = atof(optarg); break;
+		case 'T': at_limit = optarg; break;
 		case 'r': ram_kib = atol(optarg) * 1024; break;
 		case 'q': quiet = true; break;
 		case 'p':
@@ -227,6 +231,15 @@ static int run(int argc, char **argv)
 		double left = limit_s - (now() - start);
 		ssize_t n;
 
+		if (left <= 0 && at_limit) {
+			fflush(stdout);
+			if (system(at_limit) != 0) {
+				fprintf(notes, "FAILED %s\n", at_limit);
+			}
+			at_limit = NULL;
+			limit_s = now() - start + 15;
+			continue;
+		}
 		if (left <= 0) {
 			kill(pid, late ? SIGKILL : SIGTERM);
 			limit_s += 3;

@@ -8,6 +8,8 @@
 
 #include "tests/unit/unit.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -42,7 +44,14 @@ static struct {
 	uint32_t pins;
 	int pit_on;
 	bool split;
+	void (*gsi)(unsigned gsi, int level); /* instead of line[] */
 } fake;
+
+static struct {
+	sem_t in, go; /* a change of line 20 is in the accelerator; it may go on */
+	_Atomic uint32_t level, n[24];
+	_Atomic bool stop, wrong;
+} slow;
 
 static size_t fake_size(const struct x86_chips *s)
 {
@@ -62,6 +71,7 @@ static int fake_set(struct vm *vm, const struct x86_chips *s, struct err *e)
 		return 0;
 	}
 	free(fake.s);
+	slow.level = s->ioapic_lines;
 	fake.s = malloc(fake_size(s));
 	memcpy(fake.s, s, fake_size(s));
 	fake.has = s->has;
@@ -89,6 +99,10 @@ static int fake_get(struct vm *vm, struct x86_chips *s, struct err *e)
 static void fake_gsi(struct vm *vm, unsigned gsi, int level)
 {
 	(void)vm;
+	if (fake.gsi) {
+		fake.gsi(gsi, level);
+		return;
+	}
 	ck_assert_uint_lt(fake.n_lines, 32);
 	fake.line[fake.n_lines].gsi = gsi;
 	fake.line[fake.n_lines++].level = level;
@@ -294,6 +308,121 @@ START_TEST(chips_lines)
 	ck_assert_int_eq(t_vector(h, 0), -1);
 	irq_raise(&gsi[4]);
 	ck_assert_int_eq(t_vector(h, 0), 0x34);
+}
+END_TEST
+
+/* ---- lines of several threads ---- */
+
+static void slow_gsi(unsigned gsi, int level)
+{
+	if (gsi == 20 && level) {
+		sem_post(&slow.in);
+		sem_wait(&slow.go);
+	}
+	slow.level = level ? slow.level | BIT(gsi) : slow.level & ~BIT(gsi);
+	slow.n[gsi]++;
+}
+
+static void *slow_raise(void *irq)
+{
+	irq_raise(irq);
+	return NULL;
+}
+
+static void *slow_lower(void *irq)
+{
+	irq_lower(irq);
+	return NULL;
+}
+
+/* One line is in the accelerator for long: others go on, its own changes keep their order. */
+START_TEST(chips_slow_line)
+{
+	struct harness *h = t_new(false);
+	struct irq *gsi = h->chip->gsi;
+	pthread_t up, down;
+
+	sem_init(&slow.in, 0, 0);
+	sem_init(&slow.go, 0, 0);
+	t_move(h, true);
+	fake.gsi = slow_gsi;
+	pthread_create(&up, NULL, slow_raise, &gsi[20]);
+	sem_wait(&slow.in);
+	irq_raise(&gsi[21]);
+	ck_assert_uint_eq(slow.level, BIT(21));
+	irq_lower(&gsi[21]);
+	irq_raise(&gsi[20]); /* it is raised: nothing to wait for */
+	ck_assert_uint_eq(slow.level, 0);
+	pthread_create(&down, NULL, slow_lower, &gsi[20]);
+	usleep(20000);
+	ck_assert_uint_eq(slow.n[20], 0);
+	sem_post(&slow.go);
+	pthread_join(up, NULL);
+	pthread_join(down, NULL);
+	ck_assert_uint_eq(slow.level, 0);
+	ck_assert_uint_eq(slow.n[20], 2);
+}
+END_TEST
+
+/* The accelerator hears of changes only, while it has the chips. */
+static void moving_gsi(unsigned gsi, int level)
+{
+	unsigned n = gsi >= HV_GSI_IOAPIC ? gsi - HV_GSI_IOAPIC : gsi;
+
+	if (gsi >= HV_GSI_PIC && gsi < HV_GSI_IOAPIC) {
+		return;
+	}
+	if ((atomic_load(&slow.level) >> n & 1) == (unsigned)level ||
+	    !(fake.has & X86_CHIP_IOAPIC)) {
+		slow.wrong = true;
+	}
+	if (level) {
+		atomic_fetch_or(&slow.level, BIT(n));
+	} else {
+		atomic_fetch_and(&slow.level, ~BIT(n));
+	}
+	slow.n[n]++;
+}
+
+static void *moving_line(void *arg)
+{
+	struct irq *irq = arg;
+
+	while (!slow.stop) {
+		irq_raise(irq);
+		irq_lower(irq);
+		irq_raise(irq);
+	}
+	return NULL;
+}
+
+START_TEST(chips_moving_lines)
+{
+	struct harness *h = t_new(false);
+	const unsigned used = BIT(4) | BIT(5) | BIT(22);
+	pthread_t t[3];
+
+	memset(&slow, 0, sizeof(slow));
+	fake.gsi = moving_gsi;
+	pthread_create(&t[0], NULL, moving_line, &h->chip->gsi[4]);
+	pthread_create(&t[1], NULL, moving_line, &h->chip->gsi[5]);
+	pthread_create(&t[2], NULL, moving_line, &h->chip->gsi[22]);
+	for (unsigned i = 0; i < 300; i++) {
+		t_move(h, true);
+		usleep(i & 3 ? 0 : 200);
+		t_move(h, false);
+	}
+	t_move(h, true);
+	slow.stop = true;
+	for (unsigned i = 0; i < 3; i++) {
+		pthread_join(t[i], NULL);
+	}
+	ck_assert(!slow.wrong);
+	ck_assert_uint_eq(slow.level, used);
+	ck_assert_uint_gt(slow.n[4] + slow.n[5] + slow.n[22], 100);
+	t_move(h, false);
+	t_move(h, true);
+	ck_assert_uint_eq(fake.s->ioapic_lines, used);
 }
 END_TEST
 
@@ -724,9 +853,10 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		chips_lines,    chips_pending,     chips_split,   chips_messages,
-		chips_resample, chips_lapic_timer, chips_pit,     chips_round_trip,
-		chips_reset,    chips_stop,        chips_refused, chips_startup,
+		chips_lines,   chips_slow_line,  chips_moving_lines, chips_pending,
+		chips_split,   chips_messages,   chips_resample,     chips_lapic_timer,
+		chips_pit,     chips_round_trip, chips_reset,        chips_stop,
+		chips_refused, chips_startup,
 	};
 
 	return unit_main(unit_suite("chips", tests, ARRAY_LEN(tests)));

@@ -6,6 +6,9 @@ TESTS += $(CORE_TESTS)
 CORE_TEST_LIBS = $(GROUP_START) libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
 tests_unit_loop_SOURCES = tests/unit/loop_test.c tests/unit/unit.h
 tests_unit_loop_CPPFLAGS = $(TEST_CPPFLAGS)
+# refusals of the kernel are the test's
+tests_unit_loop_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=epoll_ctl \
+	-Wl,--wrap=io_uring_submit_and_get_events
 tests_unit_loop_LDADD = $(CORE_TEST_LIBS)
 tests_unit_coroutine_SOURCES = tests/unit/coroutine_test.c tests/unit/unit.h
 tests_unit_coroutine_CPPFLAGS = $(TEST_CPPFLAGS)

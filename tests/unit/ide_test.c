@@ -126,6 +126,52 @@ START_TEST(ide_detect)
 }
 END_TEST
 
+START_TEST(ide_sizes)
+{
+	static const struct {
+		const char *conf;
+		bool good;
+	} c[] = {
+		{ "logical_block_size=4096,physical_block_size=4096", false },
+		{ "logical_block_size=256", false },
+		{ "physical_block_size=256", false },
+		{ "physical_block_size=1536", false },
+		{ "physical_block_size=65536", false },
+		{ "logical_block_size=0,physical_block_size=0", true },
+		{ "physical_block_size=4096", true },
+	};
+	static const uint16_t word_106[] = { 0, 0x6003 }; /* of the last two */
+	unsigned good = 0;
+	char text[200];
+
+	begin();
+	make_image(disk_path, DISK_SECTORS * 512);
+	snprintf(text, sizeof(text), "file,node-name=other,filename=%s", disk_path);
+	rig_node(text);
+	unlink(disk_path);
+	for (unsigned i = 0; i < ARRAY_LEN(c); i++) {
+		struct device *d;
+
+		snprintf(text, sizeof(text), "ide-hd,drive=other,bus=ide.0,unit=1,%s",
+		         c[i].conf);
+		d = rig_drive(&rig, text);
+		ck_assert_msg((d != NULL) == c[i].good, "%s", c[i].conf);
+		if (d) {
+			harness_outb(h, 0x1f6, 0xb0);
+			rig_command(&rig, 0xec);
+			for (unsigned w = 0; w < 106; w++) {
+				harness_inw(h, 0x1f0);
+			}
+			ck_assert_uint_eq(harness_inw(h, 0x1f0), word_106[good++]);
+			device_unrealize(d);
+			device_free(d);
+		}
+	}
+	ck_assert_ptr_null(rig_drive(&rig, "ide-hd,bus=ide.0,unit=1"));
+	ck_assert_ptr_null(rig_drive(&rig, "ide-hd,drive=none,bus=ide.0,unit=1"));
+}
+END_TEST
+
 START_TEST(ide_pio)
 {
 	begin();
@@ -645,6 +691,7 @@ int main(void)
 {
 	const TTest *const tests[] = {
 		ide_detect,
+		ide_sizes,
 		ide_pio,
 		ide_pio_write,
 		ide_dma,

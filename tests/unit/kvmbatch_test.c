@@ -87,17 +87,39 @@ START_TEST(test_zones)
 }
 END_TEST
 
+static void map_both(struct rig *r)
+{
+	mr_init_io(&late, "late", 16, &late_ops, NULL, NULL);
+	late.batch = 4;
+	mr_add(&r->vm->io_root, PORT, &late, 0);
+	mr_init_io(&late_mem, "late-mem", 0x1000, &late_ops, NULL, NULL);
+	late_mem.batch = 4;
+	mr_add(&r->vm->mem_root, MMIO_GPA, &late_mem, 0);
+}
+
+/* Since Linux 6.17 a slot that comes after a zone waits for a grace period. Devices may
+ * well be mapped before RAM. */
+START_TEST(test_zones_after_slots)
+{
+	fake_reset();
+	fake.caps[KVM_CAP_COALESCED_MMIO] = 2;
+	fake.caps[KVM_CAP_COALESCED_PIO] = 1;
+	rig_early = map_both;
+	ck_assert_msg(rig_build(&g, 2, 0) == 0, "%s", last.text);
+	ck_assert_uint_gt(atomic_load(&fake.n_slots), 0);
+	ck_assert_uint_eq(fake.n_zones, 2);
+	ck_assert_uint_eq(atomic_load(&fake.n_late_slots), 0);
+	rig_early = NULL;
+	rig_free(&g);
+}
+END_TEST
+
 static void old_kvm(int mmio_cap, unsigned zones)
 {
 	fake_reset();
 	fake.caps[KVM_CAP_COALESCED_MMIO] = mmio_cap;
 	ck_assert_msg(rig_build(&g, 1, 0) == 0, "%s", last.text);
-	mr_init_io(&late, "late", 16, &late_ops, NULL, NULL);
-	late.batch = 4;
-	mr_add(&g.vm->io_root, PORT, &late, 0);
-	mr_init_io(&late_mem, "late-mem", 0x1000, &late_ops, NULL, NULL);
-	late_mem.batch = 4;
-	mr_add(&g.vm->mem_root, MMIO_GPA, &late_mem, 0);
+	map_both(&g);
 	ck_assert_uint_eq(fake.n_zones, zones);
 	rig_free(&g);
 }
@@ -270,9 +292,13 @@ END_TEST
 
 int main(void)
 {
-	const TTest *const tests[] = { test_zones,    test_memory_only,
-		                       test_none,     test_ring_beyond_the_page,
-		                       test_order,    test_odd_entries,
+	const TTest *const tests[] = { test_zones,
+		                       test_zones_after_slots,
+		                       test_memory_only,
+		                       test_none,
+		                       test_ring_beyond_the_page,
+		                       test_order,
+		                       test_odd_entries,
 		                       test_odd_index };
 
 	return unit_main(unit_suite("kvmbatch", tests, ARRAY_LEN(tests)));

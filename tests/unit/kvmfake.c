@@ -270,6 +270,7 @@ static int fake_slot(const struct kvm_userspace_memory_region *r)
 		return -EINVAL;
 	}
 	atomic_fetch_add(&fake.n_slots, r->memory_size ? 1u : -1u);
+	atomic_fetch_add(&fake.n_late_slots, r->memory_size && fake.n_zones);
 	return 0;
 }
 

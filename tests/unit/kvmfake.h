@@ -54,6 +54,7 @@ struct fake_kvm {
 	struct fake_vcpu vcpu[64];
 	unsigned n_vcpus;
 	_Atomic unsigned n_slots;
+	_Atomic unsigned n_late_slots; /* that came when batched writes had zones */
 	/* KVM_GET_CLOCK gives it, with the host's TSC of that moment; KVM_SET_CLOCK sets it */
 	struct kvm_clock_data clock;
 	unsigned n_get_clock, n_set_clock;

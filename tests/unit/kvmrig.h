@@ -31,6 +31,9 @@ struct rig {
 	struct vm_listener l;
 };
 
+/* Adds what the address space holds before there is RAM. */
+static void (*rig_early)(struct rig *g);
+
 static uint64_t rig_read(void *opaque, uint64_t off, unsigned size)
 {
 	struct rig *g = opaque;
@@ -82,6 +85,9 @@ static inline int rig_build(struct rig *g, unsigned vcpus, gpa_t ram_at)
 	vm_add_listener(g->vm, &g->l);
 	r = kvm_hv_ops.vm_init(g->vm, o, &last);
 	opt_free(o);
+	if (r >= 0 && rig_early) {
+		rig_early(g);
+	}
 	g->block = ram_block_new("ram", &cfg, &last);
 	mr_init_ram(&g->ram, "ram", g->block);
 	mr_init_io(&g->port, "port", 16, &rig_ops, g, NULL);

@@ -307,6 +307,29 @@ static void enter_kvm(struct vcpu *c, void *opaque __unused)
 	ck_assert_int_eq(kvm_arch_push(c->hv, false, &e), 0);
 }
 
+/* KVM may have kept a kick for the next halt, which the guest takes with interrupts off. */
+START_TEST(test_kick_before_halt)
+{
+	up_moved(1);
+	*fake_msr(&fake.vcpu[0], MSR_SYSTEM_TIME) = CLOCK_GPA | 1;
+	atomic_store(&kvcpu(0)->k->moved, false); /* a burst: it goes back to KVM */
+	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
+	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, 0);
+	atomic_store(&kvcpu(0)->k->moved, true);
+	g.vm->vcpus[0]->halted = true; /* it was not kicked */
+	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
+	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, 0);
+	g.vm->vcpus[0]->halted = false;
+	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
+	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, X86_REQ_UNHALT);
+	vcpu_clear_request(g.vm->vcpus[0], X86_REQ_UNHALT);
+	*fake_msr(&fake.vcpu[0], MSR_SYSTEM_TIME) = 0; /* a guest without these locks */
+	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
+	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, 0);
+	down_moved();
+}
+END_TEST
+
 START_TEST(test_async_faults)
 {
 	up_moved(1);
@@ -392,7 +415,7 @@ int main(void)
 		                       test_old_kvm,           test_load,
 		                       test_moved_clock,       test_moved_go_on,
 		                       test_async_faults,      test_async_free_place,
-		                       test_async_burst };
+		                       test_async_burst,       test_kick_before_halt };
 
 	return unit_main(unit_suite("kvmtime", tests, ARRAY_LEN(tests)));
 }

@@ -10,10 +10,17 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#ifdef HAVE_LIBURING
+#include <liburing.h>
+#endif
 
 #include "core/clock.h"
 #include "core/loop.h"
@@ -217,8 +224,9 @@ END_TEST
 /* ---- watches ---- */
 
 struct sock {
+	struct loop *l;
 	struct loop_watch *w, *other;
-	int calls;
+	int calls, errors;
 	char buf[16];
 	bool drain, free_other;
 };
@@ -305,6 +313,196 @@ START_TEST(test_watch_free_inside)
 		close(q[i]);
 	}
 	loop_free(l);
+}
+END_TEST
+
+/* ---- watches that the kernel refuses ---- */
+
+static struct {
+	int err; /* what `left` requests are answered with */
+	unsigned left;
+} refuse;
+
+int __real_epoll_ctl(int ep, int op, int fd, struct epoll_event *ev);
+int __wrap_epoll_ctl(int ep, int op, int fd, struct epoll_event *ev);
+
+int __wrap_epoll_ctl(int ep, int op, int fd, struct epoll_event *ev)
+{
+	if (refuse.left && op != EPOLL_CTL_DEL) {
+		refuse.left--;
+		errno = refuse.err;
+		return -1;
+	}
+	return __real_epoll_ctl(ep, op, fd, ev);
+}
+
+#ifdef HAVE_LIBURING
+enum { URING_WATCH = 2, URING_TAGS = 7 }; /* enum uring_tag */
+
+int __real_io_uring_submit_and_get_events(struct io_uring *r);
+int __wrap_io_uring_submit_and_get_events(struct io_uring *r);
+
+/* A poll has ended: with an error instead. */
+int __wrap_io_uring_submit_and_get_events(struct io_uring *r)
+{
+	int ret = __real_io_uring_submit_and_get_events(r);
+	struct io_uring_cqe *cqe;
+	unsigned head;
+
+	io_uring_for_each_cqe(r, head, cqe)
+	{
+		if (refuse.left && (cqe->user_data & URING_TAGS) == URING_WATCH) {
+			refuse.left--;
+			cqe->res = -refuse.err;
+		}
+	}
+	return ret;
+}
+#endif
+
+static void lost_ready(void *opaque, int fd __unused, unsigned revents)
+{
+	struct sock *s = opaque;
+
+	s->calls += revents == POLLIN;
+	s->errors += (revents & POLLERR) != 0;
+}
+
+/* A pipe with something in it, of which a watch's first requests are refused. */
+static struct loop *refused(int backend, struct sock *s, int fd[2], int err, unsigned n)
+{
+	struct loop *l = make(backend);
+
+	ck_assert(!pipe(fd));
+	ck_assert_int_eq(write(fd[1], "x", 1), 1);
+	refuse.err = err;
+	refuse.left = n;
+	s->w = loop_watch_new(l, fd[0], POLLIN, lost_ready, s);
+	for (int i = 0; i < 200 && !s->calls && !s->errors; i++) {
+		loop_turn(l, false);
+	}
+	return l;
+}
+
+START_TEST(test_watch_refused_for_now)
+{
+	static const int errs[] = { EINTR, EAGAIN, ENOMEM, ECANCELED };
+
+	for (unsigned i = 0; i < ARRAY_LEN(errs); i++) {
+		struct sock s = { 0 };
+		int fd[2];
+		struct loop *l = refused(_i, &s, fd, errs[i], 3);
+
+		ck_assert_uint_eq(refuse.left, 0);
+		ck_assert_int_gt(s.calls, 0);
+		ck_assert_int_eq(s.errors, 0);
+		loop_free(l);
+		close(fd[0]);
+		close(fd[1]);
+	}
+}
+END_TEST
+
+/* What the warnings say, of which there is one. */
+static void expect_warning(int log, const char *text, int fd, int err)
+{
+	char want[128], got[512];
+	ssize_t n = pread(log, got, sizeof(got) - 1, 0);
+
+	ck_assert_int_gt(n, 0);
+	got[n] = 0;
+	snprintf(want, sizeof(want), "descriptor %d %s: %s\n", fd, text, strerror(err));
+	ck_assert_ptr_nonnull(strstr(got, want));
+	ck_assert_ptr_eq(strchr(got, '\n'), got + n - 1);
+}
+
+START_TEST(test_watch_refused)
+{
+	int log = memfd_create("stderr", MFD_CLOEXEC), was = dup(2), fd[2];
+	struct sock s = { 0 };
+	struct loop *l;
+
+	ck_assert(log >= 0 && dup2(log, 2) == 2);
+	l = refused(_i, &s, fd, EBADF, 1);
+	turns(l, 5);
+	loop_watch_set(s.w, 0);
+	loop_watch_set(s.w, POLLIN); /* it is not tried again */
+	turns(l, 5);
+	ck_assert_int_eq(dup2(was, 2), 2);
+	ck_assert_int_eq(s.calls, 0);
+	ck_assert_int_eq(s.errors, 1);
+	expect_warning(log, "can't be watched any more", fd[0], EBADF);
+	loop_watch_free(s.w);
+	loop_free(l);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
+/* The kernel ends the polls of a thread that ends. */
+static void *arm_and_end(void *opaque)
+{
+	struct sock *s = opaque;
+
+	loop_watch_set(s->w, POLLIN);
+	loop_turn(s->l, false);
+	return NULL;
+}
+
+START_TEST(test_watch_of_ended_thread)
+{
+	struct sock s = { .l = make(_i) };
+	pthread_t t;
+	int fd[2];
+
+	ck_assert(!pipe(fd));
+	s.w = loop_watch_new(s.l, fd[0], 0, lost_ready, &s);
+	pthread_create(&t, NULL, arm_and_end, &s);
+	pthread_join(t, NULL);
+	turns(s.l, 3);
+	ck_assert_int_eq(write(fd[1], "x", 1), 1);
+	for (int i = 0; i < 200 && !s.calls; i++) {
+		loop_turn(s.l, false);
+		usleep(1000);
+	}
+	ck_assert_int_gt(s.calls, 0);
+	ck_assert_int_eq(s.errors, 0);
+	loop_free(s.l);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
+/* A callback of an always-ready file frees another's watch, which epoll walks by itself. */
+static void file_ready(void *opaque, int fd __unused, unsigned revents __unused)
+{
+	struct sock *s = opaque;
+
+	s->calls++;
+	loop_watch_free(s->other);
+	s->other = NULL;
+}
+
+START_TEST(test_watch_files)
+{
+	struct loop *l = make(_i);
+	struct sock a = { 0 }, b = { 0 };
+	char name[] = "/tmp/lodge-test-XXXXXX";
+	int fd[2] = { mkstemp(name), -1 };
+
+	fd[1] = open(name, O_RDONLY | O_CLOEXEC);
+	unlink(name);
+	ck_assert(fd[0] >= 0 && fd[1] >= 0);
+	a.w = loop_watch_new(l, fd[0], POLLIN, file_ready, &a);
+	b.w = a.other = loop_watch_new(l, fd[1], POLLIN, file_ready, &b);
+	for (int i = 0; i < 20 && a.calls < 3; i++) {
+		loop_turn(l, true);
+	}
+	ck_assert_int_ge(a.calls, 3);
+	ck_assert_int_le(b.calls, 1);
+	loop_free(l);
+	close(fd[0]);
+	close(fd[1]);
 }
 END_TEST
 
@@ -679,11 +877,25 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		test_posts,          test_calls,          test_calls_and_stops,
-		test_events,         test_watches,        test_watch_free_inside,
-		test_file_io,        test_file_io_many,   test_nested,
-		test_timer_order,    test_timer_random,   test_virtual_clock,
-		test_vm_clock_stops, test_timer_del_sync, test_roles,
+		test_posts,
+		test_calls,
+		test_calls_and_stops,
+		test_events,
+		test_watches,
+		test_watch_free_inside,
+		test_watch_refused_for_now,
+		test_watch_refused,
+		test_watch_of_ended_thread,
+		test_watch_files,
+		test_file_io,
+		test_file_io_many,
+		test_nested,
+		test_timer_order,
+		test_timer_random,
+		test_virtual_clock,
+		test_vm_clock_stops,
+		test_timer_del_sync,
+		test_roles,
 	};
 	Suite *s = suite_create("loop");
 	TCase *tc = tcase_create("loop");

@@ -51,11 +51,18 @@ static struct ram_block *t_ram;
 static struct mr t_ram_mr;
 static struct virtio_mmio_bus t_bus;
 static int t_irq_level, t_irq_count;
+static void (*t_irq_before)(int level); /* called once */
 
 static void t_irq(void *arg, unsigned n, int level)
 {
+	void (*before)(int) = t_irq_before;
+
 	(void)arg;
 	(void)n;
+	if (before) {
+		t_irq_before = NULL;
+		before(level);
+	}
 	t_irq_count += level && !t_irq_level;
 	t_irq_level = level;
 }
@@ -887,6 +894,74 @@ START_TEST(test_pci)
 }
 END_TEST
 
+/* ---- virtio-mmio: a driver that takes the line for an edge misses nothing ---- */
+
+static uint32_t t_seen; /* the status that the driver acknowledged last */
+
+static void drv_interrupt(void)
+{
+	t_seen = rd(0x60);
+	wr(0x64, t_seen);
+}
+
+/* Another vCPU acknowledges between the device's status and its line. */
+static void t_ack_first(int level)
+{
+	ck_assert_int_eq(level, 1);
+	drv_interrupt();
+}
+
+START_TEST(test_mmio_late_raise)
+{
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,serial=irq");
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+
+	drv_init(VIRTIO_F_VERSION_1, 1, 8);
+	t_irq_before = t_ack_first;
+	v->tp->queue_irq(v, 0);
+	ck_assert_ptr_null(t_irq_before);
+	ck_assert_uint_eq(t_seen, 1);
+	/* A driver that finds no bit does not acknowledge: the line has to fall by itself. */
+	ck_assert_uint_eq(rd(0x60), 0);
+	ck_assert_int_eq(t_irq_level, 0);
+	t_irq_count = 0;
+	v->tp->queue_irq(v, 0);
+	ck_assert_int_eq(t_irq_count, 1);
+	drv_interrupt();
+	ck_assert_int_eq(t_irq_level, 0);
+	blk_device_gone(d);
+}
+END_TEST
+
+START_TEST(test_mmio_early_ack)
+{
+	struct device *d =
+		blk_device(1 << 20, "virtio-blk-device,drive=disk,serial=irq");
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+
+	drv_init(VIRTIO_F_VERSION_1, 1, 8);
+	v->tp->queue_irq(v, 0);
+	ck_assert_int_eq(t_irq_count, 1);
+	/* The other bit comes after the driver has read the status, before it acknowledges. */
+	v->tp->config_irq(v);
+	wr(0x64, 1);
+	ck_assert_int_eq(t_irq_count, 2);
+	ck_assert_int_eq(t_irq_level, 1);
+	drv_interrupt();
+	ck_assert_uint_eq(t_seen, 2);
+	ck_assert_int_eq(t_irq_level, 0);
+	/* The driver came for nothing, and the bit after its look at the status. */
+	v->tp->queue_irq(v, 0);
+	wr(0x64, 0);
+	ck_assert_int_eq(t_irq_count, 4);
+	/* A reset takes the line with it. */
+	wr(0x70, 0);
+	ck_assert_int_eq(t_irq_level, 0);
+	blk_device_gone(d);
+}
+END_TEST
+
 static Suite *virtio_suite(void)
 {
 	Suite *s = suite_create("virtio");
@@ -913,6 +988,8 @@ static Suite *virtio_suite(void)
 	tcase_add_test(t, test_blk_hostile);
 	tcase_add_test(t, test_rng);
 	tcase_add_test(t, test_pci);
+	tcase_add_test(t, test_mmio_late_raise);
+	tcase_add_test(t, test_mmio_early_ack);
 #ifdef HAVE_SLIRP
 	tcase_add_test(t, test_net_arp);
 #endif

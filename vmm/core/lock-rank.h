@@ -14,7 +14,10 @@ enum lock_rank {
 	RANK_HV_BATCH = 18, /* register writes that KVM has collected are carried out */
 	RANK_DEVICE = 20,   /* one device's registers */
 	RANK_BUS = 30,      /* pci config space, i2c, ... */
-	RANK_IRQ_MUX = 38,  /* who gets lines and messages: us or the accelerator */
+	RANK_IRQ_MUX =
+		38, /* eventfds that are interrupts: read by us or the accelerator */
+	RANK_IRQ_LINE =
+		39, /* one interrupt line: its level goes to us or the accelerator */
 	RANK_IRQCHIP_IO = 40, /* IOAPIC, PIC: devices raise lines holding RANK_DEVICE */
 	RANK_IRQCHIP_CPU = 50, /* local APICs */
 	RANK_QUEUE = 55,       /* host/char, host/net queues */

@@ -2,7 +2,9 @@
 /*
  * loop-epoll.c - the epoll back end of the loop, for where io_uring is refused.
  * Descriptors that epoll does not take (regular files) are always ready, as
- * poll(2) says. File I/O goes to the helper pool.
+ * poll(2) says. What the kernel refuses for lack of memory and the like is tried again
+ * every few milliseconds; any other refusal ends the watch. File I/O goes to the helper
+ * pool.
  */
 #include "config.h"
 
@@ -15,11 +17,12 @@
 #include "core/gmem.h"
 #include "core/loop-internal.h"
 
-enum { EPOLL_BATCH = 64 };
+enum { EPOLL_BATCH = 64, EPOLL_RETRY_MS = 5 };
 
 struct epoll {
 	int fd;
 	unsigned always; /* watches of files epoll refuses */
+	unsigned failed; /* watches to be tried again, or given up */
 	bool no_pwait2;
 };
 
@@ -72,6 +75,8 @@ static void epoll_watch_changed(struct loop_watch *w)
 	struct epoll *p = w->loop->priv;
 	struct epoll_event ev = { .events = w->events, .data.ptr = w };
 
+	p->failed -= w->failed != 0;
+	w->failed = 0;
 	if (w->armed == ~0u) {
 		if (!w->events) {
 			p->always--;
@@ -79,7 +84,7 @@ static void epoll_watch_changed(struct loop_watch *w)
 		}
 		return;
 	}
-	if (!w->events) {
+	if (!w->events || w->lost) {
 		if (w->armed) {
 			epoll_ctl(p->fd, EPOLL_CTL_DEL, w->fd, NULL);
 		}
@@ -91,6 +96,9 @@ static void epoll_watch_changed(struct loop_watch *w)
 	} else if (errno == EPERM) {
 		p->always++;
 		w->armed = ~0u;
+	} else { /* not from here: who calls may not be ready for a callback */
+		w->failed = errno;
+		p->failed++;
 	}
 }
 
@@ -114,14 +122,38 @@ static int epoll_wait_ns(struct epoll *p, struct epoll_event *evs, uint64_t ns)
 	return epoll_wait(p->fd, evs, EPOLL_BATCH, ms);
 }
 
-static bool epoll_run_always(struct loop *l)
+/* A watch that epoll does not report, each once a turn. From the front every time, because
+ * a callback may have freed any. */
+static struct loop_watch *epoll_next_odd(struct loop *l, uint64_t turn)
 {
-	struct loop_watch *w, *tmp;
+	struct loop_watch *w;
+
+	list_for_each (w, &l->watches, link) {
+		if ((w->failed || (w->armed == ~0u && !w->busy)) &&
+		    w->visited != turn) {
+			w->visited = turn;
+			return w;
+		}
+	}
+	return NULL;
+}
+
+static bool epoll_run_odd(struct loop *l)
+{
+	uint64_t turn = l->turns;
+	struct loop_watch *w;
 	bool any = false;
 
-	list_for_each_safe (w, tmp, &l->watches, link) {
+	while (l->turns == turn && (w = epoll_next_odd(l, turn))) {
+		int err = w->failed;
+
 		if (w->armed == ~0u) {
 			loop_watch_run(w, w->events & (POLLIN | POLLOUT));
+			any = true;
+		} else if (loop_watch_transient(err)) {
+			epoll_watch_changed(w); /* again */
+		} else {
+			loop_watch_lost(w, err);
 			any = true;
 		}
 	}
@@ -136,8 +168,11 @@ static bool epoll_turn(struct loop *l, uint64_t wait_ns)
 	bool any = false;
 	int n;
 
+	wait_ns = p->always   ? 0
+	          : p->failed ? MIN(wait_ns, EPOLL_RETRY_MS * NS_PER_MS)
+	                      : wait_ns;
 	gmem_offline();
-	n = epoll_wait_ns(p, evs, p->always ? 0 : wait_ns);
+	n = epoll_wait_ns(p, evs, wait_ns);
 	gmem_online();
 	atomic_store(&l->sleeping, false);
 	/* A watch freed by an earlier callback of this batch stays allocated until the
@@ -151,8 +186,8 @@ static bool epoll_turn(struct loop *l, uint64_t wait_ns)
 			loop_wake_drain(l);
 		}
 	}
-	if (p->always) {
-		any |= epoll_run_always(l);
+	if (p->always || p->failed) {
+		any |= epoll_run_odd(l);
 	}
 	return any;
 }

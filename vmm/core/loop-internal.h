@@ -51,6 +51,9 @@ struct loop_watch {
 	bool dead;       /* freed by its user: storage goes when nothing refers to it */
 	bool busy;       /* its callback is running */
 	bool cancelling;
+	bool lost;        /* its descriptor can't be watched: never armed again */
+	int failed;       /* epoll: why it is not in the set as wanted */
+	uint64_t visited; /* epoll: turn of the last look at an odd one */
 	loop_fd_fn *fn;
 	void *opaque;
 	struct list link;
@@ -62,7 +65,7 @@ struct loop_ops {
 	void (*fini)(struct loop *l);
 	/* Submits, waits up to wait_ns (UINT64_MAX: for ever), runs ready callbacks. */
 	bool (*turn)(struct loop *l, uint64_t wait_ns);
-	void (*watch_changed)(struct loop_watch *w); /* new, set, dead */
+	void (*watch_changed)(struct loop_watch *w); /* new, set, lost, dead */
 	void (*submit)(struct loop *l, struct loop_io *io);
 };
 extern const struct loop_ops loop_uring_ops, loop_epoll_ops;
@@ -102,6 +105,10 @@ struct loop {
 /* Makes a blocked loop look again; nothing when it is awake. [any] */
 void loop_wake(struct loop *l);
 void loop_watch_run(struct loop_watch *w, unsigned revents);
+/* The kernel refuses the watch (`err` an errno): to be tried again, or loop_watch_lost(),
+ * which tells the user by POLLERR and whoever reads the log. */
+bool loop_watch_transient(int err);
+void loop_watch_lost(struct loop_watch *w, int err);
 /* Clears wake_fd. */
 void loop_wake_drain(struct loop *l);
 

@@ -128,25 +128,24 @@ static void uring_watch_changed(struct loop_watch *w)
 			/* The poll holds the file: its peer would not see a close. */
 			io_uring_submit(&u->ring);
 		}
-	} else if (w->events && !w->busy) {
+	} else if (w->events && !w->busy && !w->lost) {
 		uring_arm(w);
 	}
 }
 
 static void uring_watch_done(struct loop_watch *w, int res)
 {
-	bool cancelled = w->cancelling && res == -ECANCELED;
-
 	w->armed = 0;
 	w->cancelling = false;
 	if (w->dead) {
 		return; /* loop_bury() frees it */
 	}
-	if (!cancelled) {
-		loop_watch_run(w, res < 0 ? POLLERR : (unsigned)res);
+	if (res >= 0) {
+		loop_watch_run(w, (unsigned)res);
+	} else if (!loop_watch_transient(-res)) {
+		loop_watch_lost(w, -res); /* armed again, -EBADF would spin */
 	}
-	/* A descriptor that can't be polled (-EBADF) would spin: it is dropped. */
-	if (!w->dead && w->events && !w->armed && (res >= 0 || cancelled)) {
+	if (!w->dead && w->events && !w->armed && !w->lost) {
 		uring_arm(w);
 	}
 }

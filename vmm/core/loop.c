@@ -490,6 +490,21 @@ void loop_watch_run(struct loop_watch *w, unsigned revents)
 	w->busy = false;
 }
 
+/* ECANCELED: of a thread that armed it and has ended. ENOSPC: of epoll's limit a user. */
+bool loop_watch_transient(int err)
+{
+	return err == EINTR || err == EAGAIN || err == ENOMEM || err == ECANCELED ||
+	       err == ENOSPC;
+}
+
+void loop_watch_lost(struct loop_watch *w, int err)
+{
+	w->lost = true;
+	w->loop->ops->watch_changed(w);
+	log_warn("descriptor %d can't be watched any more: %s", w->fd, strerror(err));
+	loop_watch_run(w, POLLERR);
+}
+
 /* ---- turning ---- */
 
 static bool loop_has_queued(struct loop *l)

@@ -18,6 +18,7 @@
 
 #include "base/list.h"
 #include "base/opt.h"
+#include "core/device.h"
 #include "core/gmem.h"
 #include "core/loop.h"
 #include "core/role.h"
@@ -332,6 +333,18 @@ struct loop *object_iothread(const char *id)
 	struct object *o = object_find(id);
 
 	return o ? o->loop : NULL;
+}
+
+int object_set_iothread(struct device *d, const char *id, struct err *e)
+{
+	if (id && *id) {
+		d->io = object_iothread(id);
+		if (!d->io) {
+			return err_set(e, -ENOENT, "%s: there is no iothread '%s'",
+			               d->cls->name, id);
+		}
+	}
+	return 0;
 }
 
 pid_t object_iothread_tid(const char *id)

@@ -13,6 +13,7 @@
 #include "base/err.h"
 
 struct opt;
+struct device;
 struct loop;
 struct ram_block;
 struct object;
@@ -36,5 +37,7 @@ struct opt *object_opts(struct object *o);
 struct ram_block *object_memory(const char *id);
 struct loop *object_iothread(const char *id);
 pid_t object_iothread_tid(const char *id);
+/* For a property "iothread", which may be NULL: that thread's loop becomes d->io. */
+int object_set_iothread(struct device *d, const char *id, struct err *e) __must_check;
 
 #endif
