@@ -46,21 +46,10 @@ static struct virtio_mmio_slot *virtio_mmio_slot_of(struct virtio_dev *v)
 	return v->tp_priv;
 }
 
-/*
- * The line after a change of the status. Drivers may take it for an edge: each bit that
- * is set brings a rise at or after it, and the line is low whenever the status is 0 (else
- * there would be no rise any more). No lock is common to those who change the status:
- * who sets the line looks at the status afterwards, so the last who does is right.
- */
+/* After a change of the status. Drivers take the line for an edge. */
 static void virtio_mmio_line(struct virtio_dev *v, bool on)
 {
-	const struct irq *irq = &virtio_mmio_slot_of(v)->irq;
-
-	irq_set(irq, on);
-	while ((v->isr != 0) != on) {
-		on = !on;
-		irq_set(irq, on);
-	}
+	irq_follow(&virtio_mmio_slot_of(v)->irq, on, &v->isr);
 }
 
 static void virtio_mmio_raise(struct virtio_dev *v, uint8_t bit)

@@ -3,7 +3,7 @@
  * debugcon.c - isa-debugcon: a port whose bytes go to a chardev; reads give `readback`,
  * by which firmware finds it (SeaBIOS and OVMF: iobase=0x402).
  *
- * Threads: vCPU threads, dev.lk; no state.
+ * Threads: vCPU threads; no state, so no lock.
  */
 #include "config.h"
 
@@ -64,7 +64,7 @@ static int debugcon_realize(struct device *d, struct err *e)
 	if (r < 0) {
 		return r;
 	}
-	mr_init_io(&c->mr, "debugcon", 1, &debugcon_ops, c, &d->lk);
+	mr_init_io(&c->mr, "debugcon", 1, &debugcon_ops, c, NULL);
 	isa_add_ports(d, c->prop_iobase, &c->mr);
 	return 0;
 }

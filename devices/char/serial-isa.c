@@ -2,7 +2,7 @@
 /*
  * serial-isa.c - isa-serial: a 16550A at a PC's usual (or any other) ports.
  *
- * Threads: see uart16550.c; the device's lock guards the UART.
+ * Threads: see uart16550.c, which takes the device's lock.
  */
 #include "config.h"
 
@@ -108,7 +108,7 @@ static int serial_isa_realize(struct device *d, struct err *e)
 	if (r < 0) {
 		return r;
 	}
-	mr_init_io(&s->mr, "serial", 8, &serial_isa_ops, s, &d->lk);
+	mr_init_io(&s->mr, "serial", 8, &serial_isa_ops, s, NULL);
 	isa_add_ports(d, s->prop_iobase, &s->mr);
 	return 0;
 }
@@ -123,7 +123,6 @@ static void serial_isa_unrealize(struct device *d)
 
 static void serial_isa_reset(struct device *d)
 {
-	LOCK_SCOPE(&d->lk);
 	uart_reset(&container_of(d, struct serial_isa, dev)->uart);
 }
 

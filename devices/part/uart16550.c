@@ -9,8 +9,13 @@
  * times would only add latency.
  *
  * Threads: registers on the accessing thread, input on the chardev's loop; both under
- * the embedder's lock. Known gaps: no DMA modes; modem lines of the peer are constant
- * (CTS, DSR, DCD on). OUT2 does not gate the line.
+ * the embedder's lock, which is held over no system call: a character is put into the
+ * chardev's queue under it (so their order is that of the writes), and what may
+ * be a call (waking the chardev's loop, the interrupt line) comes after it. The loop
+ * writes what has gathered at once, so that many characters are one write(2).
+ *
+ * Known gaps: no DMA modes; modem lines of the peer are constant (CTS, DSR, DCD on).
+ * OUT2 does not gate the line.
  */
 #include "config.h"
 
@@ -49,26 +54,28 @@ enum {
 
 #define LCR_DLAB     0x80
 
-#define MCR_DTR      0x01
-#define MCR_RTS      0x02
-#define MCR_OUT1     0x04
-#define MCR_OUT2     0x08
-#define MCR_LOOP     0x10
+enum { TODO_SENT = 1, TODO_ROOM = 2, TODO_LINE = 4 };
 
-#define LSR_DR       0x01
-#define LSR_OE       0x02
-#define LSR_BI       0x10
-#define LSR_ERRORS   0x1e
-#define LSR_THRE     0x20
-#define LSR_TEMT     0x40
+#define MCR_DTR    0x01
+#define MCR_RTS    0x02
+#define MCR_OUT1   0x04
+#define MCR_OUT2   0x08
+#define MCR_LOOP   0x10
 
-#define MSR_DELTAS   0x0f
-#define MSR_TERI     0x04
-#define MSR_CTS      0x10
-#define MSR_DSR      0x20
-#define MSR_RI       0x40
-#define MSR_DCD      0x80
-#define MSR_PEER     (MSR_CTS | MSR_DSR | MSR_DCD)
+#define LSR_DR     0x01
+#define LSR_OE     0x02
+#define LSR_BI     0x10
+#define LSR_ERRORS 0x1e
+#define LSR_THRE   0x20
+#define LSR_TEMT   0x40
+
+#define MSR_DELTAS 0x0f
+#define MSR_TERI   0x04
+#define MSR_CTS    0x10
+#define MSR_DSR    0x20
+#define MSR_RI     0x40
+#define MSR_DCD    0x80
+#define MSR_PEER   (MSR_CTS | MSR_DSR | MSR_DCD)
 
 const struct state_field uart16550_state[] = {
 	STATE_RANGE(STATE_U8, struct uart16550, ier, 0, 0x0f),
@@ -128,7 +135,27 @@ static void uart_update_irq(struct uart16550 *u)
 
 	if (on != u->line) {
 		u->line = on;
-		irq_set(&u->irq, on);
+		u->todo |= TODO_LINE;
+	}
+}
+
+/* What was put off until the lock is free. */
+static void uart_leave(struct uart16550 *u)
+{
+	struct chardev *chr = u->chr;
+	unsigned todo = u->todo;
+	bool on = u->line;
+
+	u->todo = 0;
+	lk_release(u->lk);
+	if (todo & TODO_SENT) {
+		chardev_kick(chr);
+	}
+	if (todo & TODO_ROOM) {
+		chardev_accept_input(chr);
+	}
+	if (todo & TODO_LINE) {
+		irq_follow(&u->irq, on, &u->line);
 	}
 }
 
@@ -156,7 +183,7 @@ static uint8_t uart_rx_get(struct uart16550 *u)
 	u->rx_head = (u->rx_head + 1) % UART_FIFO;
 	u->rx_len--;
 	if (!u->rx_len && u->chr && !(u->mcr & MCR_LOOP)) {
-		chardev_accept_input(u->chr);
+		u->todo |= TODO_ROOM;
 	}
 	return c;
 }
@@ -167,7 +194,7 @@ static void uart_rx_clear(struct uart16550 *u)
 
 	u->rx_head = u->rx_len = 0;
 	if (was && u->chr) {
-		chardev_accept_input(u->chr);
+		u->todo |= TODO_ROOM;
 	}
 }
 
@@ -194,7 +221,8 @@ static void uart_transmit(struct uart16550 *u, uint8_t c)
 	if (u->mcr & MCR_LOOP) {
 		uart_rx_put(u, c);
 	} else if (u->chr) {
-		(void)chardev_write(u->chr, &c, 1);
+		(void)chardev_queue(u->chr, &c, 1);
+		u->todo |= TODO_SENT;
 	}
 	u->thr_ipending = true;
 }
@@ -208,7 +236,7 @@ static void uart_set_fcr(struct uart16550 *u, uint8_t val)
 	u->fcr = val & FCR_ENABLE ? (val & 0xc9) : 0;
 }
 
-uint8_t uart_read(struct uart16550 *u, unsigned reg)
+static uint8_t uart_read_locked(struct uart16550 *u, unsigned reg)
 {
 	uint8_t v = 0;
 
@@ -243,7 +271,7 @@ uint8_t uart_read(struct uart16550 *u, unsigned reg)
 	return v;
 }
 
-void uart_write(struct uart16550 *u, unsigned reg, uint8_t val)
+static void uart_write_locked(struct uart16550 *u, unsigned reg, uint8_t val)
 {
 	switch (reg & 7) {
 	case UART_RBR:
@@ -277,6 +305,23 @@ void uart_write(struct uart16550 *u, unsigned reg, uint8_t val)
 	uart_update_irq(u);
 }
 
+uint8_t uart_read(struct uart16550 *u, unsigned reg)
+{
+	uint8_t v;
+
+	lk_acquire(u->lk);
+	v = uart_read_locked(u, reg);
+	uart_leave(u);
+	return v;
+}
+
+void uart_write(struct uart16550 *u, unsigned reg, uint8_t val)
+{
+	lk_acquire(u->lk);
+	uart_write_locked(u, reg, val);
+	uart_leave(u);
+}
+
 /* ---- the chardev's side, on its loop ---- */
 
 static size_t uart_can_read(void *opaque)
@@ -291,11 +336,12 @@ static void uart_receive(void *opaque, const uint8_t *buf, size_t len)
 {
 	struct uart16550 *u = opaque;
 
-	LOCK_SCOPE(u->lk);
+	lk_acquire(u->lk);
 	for (size_t i = 0; i < len; i++) {
 		uart_rx_put(u, buf[i]);
 	}
 	uart_update_irq(u);
+	uart_leave(u);
 }
 
 static void uart_event(void *opaque, enum chardev_event ev)
@@ -305,10 +351,11 @@ static void uart_event(void *opaque, enum chardev_event ev)
 	if (ev != CHARDEV_BREAK) {
 		return;
 	}
-	LOCK_SCOPE(u->lk);
+	lk_acquire(u->lk);
 	uart_rx_put(u, 0);
 	u->lsr |= LSR_BI;
 	uart_update_irq(u);
+	uart_leave(u);
 }
 
 int uart_init(struct uart16550 *u, struct lk *lk, const struct irq *irq,
@@ -347,6 +394,7 @@ void uart_fini(struct uart16550 *u)
 
 void uart_reset(struct uart16550 *u)
 {
+	lk_acquire(u->lk);
 	u->ier = u->lcr = u->lsr = u->scr = u->fcr = u->dlm = 0;
 	u->dll = 12; /* 9600 */
 	u->mcr = MCR_OUT2;
@@ -354,6 +402,7 @@ void uart_reset(struct uart16550 *u)
 	u->thr_ipending = false;
 	uart_rx_clear(u);
 	uart_update_irq(u);
+	uart_leave(u);
 }
 
 void uart_post_load(struct uart16550 *u)

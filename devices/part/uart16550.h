@@ -3,9 +3,9 @@
  * uart16550.h - the register model of a 16550A, embedded by isa-serial, pci-serial
  * and memory-mapped ports. National Semiconductor PC16550D data sheet.
  *
- * The embedder gives the lock that is held around uart_read/uart_write (its device's), a
- * line, and optionally a chardev. Input arrives on the chardev's loop and takes the
- * lock itself. Output goes to the chardev at once: the transmitter is always empty.
+ * The embedder gives the lock that guards the registers (its device's), a line, and optionally
+ * a chardev. All functions take the lock themselves: the region has none, the embedder
+ * holds none. Output goes to the chardev at once: the transmitter is always empty.
  */
 #ifndef LODGE_DEVICES_UART16550_H
 #define LODGE_DEVICES_UART16550_H
@@ -23,13 +23,15 @@ struct chardev;
 enum { UART_FIFO = 16 };
 
 struct uart16550 {
-	struct lk *lk;
+	struct lk *lk; /* what follows but irq, chr; not held over a system call */
 	struct irq irq;
 	struct chardev *chr;
 	uint8_t ier, lcr, mcr, lsr, msr, scr, fcr, dll, dlm; /* lsr: error bits only */
 	uint8_t rx[UART_FIFO];
 	uint8_t rx_head, rx_len;
-	bool thr_ipending, line;
+	bool thr_ipending;
+	unsigned todo;        /* for who holds the lock to do after it */
+	_Atomic uint8_t line; /* what it is to be */
 };
 
 extern const struct state_field uart16550_state[];

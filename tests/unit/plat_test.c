@@ -4,13 +4,19 @@
 
 #include "tests/unit/unit.h"
 
+#include <fcntl.h>
+#include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/opt.h"
 #include "core/clock.h"
 #include "core/cpu/x86.h"
+#include "core/loop.h"
 #include "devices/bus/isa.h"
 #include "devices/char/serial-isa.h"
 #include "devices/fw/acpi-ged.h"
@@ -19,6 +25,7 @@
 #include "devices/fw/fwcfg.h"
 #include "devices/input/i8042.h"
 #include "devices/irqchip/irqchip-x86.h"
+#include "devices/part/uart16550.h"
 #include "devices/timer/hpet.h"
 #include "devices/timer/pit.h"
 #include "devices/timer/rtc.h"
@@ -135,6 +142,128 @@ START_TEST(plat_uart_output)
 	ck_assert_str_eq(buf, "hello");
 	close(fd);
 	unlink(path);
+}
+END_TEST
+
+/* A UART without a board: nobody may be kept from it by a line or a chardev that is slow. */
+static struct {
+	struct uart16550 u;
+	struct lk lk;
+	unsigned rises, falls;
+	bool meddle;
+} bare;
+
+static void bare_irq(void *arg, unsigned n, int level)
+{
+	(void)arg;
+	(void)n;
+	ck_assert_uint_eq(atomic_load(&bare.lk.word), 0);
+	if (level) {
+		bare.rises++;
+	} else {
+		bare.falls++;
+	}
+	if (bare.meddle && !level) {
+		bare.meddle =
+			false; /* a change by another thread, its line comes first */
+		uart_write(&bare.u, 0, 'x');
+	}
+}
+
+static void bare_new(struct chardev *chr)
+{
+	const struct irq irq = { bare_irq, NULL, 0 };
+
+	memset(&bare, 0, sizeof(bare));
+	lk_init(&bare.lk, RANK_DEVICE, "bare");
+	ck_assert_msg(uart_init(&bare.u, &bare.lk, &irq, chr, &err) == 0, "%s",
+	              err.text);
+}
+
+START_TEST(plat_uart_line)
+{
+	bare_new(NULL);
+	uart_write(&bare.u, 1, 2); /* THRE */
+	ck_assert_uint_eq(bare.rises, 1);
+	bare.meddle = true;
+	ck_assert_uint_eq(uart_read(&bare.u, 2), 2);
+	/* It has fallen, and risen for the new character. */
+	ck_assert_uint_eq(bare.falls, 1);
+	ck_assert_uint_ge(bare.rises, 2);
+	ck_assert_uint_eq(uart_read(&bare.u, 2), 2);
+	ck_assert_uint_eq(uart_read(&bare.u, 2), 1);
+	ck_assert_uint_eq(bare.falls, 2);
+	uart_fini(&bare.u);
+}
+END_TEST
+
+static void bare_write(void *arg)
+{
+	uart_write(&bare.u, 0, *(const uint8_t *)arg);
+}
+
+static void *bare_sender(void *count)
+{
+	for (unsigned i = 0; i < *(unsigned *)count; i++) {
+		uart_write(&bare.u, 0, (uint8_t)(i * 7 >> 3));
+		if (i % 1000 == 0) {
+			(void)uart_read(&bare.u, 5);
+		}
+	}
+	return NULL;
+}
+
+/* The order of the guest's writes, all of them, also what was sent just before the end; the
+ * loop's own thread, which asks the UART for room while it writes, may send, too. */
+START_TEST(plat_uart_flush)
+{
+	struct harness *h = harness_new(0);
+	char dir[] = "/tmp/plat-uart-XXXXXX", name[64], in[64];
+	struct opt *o = opt_new_dict();
+	unsigned count = 300000, got = 0;
+	uint8_t last = 0xa5, *buf;
+	struct chardev *c;
+	pthread_t t;
+	FILE *f;
+	int fd;
+
+	ck_assert_ptr_nonnull(mkdtemp(dir));
+	snprintf(name, sizeof(name), "%s/out", dir);
+	snprintf(in, sizeof(in), "%s/in", dir);
+	ck_assert_int_eq(mkfifo(in, 0600), 0);
+	fd = open(in, O_RDWR); /* nothing to read, but no end either */
+	opt_put_str(o, "id", "c1");
+	opt_put_str(o, "backend", "file");
+	opt_put_str(o, "path", name);
+	opt_put_str(o, "input-path", in);
+	c = chardev_new(o, h->vm->loop, &err);
+	ck_assert_msg(c != NULL, "%s", err.text);
+	opt_free(o);
+	bare_new(c);
+	pthread_create(&t, NULL, bare_sender, &count);
+	for (unsigned i = 0; i < 100; i++) {
+		loop_turn(h->vm->loop, false);
+	}
+	pthread_join(t, NULL);
+	loop_call(h->vm->loop, bare_write, &last);
+	uart_write(&bare.u, 0, 0x5a);
+	uart_fini(&bare.u);
+	chardev_free(c);
+	f = fopen(name, "r");
+	buf = calloc(1, count + 3);
+	got = (unsigned)fread(buf, 1, count + 3, f);
+	fclose(f);
+	ck_assert_uint_eq(got, count + 2);
+	for (unsigned i = 0; i < count; i++) {
+		ck_assert_uint_eq(buf[i], (uint8_t)(i * 7 >> 3));
+	}
+	ck_assert_uint_eq(buf[count], 0xa5);
+	ck_assert_uint_eq(buf[count + 1], 0x5a);
+	free(buf);
+	close(fd);
+	unlink(in);
+	unlink(name);
+	rmdir(dir);
 }
 END_TEST
 
@@ -1098,12 +1227,11 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		plat_uart_probe, plat_uart_irq, plat_uart_output,
-		plat_pic,        plat_ioapic,   plat_lapic_priority,
-		plat_lapic_ipi,  plat_lapic_x2, plat_lapic_timer,
-		plat_pit,        plat_rtc,      plat_acpi,
-		plat_ged,        plat_fwcfg,    plat_hpet,
-		plat_i8042,      plat_torture,  plat_torture_lapic,
+		plat_uart_probe, plat_uart_irq, plat_uart_output, plat_uart_line,
+		plat_uart_flush, plat_pic,      plat_ioapic,      plat_lapic_priority,
+		plat_lapic_ipi,  plat_lapic_x2, plat_lapic_timer, plat_pit,
+		plat_rtc,        plat_acpi,     plat_ged,         plat_fwcfg,
+		plat_hpet,       plat_i8042,    plat_torture,     plat_torture_lapic,
 		plat_stress,     plat_state,    plat_cpu_hotplug,
 	};
 

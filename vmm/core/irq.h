@@ -10,6 +10,7 @@
 #ifndef LODGE_CORE_IRQ_H
 #define LODGE_CORE_IRQ_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -40,6 +41,21 @@ static inline void irq_pulse(const struct irq *i)
 {
 	irq_set(i, 1);
 	irq_set(i, 0);
+}
+
+/*
+ * The line of a device that does not hold a lock over irq_set(): it is to be high while
+ * *cond is not 0. Whoever changes *cond calls this afterwards and says what to. Drivers may
+ * take the line for an edge: each change to 0 makes it fall, each to another value rise at or
+ * after the change. Who has set the line looks at *cond again, so the last one is right.
+ */
+static inline void irq_follow(const struct irq *i, bool on, const _Atomic uint8_t *cond)
+{
+	irq_set(i, on);
+	while ((*cond != 0) != on) {
+		on = !on;
+		irq_set(i, on);
+	}
 }
 
 struct msi_msg {

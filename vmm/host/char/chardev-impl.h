@@ -32,7 +32,7 @@ struct chardev_driver {
 	/* Only the mux: takes more than one front end. */
 	int (*attach)(struct chardev *c, const struct chardev_front *f, struct err *e);
 	void (*detach)(struct chardev *c, void *opaque);
-	size_t (*write)(struct chardev *c, const void *buf, size_t len);
+	struct chardev *(*base)(struct chardev *c); /* where output goes */
 };
 
 enum { CHARDEV_QUEUE_MAX = 1 << 20, CHARDEV_FDS_MAX = 16, CHARDEV_READ_MAX = 4096 };

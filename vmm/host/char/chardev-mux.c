@@ -220,9 +220,9 @@ static void chardev_mux_detach(struct chardev *c, void *opaque)
 	}
 }
 
-static size_t chardev_mux_write(struct chardev *c, const void *buf, size_t len)
+static struct chardev *chardev_mux_base(struct chardev *c)
 {
-	return chardev_write(((struct chardev_mux *)c->priv)->base, buf, len);
+	return ((struct chardev_mux *)c->priv)->base;
 }
 
 static int chardev_mux_open(struct chardev *c, struct opt *o, struct err *e)
@@ -277,5 +277,5 @@ const struct chardev_driver chardev_drv_mux = {
 	.accept = chardev_mux_accept,
 	.attach = chardev_mux_attach,
 	.detach = chardev_mux_detach,
-	.write = chardev_mux_write,
+	.base = chardev_mux_base,
 };

@@ -145,27 +145,45 @@ static bool chardev_queue_grow(struct chardev *c, size_t need)
 	return true;
 }
 
-size_t chardev_write(struct chardev *c, const void *buf, size_t len)
+/* The one whose queue it is. */
+static struct chardev *chardev_sink(struct chardev *c)
 {
-	if (c->drv->write) {
-		return c->drv->write(c, buf, len);
+	while (c->drv->base) {
+		c = c->drv->base(c);
 	}
-	lk_acquire(&c->lk);
+	return c;
+}
+
+size_t chardev_queue(struct chardev *c, const void *buf, size_t len)
+{
+	c = chardev_sink(c);
+	LOCK_SCOPE(&c->lk);
 	len = MIN(len, c->q_max - c->q_len);
 	if (c->q_pos + c->q_len + len > c->q_cap &&
 	    !chardev_queue_grow(c, c->q_len + len)) {
-		len = 0;
+		return 0;
 	}
 	if (len) {
 		memcpy(c->q + c->q_pos + c->q_len, buf, len);
 		c->q_len += len;
 	}
-	lk_release(&c->lk);
+	return len;
+}
+
+void chardev_kick(struct chardev *c)
+{
+	c = chardev_sink(c);
 	if (loop_current() == c->loop) {
 		chardev_pump(c);
-	} else if (len) {
+	} else {
 		event_ring(c->kick);
 	}
+}
+
+size_t chardev_write(struct chardev *c, const void *buf, size_t len)
+{
+	len = chardev_queue(c, buf, len);
+	chardev_kick(c);
 	return len;
 }
 

@@ -60,6 +60,10 @@ void chardev_set_quit(void (*fn)(void *), void *opaque);
 /* A ringbuf's content, taken out: bytes, or -ENOTSUP. */
 ssize_t chardev_ringbuf_read(struct chardev *c, void *buf, size_t len);
 size_t chardev_write(struct chardev *c, const void *buf, size_t len);
+/* The same in two steps, for who holds a lock: the first makes no system call but for
+ * memory; the second, without the lock, sets the queue moving. */
+size_t chardev_queue(struct chardev *c, const void *buf, size_t len);
+void chardev_kick(struct chardev *c);
 /* The front end can take data again. [any thread] */
 void chardev_accept_input(struct chardev *c);
 const char *chardev_id(const struct chardev *c);
