@@ -157,27 +157,48 @@ unsigned pci_host_intx_line(struct pci_dev *d)
 	return slot < PCI_ROOT_LINES ? slot : 0;
 }
 
+/* Gives up the lock; the line follows. */
+static void pci_host_intx_leave(struct pci_host *h, struct pci_dev *d)
+{
+	bool on = d->intx_level &&
+	          !(ld_le16(d->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF);
+	bool changed = false;
+	unsigned n;
+
+	if (on && !d->intx_out) {
+		d->intx_line = (uint16_t)pci_host_intx_line(d);
+	}
+	n = d->intx_line;
+	if (on != d->intx_out) {
+		d->intx_out = on;
+		h->irq_count[n] += on ? 1 : -1;
+		changed = h->irq_count[n] == (on ? 1 : 0);
+		h->irq_level[n] = h->irq_count[n] > 0;
+	}
+	lk_release(&h->irq_lk);
+	if (changed) {
+		irq_follow(&h->cfg.line[n], on, &h->irq_level[n]);
+	}
+}
+
 void pci_host_intx(struct pci_dev *d, bool level)
 {
 	struct pci_host *h = d->bus->host;
-	bool out;
 
-	if (!d->config[PCI_INT_PIN]) {
-		return;
+	if (d->config[PCI_INT_PIN]) {
+		lk_acquire(&h->irq_lk);
+		d->intx_level = level;
+		pci_host_intx_leave(h, d);
 	}
-	LOCK_SCOPE(&h->irq_lk);
-	d->intx_level = level;
-	out = level && !(ld_le16(d->config + PCI_COMMAND) & PCI_COMMAND_INTX_OFF);
-	if (out == d->intx_out) {
-		return;
-	}
-	d->intx_out = out;
-	if (out) {
-		d->intx_line = (uint16_t)pci_host_intx_line(d);
-	}
-	h->irq_count[d->intx_line] += out ? 1 : -1;
-	if (h->irq_count[d->intx_line] == (out ? 1 : 0)) {
-		irq_set(&h->cfg.line[d->intx_line], out);
+}
+
+void pci_host_intx_again(struct pci_dev *d)
+{
+	struct pci_host *h = d->bus->host;
+
+	if (d->config[PCI_INT_PIN]) {
+		lk_acquire(&h->irq_lk);
+		pci_host_intx_leave(h, d);
 	}
 }
 

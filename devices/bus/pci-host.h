@@ -36,8 +36,9 @@ struct pci_host {
 	bool ecam_on;
 	_Atomic uint32_t addr; /* CF8 latch */
 	_Atomic uint8_t cf9;
-	struct lk irq_lk;
+	struct lk irq_lk; /* INTx of all functions; not held while a line changes */
 	int irq_count[PCI_ROOT_LINES];
+	_Atomic uint8_t irq_level[PCI_ROOT_LINES]; /* 1: the line is to be high */
 };
 
 struct pci_host *pci_host_create(struct vm *vm, const struct pci_host_cfg *cfg,
@@ -50,7 +51,8 @@ void pci_host_set_irqs(struct pci_host *h,
 /* The root line that a function's INTx reaches after swizzling through bridges; the
  * function has an interrupt pin. */
 unsigned pci_host_intx_line(struct pci_dev *d);
-/* INTx of a function. */
+/* INTx of a function; whether its command register lets it out may have changed. */
 void pci_host_intx(struct pci_dev *d, bool level);
+void pci_host_intx_again(struct pci_dev *d);
 
 #endif

@@ -380,7 +380,7 @@ void pci_config_write(struct pci_dev *d, unsigned off, uint32_t val, unsigned si
 	if (off < PCI_ROM + 4) {
 		d->bus_master = ld_le16(d->config + PCI_COMMAND) & PCI_COMMAND_MASTER;
 		pci_update_mappings(d);
-		pci_host_intx(d, d->intx_level);
+		pci_host_intx_again(d);
 	}
 	if (o->after_write) {
 		o->after_write(d, off, val, size);

@@ -4,8 +4,8 @@
  * each steered to an ISA interrupt by a routing register (bit 7 off, bits 3..0 the
  * interrupt; 82371SB data sheet 2.2.6, ICH9 data sheet 13.1.14).
  *
- * Lines from anywhere; the router's lock ranks between the host bridge's INTx lock and
- * the interrupt controllers. Several PIRQs on one interrupt are wired-OR. Known gap: an
+ * Lines from anywhere; the router's lock ranks above the host bridge's INTx lock; outputs
+ * change without it. Several PIRQs on one interrupt are wired-OR. Known gap: an
  * ISA device on the same interrupt is not part of that OR.
  */
 #ifndef LODGE_DEVICES_PIRQ_H
@@ -25,7 +25,7 @@ struct pirq {
 	struct irq out[ISA_IRQS]; /* NULL entries: nothing is there */
 	uint8_t level;            /* bit n: PIRQ n is asserted; saved by the owner */
 	uint8_t route[PIRQ_LINES];
-	uint16_t driven; /* outputs that are high */
+	_Atomic uint8_t driven[ISA_IRQS]; /* 1: the output is to be high */
 };
 
 void pirq_init(struct pirq *p, const struct irq out[ISA_IRQS]); /* NULL: no outputs */

@@ -59,10 +59,23 @@ enum {
 
 /* ---- interrupts ---- */
 
+static void virtio_pci_intx_line(void *pci, unsigned n __unused, int level)
+{
+	pci_intx_set(pci, level);
+}
+
+/* After a change of the ISR register. */
+static void virtio_pci_intx_follow(struct virtio_dev *v, bool on)
+{
+	const struct irq line = { virtio_pci_intx_line, &v->pci, 0 };
+
+	irq_follow(&line, on, &v->isr);
+}
+
 static void virtio_pci_intx(struct virtio_dev *v, uint8_t bit)
 {
 	atomic_fetch_or(&v->isr, bit);
-	pci_intx_set(&v->pci, true);
+	virtio_pci_intx_follow(v, true);
 }
 
 /* A busy vector gets an eventfd, which a hypervisor with the interrupt controllers turns into
@@ -279,10 +292,7 @@ static uint64_t virtio_pci_isr_read(void *opaque, uint64_t off __unused,
 	struct virtio_dev *v = opaque;
 	uint8_t isr = virtio_isr_take(v);
 
-	pci_intx_set(&v->pci, false);
-	if (v->isr) { /* raised between the two lines above */
-		pci_intx_set(&v->pci, true);
-	}
+	virtio_pci_intx_follow(v, false);
 	return isr;
 }
 

@@ -135,6 +135,13 @@ lab_outer()
 	chmod 755 "$1/init"
 }
 
+# lab_stop: for traps; ends the outer machine, too.
+lab_stop()
+{
+	[ -z "${lab_pid:-}" ] || kill "$lab_pid" 2>/dev/null
+	exit 1
+}
+
 # lab_outer_run TREE LOG: LOG.txt is its console without carriage returns. LAB_SMP, LAB_MEM,
 # LAB_LIMIT apply. LAB_COUNT=1: the machine's clocks count executed instructions, one a
 # nanosecond, so that other load on this host changes nothing (slower; CPUs take turns).
@@ -149,7 +156,10 @@ lab_outer_run()
 		-nodefaults -no-user-config -display none -no-reboot \
 		-serial stdio -kernel "$vmlinuz" -initrd "$1.cpio" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check" \
-		</dev/null >"$2" 2>&1
+		</dev/null >"$2" 2>&1 &
+	lab_pid=$! # a shell that waits hears signals
+	wait $lab_pid
+	lab_pid=
 	tr -d '\r' <"$2" >"$2.txt"
 	rm -f "$1.cpio"
 	[ -z "${LAB_KEEP:-}" ] || { mkdir -p "$LAB_KEEP" && cp "$2.txt" "$LAB_KEEP/console.txt"; }

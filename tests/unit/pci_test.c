@@ -5,6 +5,8 @@
 #include "tests/unit/unit.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
@@ -484,6 +486,75 @@ START_TEST(pci_msix)
 }
 END_TEST
 
+/* ---- INTx without a common lock over the line ---- */
+
+static struct {
+	struct pci_dev *d;
+	_Atomic bool done;
+	_Atomic unsigned writes;
+	unsigned lost;
+	_Atomic int level;
+} intx;
+
+static void intx_line(void *arg, unsigned n, int level)
+{
+	(void)arg;
+	(void)n;
+	intx.level = level;
+}
+
+/* What it has set is still there when the driver's accesses of that moment have ended. */
+static void *intx_device(void *arg)
+{
+	(void)arg;
+	for (unsigned i = 1; i < 3002; i++) {
+		unsigned n;
+
+		pci_intx_set(intx.d, i & 1);
+		n = intx.writes;
+		while (intx.writes - n < 2) {
+			sched_yield();
+		}
+		intx.lost += intx.d->intx_level != (i & 1);
+	}
+	intx.done = true;
+	return NULL;
+}
+
+/* A device raises and lowers its INTx while the driver writes its configuration. */
+START_TEST(pci_intx_race)
+{
+	const struct irq line[PCI_ROOT_LINES] = { [0] = { intx_line, NULL, 0 },
+		                                  [1] = { intx_line, NULL, 1 },
+		                                  [2] = { intx_line, NULL, 2 },
+		                                  [3] = { intx_line, NULL, 3 } };
+	struct pci_board b;
+	struct device *d;
+	pthread_t t;
+
+	pci_board_new(&b, false);
+	pci_host_set_irqs(b.host, NULL, NULL, line);
+	d = pci_add(&b, "edu,addr=4");
+	ck_assert_ptr_nonnull(d);
+	memset(&intx, 0, sizeof(intx));
+	intx.d = container_of(d, struct pci_dev, dev);
+	pthread_create(&t, NULL, intx_device, NULL);
+	for (unsigned i = 0; !intx.done; i++) {
+		pci_wr(&b, 0, 4, 0x0c, i, 1); /* cache line size */
+		pci_wr(&b, 0, 4, 4, i & 8 ? 0x400 : 0, 2);
+		intx.writes++;
+	}
+	pthread_join(t, NULL);
+	ck_assert_uint_eq(intx.lost, 0);
+	pci_wr(&b, 0, 4, 4, 0, 2);
+	ck_assert_int_eq(intx.level, 1);
+	pci_wr(&b, 0, 4, 4, 0x400, 2);
+	ck_assert_int_eq(intx.level, 0);
+	pci_wr(&b, 0, 4, 4, 0, 2);
+	ck_assert_int_eq(intx.level, 1);
+}
+END_TEST
+
 START_TEST(pci_root_port)
 {
 	struct pci_board b;
@@ -604,8 +675,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		pci_config_cycles, pci_pam,     pci_lpc,       pci_edu,     pci_msi,
-		pci_msix,          pci_msix_fd, pci_root_port, pci_torture, pci_state,
+		pci_config_cycles, pci_pam,     pci_lpc,     pci_edu,
+		pci_msi,           pci_msix,    pci_msix_fd, pci_intx_race,
+		pci_root_port,     pci_torture, pci_state,
 	};
 
 	return unit_main(unit_suite("pci", tests, ARRAY_LEN(tests)));
