@@ -59,10 +59,23 @@ enum {
 
 /* ---- interrupts ---- */
 
+static void virtio_pci_intx_line(void *pci, unsigned n __unused, int level)
+{
+	pci_intx_set(pci, level);
+}
+
+/* After a change of the ISR register. */
+static void virtio_pci_intx_follow(struct virtio_dev *v, bool on)
+{
+	const struct irq line = { virtio_pci_intx_line, &v->pci, 0 };
+
+	irq_follow(&line, on, &v->isr);
+}
+
 static void virtio_pci_intx(struct virtio_dev *v, uint8_t bit)
 {
 	atomic_fetch_or(&v->isr, bit);
-	pci_intx_set(&v->pci, true);
+	virtio_pci_intx_follow(v, true);
 }
 
 /* A busy vector gets an eventfd, which a hypervisor with the interrupt controllers turns into
@@ -279,10 +292,7 @@ static uint64_t virtio_pci_isr_read(void *opaque, uint64_t off __unused,
 	struct virtio_dev *v = opaque;
 	uint8_t isr = virtio_isr_take(v);
 
-	pci_intx_set(&v->pci, false);
-	if (v->isr) { /* raised between the two lines above */
-		pci_intx_set(&v->pci, true);
-	}
+	virtio_pci_intx_follow(v, false);
 	return isr;
 }
 
@@ -466,7 +476,13 @@ VIRTIO_PCI_OPS(virtio_pci_rng_ops, VIRTIO_ID_RNG, 0x00ff00);
 
 /* ---- life ---- */
 
-int virtio_pci_realize(struct virtio_dev *v, struct err *e)
+static void virtio_pci_unrealize(struct virtio_dev *v)
+{
+	virtio_pci_vectors_fini(v);
+	pci_dev_fini(&v->pci);
+}
+
+static int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 {
 	static const char *const part[] = { "virtio-common", "virtio-isr",
 		                            "virtio-device", "virtio-notify" };
@@ -506,10 +522,28 @@ int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 	return 0;
 }
 
-void virtio_pci_unrealize(struct virtio_dev *v)
+int virtio_pci_class_realize(struct device *d, const struct virtio_ops *ops,
+                             struct err *e)
 {
-	virtio_pci_vectors_fini(v);
-	pci_dev_fini(&v->pci);
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+
+	return virtio_realize(v, ops, virtio_pci_realize, e);
+}
+
+void virtio_pci_class_unrealize(struct device *d)
+{
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+
+	v->ops->unrealize(v);
+	virtio_pci_unrealize(v);
+}
+
+int virtio_pci_class_post_load(struct device *d, struct err *e)
+{
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+	int r = pci_post_load(&v->pci, e);
+
+	return r < 0 ? r : virtio_post_load(d, e);
 }
 
 void virtio_pci_class_reset(struct device *d)
