@@ -1,20 +1,17 @@
-# Unit tests (Check), one fragment a part. A test names the libraries it needs:
+# Unit tests (Check), one fragment a part. A test names the libraries it needs, by the
+# variable of tests of its kind if there is one:
 #
-#   if HAVE_CHECK
-#   check_PROGRAMS += tests/unit/foo
-#   TESTS += tests/unit/foo
-#   tests_unit_foo_SOURCES = tests/unit/foo_test.c
-#   tests_unit_foo_CPPFLAGS = $(TEST_CPPFLAGS)
-#   tests_unit_foo_LDADD = $(GROUP_START) libfoo.a libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
-#   endif
+#   UNIT_TESTS += %D%/foo
+#   %C%_foo_SOURCES = %D%/foo_test.c
+#   %C%_foo_CPPFLAGS = $(TEST_CPPFLAGS)
+#   %C%_foo_LDADD = $(GROUP_START) libfoo.a libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
 #
-# Fuzz targets go into the same fragment:
+# or $(BASE_TEST_LIBS), $(CORE_TEST_LIBS), $(DEVICE_TEST_LIBS), $(MACHINE_TEST_LIBS), ... An
+# `if` is needed around UNIT_TESTS only. Fuzz targets go into the same fragment:
 #
 #   FUZZ_TARGETS += tests/fuzz/fuzz_foo
-#   tests_fuzz_fuzz_foo_SOURCES = tests/fuzz/fuzz_foo.c $(FUZZ_MAIN)
 #   tests_fuzz_fuzz_foo_CPPFLAGS = $(TEST_CPPFLAGS)
-#   tests_fuzz_fuzz_foo_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-#   tests_fuzz_fuzz_foo_LDADD = libbase.a
+#   tests_fuzz_fuzz_foo_LDADD = $(FUZZ_LIBS) $(BASE_TEST_LIBS)
 #
 # Its seeds come from tests/fuzz/seeds.c. With --enable-fuzzing libFuzzer drives it,
 # otherwise tests/fuzz/main.c; tests/fuzz/smoke.sh runs each for some seconds.
@@ -31,11 +28,25 @@ AM_TESTS_ENVIRONMENT = CK_TIMEOUT_MULTIPLIER=$${CK_TIMEOUT_MULTIPLIER-10}; \
 	FUZZ_TARGETS='$(FUZZ_TARGETS)'; export FUZZ_TARGETS;
 
 FUZZ_TARGETS =
-if !FUZZING
-FUZZ_MAIN = tests/fuzz/main.c
+check_LIBRARIES =
+if FUZZING
+FUZZ_LIBS = $(FUZZ_LDFLAGS)
+else
+FUZZ_LIBS = tests/fuzz/libmain.a
+check_LIBRARIES += tests/fuzz/libmain.a
 endif
+tests_fuzz_libmain_a_SOURCES = tests/fuzz/main.c
 
 include tests/lab/local.mk
+UNIT_TESTS =
+if HAVE_CHECK
+check_PROGRAMS += $(UNIT_TESTS)
+TESTS += $(UNIT_TESTS)
+endif
+noinst_HEADERS += tests/unit/cputables.h tests/unit/fakert.h tests/unit/guestvm.h \
+	tests/unit/ide-rig.h tests/unit/irgen.h tests/unit/kvmfake.h tests/unit/kvmrig.h \
+	tests/unit/unit.h tests/unit/vex.h tests/unit/x86rig.h
+
 include tests/unit/base.mk
 include tests/unit/core.mk
 include tests/unit/state.mk
@@ -50,7 +61,6 @@ include tests/unit/ir.mk
 include tests/unit/interp.mk
 include tests/unit/opt.mk
 include tests/unit/emit.mk
-include tests/unit/rt.mk
 include tests/unit/x86guest.mk
 include tests/unit/x86sys.mk
 include tests/unit/simd.mk
@@ -64,6 +74,5 @@ include tests/qtest/local.mk
 include tests/lint/local.mk
 
 check_PROGRAMS += $(FUZZ_TARGETS) tests/fuzz/seeds
-tests_fuzz_seeds_SOURCES = tests/fuzz/seeds.c
 TESTS += tests/fuzz/smoke.sh
 EXTRA_DIST += tests/fuzz/smoke.sh

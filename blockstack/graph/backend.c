@@ -30,7 +30,9 @@ struct blk {
 
 /* ---- requests ---- */
 
-static struct blk_req *blk_req_get(struct blk *b)
+/* NULL: there is no memory, which the caller of the request knows by now. */
+static struct blk_req *blk_req_get(struct blk *b, enum blk_op op, uint64_t off,
+                                   blk_cb *cb, void *opaque)
 {
 	struct blk_req *r = b->pool;
 
@@ -39,9 +41,14 @@ static struct blk_req *blk_req_get(struct blk *b)
 	} else {
 		r = malloc(sizeof(*r));
 		if (!r) {
+			cb(opaque, -ENOMEM);
 			return NULL;
 		}
 	}
+	r->op = op;
+	r->off = off;
+	r->cb = cb;
+	r->opaque = opaque;
 	r->blk = b;
 	r->loop = b->loop;
 	r->flags = 0;
@@ -51,7 +58,7 @@ static struct blk_req *blk_req_get(struct blk *b)
 	r->rest = NULL;
 	r->iov = NULL;
 	r->niov = 0;
-	r->off = r->len = 0;
+	r->len = 0;
 	return r;
 }
 
@@ -126,20 +133,15 @@ static void blk_start(struct blk *b, struct blk_req *r, bool ranged)
 static void blk_rw(struct blk *b, enum blk_op op, uint64_t off, const struct iovec *iov,
                    int n, unsigned flags, blk_cb *cb, void *opaque)
 {
-	struct blk_req *r = blk_req_get(b);
+	struct blk_req *r = blk_req_get(b, op, off, cb, opaque);
 
 	if (!r) {
-		cb(opaque, -ENOMEM);
 		return;
 	}
-	r->op = op;
-	r->off = off;
 	r->iov = iov;
 	r->niov = n;
 	r->len = iov_len(iov, (unsigned)n);
 	r->flags = flags | (b->write_cache || op == BLK_OP_READ ? 0 : BLK_REQ_FUA);
-	r->cb = cb;
-	r->opaque = opaque;
 	blk_start(b, r, true);
 }
 
@@ -158,18 +160,13 @@ void blk_writev(struct blk *b, uint64_t off, const struct iovec *iov, int n,
 static void blk_plain(struct blk *b, enum blk_op op, uint64_t off, uint64_t len,
                       unsigned flags, blk_cb *cb, void *opaque)
 {
-	struct blk_req *r = blk_req_get(b);
+	struct blk_req *r = blk_req_get(b, op, off, cb, opaque);
 
 	if (!r) {
-		cb(opaque, -ENOMEM);
 		return;
 	}
-	r->op = op;
-	r->off = off;
 	r->len = len;
 	r->flags = flags;
-	r->cb = cb;
-	r->opaque = opaque;
 	blk_start(b, r, op != BLK_OP_FLUSH);
 }
 

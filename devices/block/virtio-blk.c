@@ -418,17 +418,7 @@ static void virtio_blk_start(struct virtio_dev *v)
 	}
 }
 
-static const struct virtio_ops virtio_blk_ops = {
-	.id = VIRTIO_ID_BLOCK,
-	.name = "virtio-blk",
-	.features = virtio_blk_features,
-	.config_get = virtio_blk_config_get,
-	.config_set = virtio_blk_config_set,
-	.start = virtio_blk_start,
-	.stop = virtio_blk_stop,
-	.kick = virtio_blk_kick,
-	.reset = virtio_blk_ops_reset,
-};
+static const struct virtio_ops virtio_blk_ops;
 
 /* ---- life ---- */
 
@@ -496,54 +486,36 @@ static int virtio_blk_realize(struct device *d, struct err *e)
 	return r;
 }
 
-static void virtio_blk_unrealize(struct virtio_blk *b)
+static void virtio_blk_unrealize(struct virtio_dev *v)
 {
+	struct virtio_blk *b = container_of(v, struct virtio_blk, v);
+
 	virtio_fini(&b->v);
 	virtio_blk_close(b);
 }
 
+static const struct virtio_ops virtio_blk_ops = {
+	.id = VIRTIO_ID_BLOCK,
+	.name = "virtio-blk",
+	.features = virtio_blk_features,
+	.config_get = virtio_blk_config_get,
+	.config_set = virtio_blk_config_set,
+	.start = virtio_blk_start,
+	.stop = virtio_blk_stop,
+	.kick = virtio_blk_kick,
+	.reset = virtio_blk_ops_reset,
+	.realize = virtio_blk_realize,
+	.unrealize = virtio_blk_unrealize,
+};
+
 static int virtio_blk_pci_realize(struct device *d, struct err *e)
 {
-	struct virtio_blk *b = container_of(d, struct virtio_blk, v.dev);
-	int r = virtio_blk_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_pci_realize(&b->v, e);
-		if (r < 0) {
-			virtio_blk_unrealize(b);
-		}
-	}
-	return r;
-}
-
-static void virtio_blk_pci_unrealize(struct device *d)
-{
-	struct virtio_blk *b = container_of(d, struct virtio_blk, v.dev);
-
-	virtio_blk_unrealize(b);
-	virtio_pci_unrealize(&b->v);
+	return virtio_pci_class_realize(d, &virtio_blk_ops, e);
 }
 
 static int virtio_blk_mmio_realize(struct device *d, struct err *e)
 {
-	struct virtio_blk *b = container_of(d, struct virtio_blk, v.dev);
-	int r = virtio_blk_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_mmio_realize(&b->v, e);
-		if (r < 0) {
-			virtio_blk_unrealize(b);
-		}
-	}
-	return r;
-}
-
-static void virtio_blk_mmio_unrealize(struct device *d)
-{
-	struct virtio_blk *b = container_of(d, struct virtio_blk, v.dev);
-
-	virtio_mmio_unrealize(&b->v);
-	virtio_blk_unrealize(b);
+	return virtio_mmio_class_realize(d, &virtio_blk_ops, e);
 }
 
 /* ---- classes ---- */
@@ -592,14 +564,6 @@ static const struct state_field virtio_blk_mmio_state[] = {
 	{ .name = NULL },
 };
 
-static int virtio_blk_pci_post_load(struct device *d, struct err *e)
-{
-	struct virtio_blk *b = container_of(d, struct virtio_blk, v.dev);
-	int r = pci_post_load(&b->v.pci, e);
-
-	return r < 0 ? r : virtio_post_load(d, e);
-}
-
 #define VIRTIO_BLK_PCI_CLASS(sym, type_name)                                           \
 	const struct device_class sym = {                                              \
 		.name = type_name,                                                     \
@@ -612,10 +576,10 @@ static int virtio_blk_pci_post_load(struct device *d, struct err *e)
 		.state = virtio_blk_pci_state,                                         \
 		.hotpluggable = true,                                                  \
 		.realize = virtio_blk_pci_realize,                                     \
-		.unrealize = virtio_blk_pci_unrealize,                                 \
+		.unrealize = virtio_pci_class_unrealize,                               \
 		.reset = virtio_pci_class_reset,                                       \
 		.pre_save = virtio_pre_save,                                           \
-		.post_load = virtio_blk_pci_post_load,                                 \
+		.post_load = virtio_pci_class_post_load,                               \
 		.ops = &virtio_pci_blk_ops,                                            \
 	}
 
@@ -631,7 +595,7 @@ const struct device_class virtio_blk_mmio_class = {
 	.props = virtio_blk_mmio_props,
 	.state = virtio_blk_mmio_state,
 	.realize = virtio_blk_mmio_realize,
-	.unrealize = virtio_blk_mmio_unrealize,
+	.unrealize = virtio_mmio_class_unrealize,
 	.reset = virtio_mmio_class_reset,
 	.pre_save = virtio_pre_save,
 	.post_load = virtio_post_load,

@@ -242,7 +242,7 @@ void virtio_mmio_bus_fini(struct virtio_mmio_bus *b)
 	bus_fini(&b->bus);
 }
 
-int virtio_mmio_realize(struct virtio_dev *v, struct err *e)
+static int virtio_mmio_realize(struct virtio_dev *v, struct err *e)
 {
 	struct virtio_mmio_slot *s = virtio_mmio_slot_of(v);
 
@@ -257,14 +257,24 @@ int virtio_mmio_realize(struct virtio_dev *v, struct err *e)
 	return 0;
 }
 
-void virtio_mmio_unrealize(struct virtio_dev *v)
+int virtio_mmio_class_realize(struct device *d, const struct virtio_ops *ops,
+                              struct err *e)
 {
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+
+	return virtio_realize(v, ops, virtio_mmio_realize, e);
+}
+
+void virtio_mmio_class_unrealize(struct device *d)
+{
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
 	struct virtio_mmio_slot *s = virtio_mmio_slot_of(v);
 
 	if (s) {
 		s->mr.lock = &s->lk;
 		s->v = NULL;
 	}
+	v->ops->unrealize(v);
 }
 
 void virtio_mmio_class_reset(struct device *d)

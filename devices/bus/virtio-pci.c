@@ -476,7 +476,13 @@ VIRTIO_PCI_OPS(virtio_pci_rng_ops, VIRTIO_ID_RNG, 0x00ff00);
 
 /* ---- life ---- */
 
-int virtio_pci_realize(struct virtio_dev *v, struct err *e)
+static void virtio_pci_unrealize(struct virtio_dev *v)
+{
+	virtio_pci_vectors_fini(v);
+	pci_dev_fini(&v->pci);
+}
+
+static int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 {
 	static const char *const part[] = { "virtio-common", "virtio-isr",
 		                            "virtio-device", "virtio-notify" };
@@ -516,10 +522,28 @@ int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 	return 0;
 }
 
-void virtio_pci_unrealize(struct virtio_dev *v)
+int virtio_pci_class_realize(struct device *d, const struct virtio_ops *ops,
+                             struct err *e)
 {
-	virtio_pci_vectors_fini(v);
-	pci_dev_fini(&v->pci);
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+
+	return virtio_realize(v, ops, virtio_pci_realize, e);
+}
+
+void virtio_pci_class_unrealize(struct device *d)
+{
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+
+	v->ops->unrealize(v);
+	virtio_pci_unrealize(v);
+}
+
+int virtio_pci_class_post_load(struct device *d, struct err *e)
+{
+	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
+	int r = pci_post_load(&v->pci, e);
+
+	return r < 0 ? r : virtio_post_load(d, e);
 }
 
 void virtio_pci_class_reset(struct device *d)

@@ -485,6 +485,21 @@ void virtio_fini(struct virtio_dev *v)
 	v->chain = NULL;
 }
 
+int virtio_realize(struct virtio_dev *v, const struct virtio_ops *ops,
+                   int (*transport)(struct virtio_dev *v, struct err *e), struct err *e)
+{
+	int r = ops->realize(&v->dev, e);
+
+	if (r < 0) {
+		return r;
+	}
+	r = transport(v, e);
+	if (r < 0) {
+		ops->unrealize(v);
+	}
+	return r;
+}
+
 /* ---- state ---- */
 
 static const struct state_field virtio_queue_state[] = {

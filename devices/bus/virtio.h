@@ -79,6 +79,9 @@ struct virtio_ops {
 	void (*kick)(struct virtio_dev *v, struct virtio_queue *q);
 	/* On control with the plane stopped: forget what the driver set. */
 	void (*reset)(struct virtio_dev *v);
+	/* The device without its transport; realize calls virtio_init(). */
+	int (*realize)(struct device *d, struct err *e);
+	void (*unrealize)(struct virtio_dev *v);
 };
 
 struct virtio_transport {
@@ -216,6 +219,11 @@ extern const struct state_field virtio_state[];
 void virtio_pre_save(struct device *d);
 int virtio_post_load(struct device *d, struct err *e);
 
+/* For the transports' classes: realizes the device, then its transport. */
+int virtio_realize(struct virtio_dev *v, const struct virtio_ops *ops,
+                   int (*transport)(struct virtio_dev *v, struct err *e), struct err *e)
+	__must_check;
+
 /* ---- transports ---- */
 
 /* Doorbells by eventfd: queue i's is at off + i * step in mr, 16 bits wide; step 0: all at off, 32
@@ -224,14 +232,18 @@ void virtio_doorbells_init(struct virtio_dev *v, const struct mr *mr, unsigned o
                            unsigned step);
 void virtio_doorbells_fini(struct virtio_dev *v);
 
-int virtio_pci_realize(struct virtio_dev *v, struct err *e) __must_check;
-void virtio_pci_unrealize(struct virtio_dev *v);
+/* For classes: device and transport. */
+int virtio_pci_class_realize(struct device *d, const struct virtio_ops *ops,
+                             struct err *e) __must_check;
+void virtio_pci_class_unrealize(struct device *d);
+int virtio_pci_class_post_load(struct device *d, struct err *e);
 void virtio_pci_class_reset(struct device *d);
 extern const struct pci_class_ops virtio_pci_net_ops, virtio_pci_blk_ops,
 	virtio_pci_console_ops, virtio_pci_rng_ops;
 
-int virtio_mmio_realize(struct virtio_dev *v, struct err *e) __must_check;
-void virtio_mmio_unrealize(struct virtio_dev *v);
+int virtio_mmio_class_realize(struct device *d, const struct virtio_ops *ops,
+                              struct err *e) __must_check;
+void virtio_mmio_class_unrealize(struct device *d);
 void virtio_mmio_class_reset(struct device *d);
 
 /* Rows of a class's property table. */

@@ -331,14 +331,7 @@ static void virtio_serial_start(struct virtio_dev *v)
 	}
 }
 
-static const struct virtio_ops virtio_serial_ops = {
-	.id = VIRTIO_ID_CONSOLE,
-	.name = "virtio-serial",
-	.features = virtio_serial_features,
-	.config_get = virtio_serial_config_get,
-	.start = virtio_serial_start,
-	.kick = virtio_serial_kick,
-};
+static const struct virtio_ops virtio_serial_ops;
 
 int virtio_serial_add_port(struct virtio_serial *s, struct virtio_serial_port *p,
                            struct err *e)
@@ -426,8 +419,10 @@ static int virtio_serial_realize(struct device *d, struct err *e)
 	return 0;
 }
 
-static void virtio_serial_unrealize(struct virtio_serial *s)
+static void virtio_serial_unrealize(struct virtio_dev *v)
 {
+	struct virtio_serial *s = container_of(v, struct virtio_serial, v);
+
 	bus_fini(&s->bus);
 	virtio_fini(&s->v);
 	virtio_serial_drop_msgs(s);
@@ -435,56 +430,25 @@ static void virtio_serial_unrealize(struct virtio_serial *s)
 	s->peek = NULL;
 }
 
+static const struct virtio_ops virtio_serial_ops = {
+	.id = VIRTIO_ID_CONSOLE,
+	.name = "virtio-serial",
+	.features = virtio_serial_features,
+	.config_get = virtio_serial_config_get,
+	.start = virtio_serial_start,
+	.kick = virtio_serial_kick,
+	.realize = virtio_serial_realize,
+	.unrealize = virtio_serial_unrealize,
+};
+
 static int virtio_serial_pci_realize(struct device *d, struct err *e)
 {
-	struct virtio_serial *s = container_of(d, struct virtio_serial, v.dev);
-	int r = virtio_serial_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_pci_realize(&s->v, e);
-		if (r < 0) {
-			virtio_serial_unrealize(s);
-		}
-	}
-	return r;
-}
-
-static void virtio_serial_pci_unrealize(struct device *d)
-{
-	struct virtio_serial *s = container_of(d, struct virtio_serial, v.dev);
-
-	virtio_serial_unrealize(s);
-	virtio_pci_unrealize(&s->v);
+	return virtio_pci_class_realize(d, &virtio_serial_ops, e);
 }
 
 static int virtio_serial_mmio_realize(struct device *d, struct err *e)
 {
-	struct virtio_serial *s = container_of(d, struct virtio_serial, v.dev);
-	int r = virtio_serial_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_mmio_realize(&s->v, e);
-		if (r < 0) {
-			virtio_serial_unrealize(s);
-		}
-	}
-	return r;
-}
-
-static void virtio_serial_mmio_unrealize(struct device *d)
-{
-	struct virtio_serial *s = container_of(d, struct virtio_serial, v.dev);
-
-	virtio_mmio_unrealize(&s->v);
-	virtio_serial_unrealize(s);
-}
-
-static int virtio_serial_pci_post_load(struct device *d, struct err *e)
-{
-	struct virtio_serial *s = container_of(d, struct virtio_serial, v.dev);
-	int r = pci_post_load(&s->v.pci, e);
-
-	return r < 0 ? r : virtio_post_load(d, e);
+	return virtio_mmio_class_realize(d, &virtio_serial_ops, e);
 }
 
 #define VIRTIO_SERIAL_PROPS                                                            \
@@ -528,10 +492,10 @@ static const struct state_field virtio_serial_mmio_state[] = {
 		.state = virtio_serial_pci_state,                                      \
 		.hotpluggable = true,                                                  \
 		.realize = virtio_serial_pci_realize,                                  \
-		.unrealize = virtio_serial_pci_unrealize,                              \
+		.unrealize = virtio_pci_class_unrealize,                               \
 		.reset = virtio_pci_class_reset,                                       \
 		.pre_save = virtio_pre_save,                                           \
-		.post_load = virtio_serial_pci_post_load,                              \
+		.post_load = virtio_pci_class_post_load,                               \
 		.ops = &virtio_pci_console_ops,                                        \
 	}
 
@@ -548,7 +512,7 @@ const struct device_class virtio_serial_mmio_class = {
 	.props = virtio_serial_mmio_props,
 	.state = virtio_serial_mmio_state,
 	.realize = virtio_serial_mmio_realize,
-	.unrealize = virtio_serial_mmio_unrealize,
+	.unrealize = virtio_mmio_class_unrealize,
 	.reset = virtio_mmio_class_reset,
 	.pre_save = virtio_pre_save,
 	.post_load = virtio_post_load,

@@ -85,11 +85,7 @@ static void virtio_rng_refill(void *opaque)
 	}
 }
 
-static const struct virtio_ops virtio_rng_ops = {
-	.id = VIRTIO_ID_RNG,
-	.name = "virtio-rng",
-	.kick = virtio_rng_kick,
-};
+static const struct virtio_ops virtio_rng_ops;
 
 /* ---- life ---- */
 
@@ -110,63 +106,31 @@ static int virtio_rng_realize(struct device *d, struct err *e)
 	return virtio_init(&g->v, &virtio_rng_ops, io, 1, VRNG_QUEUE_SIZE, 0, e);
 }
 
-static void virtio_rng_unrealize(struct virtio_rng *g)
+static void virtio_rng_unrealize(struct virtio_dev *v)
 {
+	struct virtio_rng *g = container_of(v, struct virtio_rng, v);
+
 	virtio_fini(&g->v);
 	timer_free(g->timer);
 	g->timer = NULL;
 }
 
+static const struct virtio_ops virtio_rng_ops = {
+	.id = VIRTIO_ID_RNG,
+	.name = "virtio-rng",
+	.kick = virtio_rng_kick,
+	.realize = virtio_rng_realize,
+	.unrealize = virtio_rng_unrealize,
+};
+
 static int virtio_rng_pci_realize(struct device *d, struct err *e)
 {
-	struct virtio_rng *g = container_of(d, struct virtio_rng, v.dev);
-	int r = virtio_rng_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_pci_realize(&g->v, e);
-		if (r < 0) {
-			virtio_rng_unrealize(g);
-		}
-	}
-	return r;
-}
-
-static void virtio_rng_pci_unrealize(struct device *d)
-{
-	struct virtio_rng *g = container_of(d, struct virtio_rng, v.dev);
-
-	virtio_rng_unrealize(g);
-	virtio_pci_unrealize(&g->v);
+	return virtio_pci_class_realize(d, &virtio_rng_ops, e);
 }
 
 static int virtio_rng_mmio_realize(struct device *d, struct err *e)
 {
-	struct virtio_rng *g = container_of(d, struct virtio_rng, v.dev);
-	int r = virtio_rng_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_mmio_realize(&g->v, e);
-		if (r < 0) {
-			virtio_rng_unrealize(g);
-		}
-	}
-	return r;
-}
-
-static void virtio_rng_mmio_unrealize(struct device *d)
-{
-	struct virtio_rng *g = container_of(d, struct virtio_rng, v.dev);
-
-	virtio_mmio_unrealize(&g->v);
-	virtio_rng_unrealize(g);
-}
-
-static int virtio_rng_pci_post_load(struct device *d, struct err *e)
-{
-	struct virtio_rng *g = container_of(d, struct virtio_rng, v.dev);
-	int r = pci_post_load(&g->v.pci, e);
-
-	return r < 0 ? r : virtio_post_load(d, e);
+	return virtio_mmio_class_realize(d, &virtio_rng_ops, e);
 }
 
 #define VIRTIO_RNG_PROPS                                                               \
@@ -212,10 +176,10 @@ static const struct state_field virtio_rng_mmio_state[] = {
 		.state = virtio_rng_pci_state,                                         \
 		.hotpluggable = true,                                                  \
 		.realize = virtio_rng_pci_realize,                                     \
-		.unrealize = virtio_rng_pci_unrealize,                                 \
+		.unrealize = virtio_pci_class_unrealize,                               \
 		.reset = virtio_pci_class_reset,                                       \
 		.pre_save = virtio_pre_save,                                           \
-		.post_load = virtio_rng_pci_post_load,                                 \
+		.post_load = virtio_pci_class_post_load,                               \
 		.ops = &virtio_pci_rng_ops,                                            \
 	}
 
@@ -231,7 +195,7 @@ const struct device_class virtio_rng_mmio_class = {
 	.props = virtio_rng_mmio_props,
 	.state = virtio_rng_mmio_state,
 	.realize = virtio_rng_mmio_realize,
-	.unrealize = virtio_rng_mmio_unrealize,
+	.unrealize = virtio_mmio_class_unrealize,
 	.reset = virtio_mmio_class_reset,
 	.pre_save = virtio_pre_save,
 	.post_load = virtio_post_load,

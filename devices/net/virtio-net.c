@@ -535,15 +535,7 @@ static void virtio_net_start(struct virtio_dev *v)
 	}
 }
 
-static const struct virtio_ops virtio_net_ops = {
-	.id = VIRTIO_ID_NET,
-	.name = "virtio-net",
-	.features = virtio_net_features,
-	.config_get = virtio_net_config_get,
-	.start = virtio_net_start,
-	.kick = virtio_net_kick,
-	.reset = virtio_net_reset,
-};
+static const struct virtio_ops virtio_net_ops;
 
 /* ---- life ---- */
 
@@ -645,8 +637,10 @@ static int virtio_net_realize(struct device *d, struct err *e)
 	return 0;
 }
 
-static void virtio_net_unrealize(struct virtio_net *n)
+static void virtio_net_unrealize(struct virtio_dev *v)
 {
+	struct virtio_net *n = container_of(v, struct virtio_net, v);
+
 	if (n->net) {
 		netdev_detach(n->net);
 		n->net = NULL;
@@ -654,48 +648,26 @@ static void virtio_net_unrealize(struct virtio_net *n)
 	virtio_fini(&n->v);
 }
 
+static const struct virtio_ops virtio_net_ops = {
+	.id = VIRTIO_ID_NET,
+	.name = "virtio-net",
+	.features = virtio_net_features,
+	.config_get = virtio_net_config_get,
+	.start = virtio_net_start,
+	.kick = virtio_net_kick,
+	.reset = virtio_net_reset,
+	.realize = virtio_net_realize,
+	.unrealize = virtio_net_unrealize,
+};
+
 static int virtio_net_pci_realize(struct device *d, struct err *e)
 {
-	struct virtio_net *n = container_of(d, struct virtio_net, v.dev);
-	int r = virtio_net_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_pci_realize(&n->v, e);
-		if (r < 0) {
-			virtio_net_unrealize(n);
-		}
-	}
-	return r;
-}
-
-static void virtio_net_pci_unrealize(struct device *d)
-{
-	struct virtio_net *n = container_of(d, struct virtio_net, v.dev);
-
-	virtio_net_unrealize(n);
-	virtio_pci_unrealize(&n->v);
+	return virtio_pci_class_realize(d, &virtio_net_ops, e);
 }
 
 static int virtio_net_mmio_realize(struct device *d, struct err *e)
 {
-	struct virtio_net *n = container_of(d, struct virtio_net, v.dev);
-	int r = virtio_net_realize(d, e);
-
-	if (r == 0) {
-		r = virtio_mmio_realize(&n->v, e);
-		if (r < 0) {
-			virtio_net_unrealize(n);
-		}
-	}
-	return r;
-}
-
-static void virtio_net_mmio_unrealize(struct device *d)
-{
-	struct virtio_net *n = container_of(d, struct virtio_net, v.dev);
-
-	virtio_mmio_unrealize(&n->v);
-	virtio_net_unrealize(n);
+	return virtio_mmio_class_realize(d, &virtio_net_ops, e);
 }
 
 /* ---- classes ---- */
@@ -796,7 +768,7 @@ static int virtio_net_pci_post_load(struct device *d, struct err *e)
 		.state = virtio_net_pci_state,                                         \
 		.hotpluggable = true,                                                  \
 		.realize = virtio_net_pci_realize,                                     \
-		.unrealize = virtio_net_pci_unrealize,                                 \
+		.unrealize = virtio_pci_class_unrealize,                               \
 		.reset = virtio_pci_class_reset,                                       \
 		.pre_save = virtio_pre_save,                                           \
 		.post_load = virtio_net_pci_post_load,                                 \
@@ -815,7 +787,7 @@ const struct device_class virtio_net_mmio_class = {
 	.props = virtio_net_mmio_props,
 	.state = virtio_net_mmio_state,
 	.realize = virtio_net_mmio_realize,
-	.unrealize = virtio_net_mmio_unrealize,
+	.unrealize = virtio_mmio_class_unrealize,
 	.reset = virtio_mmio_class_reset,
 	.pre_save = virtio_pre_save,
 	.post_load = virtio_net_post_load,

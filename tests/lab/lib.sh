@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-# lib.sh - the outer machine with KVM inside an emulator; for tests/lab/kvm and bench/exits.
+# lib.sh - the outer machine with KVM inside an emulator; for tests/lab/kvm, bench/exits and bench/locks.
 # Plain sh. Functions set $vmlinuz; everything else goes where the caller says.
 LAB_QEMU=${LAB_QEMU:-qemu-system-x86_64}
 BUSYBOX=${BUSYBOX:-$(command -v busybox || true)}

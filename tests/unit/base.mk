@@ -1,16 +1,12 @@
-if HAVE_CHECK
-check_PROGRAMS += tests/unit/opt tests/unit/base
-TESTS += tests/unit/opt tests/unit/base
-tests_unit_opt_SOURCES = tests/unit/opt_test.c tests/unit/unit.h
-tests_unit_opt_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_unit_opt_LDADD = libbase.a $(TEST_LIBS)
-tests_unit_base_SOURCES = tests/unit/base_test.c tests/unit/unit.h
-tests_unit_base_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_unit_base_LDADD = libbase.a $(TEST_LIBS)
-endif
+UNIT_TESTS += %D%/opt %D%/base
+BASE_TEST_LIBS = libbase.a $(TEST_LIBS)
+%C%_opt_SOURCES = %D%/opt_test.c
+%C%_opt_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_opt_LDADD = $(BASE_TEST_LIBS)
+%C%_base_SOURCES = %D%/base_test.c
+%C%_base_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_base_LDADD = $(BASE_TEST_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_opt
-tests_fuzz_fuzz_opt_SOURCES = tests/fuzz/fuzz_opt.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_opt_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_fuzz_fuzz_opt_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_opt_LDADD = libbase.a
+tests_fuzz_fuzz_opt_LDADD = $(FUZZ_LIBS) $(BASE_TEST_LIBS)

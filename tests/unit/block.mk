@@ -1,8 +1,5 @@
-if HAVE_CHECK
-check_PROGRAMS += tests/unit/block
-TESTS += tests/unit/block
-tests_unit_block_SOURCES = tests/unit/block_test.c tests/unit/unit.h
-tests_unit_block_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_unit_block_LDADD = $(GROUP_START) libblock.a libstate.a libcpu.a libcore.a libbase.a $(GROUP_END) \
-	$(TEST_LIBS)
-endif
+UNIT_TESTS += %D%/block
+%C%_block_SOURCES = %D%/block_test.c
+%C%_block_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_block_LDADD = $(GROUP_START) libblock.a libstate.a libcpu.a libcore.a libbase.a \
+	$(GROUP_END) $(TEST_LIBS)

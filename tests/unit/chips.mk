@@ -1,17 +1,12 @@
-if HAVE_CHECK
-check_PROGRAMS += tests/unit/chips
-TESTS += tests/unit/chips
-tests_unit_chips_SOURCES = tests/unit/chips_test.c tests/unit/unit.h \
-	tests/qtest/harness.c tests/qtest/harness.h
-tests_unit_chips_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_unit_chips_LDADD = $(DEVICE_TEST_LIBS)
+UNIT_TESTS += %D%/chips
+%C%_chips_SOURCES = %D%/chips_test.c
+%C%_chips_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_chips_LDADD = $(DEVICE_TEST_LIBS)
 if HAVE_KVM
 if HOST_X86_64
-check_PROGRAMS += tests/unit/kvmchips
-TESTS += tests/unit/kvmchips
-tests_unit_kvmchips_SOURCES = tests/unit/kvmchips_test.c tests/unit/unit.h
-tests_unit_kvmchips_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_unit_kvmchips_LDADD = $(tests_unit_kvm_LDADD)
+UNIT_TESTS += %D%/kvmchips
 endif
 endif
-endif
+%C%_kvmchips_SOURCES = %D%/kvmchips_test.c
+%C%_kvmchips_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_kvmchips_LDADD = $(KVM_TEST_LIBS)

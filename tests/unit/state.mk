@@ -1,13 +1,9 @@
-if HAVE_CHECK
-check_PROGRAMS += tests/unit/state
-TESTS += tests/unit/state
-tests_unit_state_SOURCES = tests/unit/state_test.c tests/unit/unit.h
-tests_unit_state_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_unit_state_LDADD = libstate.a libbase.a $(TEST_LIBS)
-endif
+UNIT_TESTS += %D%/state
+STATE_TEST_LIBS = libstate.a libbase.a $(TEST_LIBS)
+%C%_state_SOURCES = %D%/state_test.c
+%C%_state_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_state_LDADD = $(STATE_TEST_LIBS)
 
 FUZZ_TARGETS += tests/fuzz/fuzz_state
-tests_fuzz_fuzz_state_SOURCES = tests/fuzz/fuzz_state.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_state_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_fuzz_fuzz_state_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_state_LDADD = libstate.a libbase.a
+tests_fuzz_fuzz_state_LDADD = $(FUZZ_LIBS) $(STATE_TEST_LIBS)

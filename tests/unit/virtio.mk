@@ -1,28 +1,15 @@
-if HAVE_CHECK
-check_PROGRAMS += tests/unit/virtio
-TESTS += tests/unit/virtio
-tests_unit_virtio_SOURCES = tests/unit/virtio_test.c
-tests_unit_virtio_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_unit_virtio_LDADD = $(GROUP_START) libdevices.a libblock.a libhost.a libstate.a libcpu.a \
-	libcore.a libbase.a $(GROUP_END) $(SLIRP_LIBS) $(TEST_LIBS)
-endif
+UNIT_TESTS += %D%/virtio
+%C%_virtio_SOURCES = %D%/virtio_test.c
+%C%_virtio_CPPFLAGS = $(TEST_CPPFLAGS)
+%C%_virtio_LDADD = $(DEVICE_TEST_LIBS)
 
-EXTRA_DIST += tests/fuzz/virtio-fuzz.h
+noinst_HEADERS += tests/fuzz/virtio-fuzz.h
 FUZZ_TARGETS += tests/fuzz/fuzz_virtq
-tests_fuzz_fuzz_virtq_SOURCES = tests/fuzz/fuzz_virtq.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_virtq_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_fuzz_fuzz_virtq_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_virtq_LDADD = $(GROUP_START) libdevices.a libblock.a libhost.a libstate.a libcpu.a \
-	libcore.a libbase.a $(GROUP_END) $(SLIRP_LIBS) $(TEST_LIBS)
+tests_fuzz_fuzz_virtq_LDADD = $(FUZZ_LIBS) $(DEVICE_TEST_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_virtio_blk
-tests_fuzz_fuzz_virtio_blk_SOURCES = tests/fuzz/fuzz_virtio_blk.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_virtio_blk_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_fuzz_fuzz_virtio_blk_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_virtio_blk_LDADD = $(GROUP_START) libdevices.a libblock.a libhost.a libstate.a libcpu.a \
-	libcore.a libbase.a $(GROUP_END) $(SLIRP_LIBS) $(TEST_LIBS)
+tests_fuzz_fuzz_virtio_blk_LDADD = $(FUZZ_LIBS) $(DEVICE_TEST_LIBS)
 FUZZ_TARGETS += tests/fuzz/fuzz_virtio_net
-tests_fuzz_fuzz_virtio_net_SOURCES = tests/fuzz/fuzz_virtio_net.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_virtio_net_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_fuzz_fuzz_virtio_net_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_virtio_net_LDADD = $(GROUP_START) libdevices.a libblock.a libhost.a libstate.a libcpu.a \
-	libcore.a libbase.a $(GROUP_END) $(SLIRP_LIBS) $(TEST_LIBS)
+tests_fuzz_fuzz_virtio_net_LDADD = $(FUZZ_LIBS) $(DEVICE_TEST_LIBS)

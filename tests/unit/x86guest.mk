@@ -10,7 +10,5 @@ tests_insn_insn_LDADD = $(GROUP_START) libx86guest.a libx86host.a libinterp.a li
 	$(GROUP_END) -lm
 endif
 FUZZ_TARGETS += tests/fuzz/fuzz_x86decode
-tests_fuzz_fuzz_x86decode_SOURCES = tests/fuzz/fuzz_x86decode.c $(FUZZ_MAIN)
 tests_fuzz_fuzz_x86decode_CPPFLAGS = $(TEST_CPPFLAGS)
-tests_fuzz_fuzz_x86decode_LDFLAGS = $(AM_LDFLAGS) $(FUZZ_LDFLAGS)
-tests_fuzz_fuzz_x86decode_LDADD = $(LODGE_LIBS) $(LODGE_SYSLIBS)
+tests_fuzz_fuzz_x86decode_LDADD = $(FUZZ_LIBS) $(MACHINE_TEST_LIBS)

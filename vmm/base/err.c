@@ -10,36 +10,40 @@
 #include <string.h>
 #include <unistd.h>
 
-static void err_vset(struct err *e, const char *fmt, va_list ap)
+static void err_vset(struct err *e, enum err_class cls, const char *fmt, va_list ap)
 {
-	vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	if (e) {
+		e->cls = cls;
+		vsnprintf(e->text, sizeof(e->text), fmt, ap);
+	}
+}
+
+static void err_append(struct err *e, const char *text)
+{
+	size_t len = strlen(e->text);
+
+	snprintf(e->text + len, sizeof(e->text) - len, ": %s", text);
 }
 
 int err_set(struct err *e, int ret, const char *fmt, ...)
 {
 	va_list ap;
 
-	if (e) {
-		e->cls = ERR_GENERIC;
-		va_start(ap, fmt);
-		err_vset(e, fmt, ap);
-		va_end(ap);
-	}
+	va_start(ap, fmt);
+	err_vset(e, ERR_GENERIC, fmt, ap);
+	va_end(ap);
 	return ret;
 }
 
 int err_set_errno(struct err *e, int ret, const char *fmt, ...)
 {
 	va_list ap;
-	size_t len;
 
+	va_start(ap, fmt);
+	err_vset(e, ERR_GENERIC, fmt, ap);
+	va_end(ap);
 	if (e) {
-		e->cls = ERR_GENERIC;
-		va_start(ap, fmt);
-		err_vset(e, fmt, ap);
-		va_end(ap);
-		len = strlen(e->text);
-		snprintf(e->text + len, sizeof(e->text) - len, ": %s", strerror(-ret));
+		err_append(e, strerror(-ret));
 	}
 	return ret;
 }
@@ -48,12 +52,9 @@ int err_set_class(struct err *e, enum err_class cls, int ret, const char *fmt, .
 {
 	va_list ap;
 
-	if (e) {
-		e->cls = cls;
-		va_start(ap, fmt);
-		err_vset(e, fmt, ap);
-		va_end(ap);
-	}
+	va_start(ap, fmt);
+	err_vset(e, cls, fmt, ap);
+	va_end(ap);
 	return ret;
 }
 
@@ -61,15 +62,13 @@ int err_prefix(struct err *e, int ret, const char *fmt, ...)
 {
 	char old[ERR_TEXT_MAX];
 	va_list ap;
-	size_t len;
 
 	if (e) {
 		memcpy(old, e->text, sizeof(old));
 		va_start(ap, fmt);
-		err_vset(e, fmt, ap);
+		err_vset(e, e->cls, fmt, ap);
 		va_end(ap);
-		len = strlen(e->text);
-		snprintf(e->text + len, sizeof(e->text) - len, ": %s", old);
+		err_append(e, old);
 	}
 	return ret;
 }

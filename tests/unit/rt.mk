@@ -1,1 +1,0 @@
-# Unit tests and fuzz targets: see tests/local.mk for the pattern.
