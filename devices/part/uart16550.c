@@ -139,8 +139,7 @@ static void uart_update_irq(struct uart16550 *u)
 	}
 }
 
-/* What was put off until the lock is free. */
-static void uart_leave(struct uart16550 *u)
+static __attribute__((noinline)) void uart_do_rest(struct uart16550 *u)
 {
 	struct chardev *chr = u->chr;
 	unsigned todo = u->todo;
@@ -156,6 +155,16 @@ static void uart_leave(struct uart16550 *u)
 	}
 	if (todo & TODO_LINE) {
 		irq_follow(&u->irq, on, &u->line);
+	}
+}
+
+/* Gives up the lock, and does what was put off until it is free. */
+static inline void uart_leave(struct uart16550 *u)
+{
+	if (u->todo) {
+		uart_do_rest(u);
+	} else {
+		lk_release(u->lk);
 	}
 }
 
