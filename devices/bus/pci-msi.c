@@ -4,7 +4,8 @@
  * masking) and MSI-X (PCI Local Bus 3.0, 6.8).
  *
  * Any thread. msi_lk guards the tables, the pending bits and the eventfd routes; it is
- * held while the message is sent (interrupt controllers rank above).
+ * held while the message is sent (interrupt controllers rank above), and while the
+ * hypervisor changes a route.
  */
 #include "config.h"
 
@@ -75,6 +76,12 @@ bool pci_msi_enabled(const struct pci_dev *d)
 	       ld_le16(d->config + d->msi_cap + PCI_MSI_CTRL) & PCI_MSI_ENABLE;
 }
 
+static void pci_msi_set_pending(struct pci_dev *d, uint32_t bits)
+{
+	LOCK_SCOPE(&d->config_lk);
+	st_le32(d->config + d->msi_cap + MSI_PENDING, bits);
+}
+
 static void pci_msi_fire_locked(struct pci_dev *d, unsigned vec)
 {
 	uint8_t *c = d->config + d->msi_cap;
@@ -89,10 +96,10 @@ static void pci_msi_fire_locked(struct pci_dev *d, unsigned vec)
 		vec = 0;
 	}
 	if (ld_le32(c + MSI_MASK) & BIT(vec)) {
-		st_le32(c + MSI_PENDING, pending | BIT(vec));
+		pci_msi_set_pending(d, pending | BIT(vec));
 		return;
 	}
-	st_le32(c + MSI_PENDING, pending & ~BIT(vec));
+	pci_msi_set_pending(d, pending & ~BIT(vec));
 	pci_send(d, ld_le64(c + MSI_ADDR),
 	         (ld_le16(c + MSI_DATA) & ~(granted - 1)) | vec);
 }
@@ -434,7 +441,7 @@ void pci_msi_config_written_locked(struct pci_dev *d, unsigned off, unsigned siz
 void pci_msi_reset_locked(struct pci_dev *d)
 {
 	if (d->msi_cap) {
-		st_le32(d->config + d->msi_cap + MSI_PENDING, 0);
+		pci_msi_set_pending(d, 0);
 	}
 	memset(d->msix_pending, 0, sizeof(d->msix_pending));
 	d->msix_ctrl = d->msix_cap ? pci_msix_ctrl(d) : 0;

@@ -3,8 +3,7 @@
  * pci.c - PCI functions and buses: header, configuration accesses, BARs, capabilities,
  * DMA (PCI Local Bus 3.0 ch. 6; PCI Express Base 4.0 ch. 7). Vectors: pci-msi.c.
  *
- * Threads: configuration accesses on vCPU threads under dev.lk of the function; bytes
- * change under msi_lk as well, so that senders of interrupts read them safely.
+ * Threads: configuration accesses on vCPU threads; see pci.h for the locks.
  * Known gaps: no expansion ROMs; taking a function away while a vCPU is inside one of its
  * config accesses is not fenced; no power management or ARI capability.
  */
@@ -165,9 +164,11 @@ static int pci_bus_plug(struct bus *bus, struct device *dev, struct err *e)
 	d->devfn = (uint8_t)r;
 	d->bus = b;
 	lk_init(&d->msi_lk, RANK_BUS, "pci-msi");
+	lk_init(&d->config_lk, RANK_BUS_BYTES, "pci-config");
 	pci_header_init(d);
 	r = pci_express_init(d, e);
 	if (r < 0) {
+		lk_fini(&d->config_lk);
 		lk_fini(&d->msi_lk);
 		return r;
 	}
@@ -185,6 +186,7 @@ static void pci_bus_unplug(struct bus *bus, struct device *dev)
 	}
 	atomic_store(&b->fn[d->devfn], NULL);
 	pci_dev_fini(d);
+	lk_fini(&d->config_lk);
 	lk_fini(&d->msi_lk);
 	d->bus = NULL;
 }
@@ -341,12 +343,12 @@ uint32_t pci_config_read(struct pci_dev *d, unsigned off, unsigned size)
 	if (!pci_config_ok(d, off, size)) {
 		return size < 4 ? (1u << 8 * size) - 1 : UINT32_MAX;
 	}
-	/* The bytes change under msi_lk: the device's own lock is for what it does first. */
+	/* The device's own lock is for what it does first. */
 	LOCK_SCOPE(o->before_read ? &d->dev.lk : NULL);
 	if (o->before_read) {
 		o->before_read(d, off, size);
 	}
-	LOCK_SCOPE(&d->msi_lk);
+	LOCK_SCOPE(&d->config_lk);
 	v = (uint32_t)ld_le(d->config + off, size);
 	if (off <= PCI_STATUS && off + size > PCI_STATUS && d->intx_level) {
 		v |= (uint32_t)PCI_STATUS_INTX << 8 * (PCI_STATUS - off);
@@ -354,10 +356,10 @@ uint32_t pci_config_read(struct pci_dev *d, unsigned off, unsigned size)
 	return v;
 }
 
-static void pci_config_store(struct pci_dev *d, unsigned off, uint32_t val,
+static void pci_config_bytes(struct pci_dev *d, unsigned off, uint32_t val,
                              unsigned size)
 {
-	LOCK_SCOPE(&d->msi_lk);
+	LOCK_SCOPE(&d->config_lk);
 	for (unsigned i = 0; i < size; i++) {
 		uint8_t *c = d->config + off + i, w = d->wmask[off + i];
 		uint8_t v = (uint8_t)(val >> 8 * i);
@@ -365,6 +367,13 @@ static void pci_config_store(struct pci_dev *d, unsigned off, uint32_t val,
 		*c = (uint8_t)((*c & ~w) | (v & w));
 		*c &= (uint8_t) ~(v & d->w1cmask[off + i]);
 	}
+}
+
+static void pci_config_store(struct pci_dev *d, unsigned off, uint32_t val,
+                             unsigned size)
+{
+	LOCK_SCOPE(&d->msi_lk);
+	pci_config_bytes(d, off, val, size);
 	pci_msi_config_written_locked(d, off, size);
 }
 
@@ -402,9 +411,11 @@ void pci_dev_reset(struct pci_dev *d)
 	pci_host_intx(d, false);
 	LOCK_SCOPE(&d->dev.lk);
 	lk_acquire(&d->msi_lk);
+	lk_acquire(&d->config_lk);
 	for (unsigned i = PCI_COMMAND; i < PCI_CONFIG_SIZE; i++) {
 		d->config[i] &= (uint8_t) ~(d->wmask[i] | d->w1cmask[i]);
 	}
+	lk_release(&d->config_lk);
 	pci_msi_reset_locked(d);
 	lk_release(&d->msi_lk);
 	d->bus_master = false;

@@ -9,8 +9,10 @@
  * bridge clears all that is writable in the config space (BARs, command, MSI); registers with
  * other reset values are the business of config_reset().
  *
- * Locks: config accesses run under dev.lk, and bytes change under msi_lk too; MSI/MSI-X
- * state is under msi_lk (RANK_BUS), so pci_*_notify may be called by any thread with or without dev.lk.
+ * Locks: config writes run under dev.lk; bytes change under msi_lk and config_lk, so that
+ * one of them is enough to read them: config_lk is never held over a call, msi_lk may be
+ * over a change of KVM's routes, which takes milliseconds. MSI/MSI-X state is under msi_lk
+ * (RANK_BUS), so pci_*_notify may be called by any thread with or without dev.lk.
  * DMA goes through pci_dma_*: RAM only, and only while the guest allows bus
  * mastering.
  */
@@ -90,7 +92,7 @@ struct pci_dev {
 	struct pci_bus *secondary; /* bridges */
 	uint16_t intx_line;        /* where intx_out went */
 
-	struct lk msi_lk;
+	struct lk msi_lk, config_lk;
 	uint8_t msi_cap;
 	uint16_t msi_vectors;
 	uint8_t msix_cap;

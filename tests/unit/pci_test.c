@@ -436,6 +436,56 @@ START_TEST(pci_msix_fd)
 }
 END_TEST
 
+static struct pci_board *slow_board;
+static _Atomic uint32_t slow_seen;
+static uint32_t slow_in_time;
+
+static void *slow_reader(void *arg)
+{
+	(void)arg;
+	atomic_store(&slow_seen, pci_rd(slow_board, 0, 1, PCI_BAR0 + 4, 4));
+	return NULL;
+}
+
+/* It returns when another thread has read the function's configuration, or gives up. */
+static int slow_route_add(void *arg, const struct msi_msg *m, int fd)
+{
+	pthread_t t;
+
+	(void)arg, (void)m, (void)fd;
+	pthread_create(&t, NULL, slow_reader, NULL);
+	for (unsigned i = 0; i < 2000 && !atomic_load(&slow_seen); i++) {
+		usleep(1000);
+	}
+	slow_in_time = atomic_load(&slow_seen);
+	pthread_detach(t);
+	return 0;
+}
+
+/* Who looks at a function does not wait for the hypervisor's routes. */
+START_TEST(pci_msix_slow_route)
+{
+	int fd = eventfd(0, EFD_CLOEXEC);
+	struct msi_ops ops;
+	struct pci_board b;
+	struct xdev *x = xdev_new(&b);
+
+	ops = *b.h->vm->msi.ops;
+	ops.route_add = slow_route_add;
+	b.h->vm->msi.ops = &ops;
+	slow_board = &b;
+	atomic_store(&slow_seen, 0);
+	pci_wr(&b, 0, 1, PCI_BAR0 + 4, 0xc0000000, 4);
+	pci_wr(&b, 0, 1, x->pci.msix_cap + 2, 0x8000, 2);
+	x->pci.msix[3].ctrl = 0;
+	ck_assert_int_eq(pci_msix_bind_fd(&x->pci, 3, fd), 0);
+	ck_assert_uint_eq(slow_in_time & ~15u, 0xc0000000);
+	x->pci.msix_fd[3].route = -1;
+	pci_msix_unbind_fd(&x->pci, 3);
+	close(fd);
+}
+END_TEST
+
 START_TEST(pci_msix)
 {
 	struct pci_board b;
@@ -675,9 +725,9 @@ END_TEST
 int main(void)
 {
 	const TTest *const tests[] = {
-		pci_config_cycles, pci_pam,     pci_lpc,     pci_edu,
-		pci_msi,           pci_msix,    pci_msix_fd, pci_intx_race,
-		pci_root_port,     pci_torture, pci_state,
+		pci_config_cycles, pci_pam,       pci_lpc,     pci_edu,
+		pci_msi,           pci_msix,      pci_msix_fd, pci_msix_slow_route,
+		pci_intx_race,     pci_root_port, pci_torture, pci_state,
 	};
 
 	return unit_main(unit_suite("pci", tests, ARRAY_LEN(tests)));

@@ -13,7 +13,8 @@ enum lock_rank {
 	RANK_CHAR_MUX = 15,
 	RANK_HV_BATCH = 18, /* register writes that KVM has collected are carried out */
 	RANK_DEVICE = 20,   /* one device's registers */
-	RANK_BUS = 30,      /* pci config space, i2c, ... */
+	RANK_BUS = 30,      /* vectors of a PCI function, i2c, ... */
+	RANK_BUS_BYTES = 31, /* the bytes of its configuration: leaf */
 	RANK_IRQ_MUX =
 		38, /* eventfds that are interrupts: read by us or the accelerator */
 	RANK_IRQ_LINE =
