@@ -198,7 +198,7 @@ static void options(int argc, char **argv)
 static int run(int argc, char **argv)
 {
 	int in[2], out[2], status;
-	static bool late; /* static: vfork */
+	static bool over, late; /* static: vfork */
 	char pid_text[16], buf[PIECE];
 	struct pollfd p;
 	pid_t pid;
@@ -231,6 +231,7 @@ static int run(int argc, char **argv)
 		double left = limit_s - (now() - start);
 		ssize_t n;
 
+		over |= left <= 0;
 		if (left <= 0 && at_limit) {
 			fflush(stdout);
 			if (system(at_limit) != 0) {
@@ -261,7 +262,7 @@ static int run(int argc, char **argv)
 	status = wait_status(pid);
 	fprintf(notes, "EXIT %d %.6f\n", status, now() - start);
 	fflush(notes);
-	return late ? 124 : status;
+	return over ? 124 : status;
 }
 
 /* ---- qmp ---- */

@@ -138,8 +138,15 @@ lab_outer()
 # lab_stop: for traps; ends the outer machine, too.
 lab_stop()
 {
-	[ -z "${lab_pid:-}" ] || kill "$lab_pid" 2>/dev/null
+	[ -z "${lab_pid:-}" ] || { kill "$lab_pid" 2>/dev/null; lab_console "$lab_log"; }
 	exit 1
+}
+
+# lab_console LOG: without carriage returns, and kept where LAB_KEEP says.
+lab_console()
+{
+	tr -d '\r' <"$1" >"$1.txt"
+	[ -z "${LAB_KEEP:-}" ] || { mkdir -p "$LAB_KEEP" && cp "$1.txt" "$LAB_KEEP/console.txt"; }
 }
 
 # lab_outer_run TREE LOG: LOG.txt is its console without carriage returns. LAB_SMP, LAB_MEM,
@@ -157,12 +164,11 @@ lab_outer_run()
 		-serial stdio -kernel "$vmlinuz" -initrd "$1.cpio" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check" \
 		</dev/null >"$2" 2>&1 &
-	lab_pid=$! # a shell that waits hears signals
+	lab_pid=$! lab_log=$2 # a shell that waits hears signals
 	wait $lab_pid
 	lab_pid=
-	tr -d '\r' <"$2" >"$2.txt"
+	lab_console "$2"
 	rm -f "$1.cpio"
-	[ -z "${LAB_KEEP:-}" ] || { mkdir -p "$LAB_KEEP" && cp "$2.txt" "$LAB_KEEP/console.txt"; }
 	! grep -q LAB-NO-KVM "$2.txt" || { echo "no KVM in the outer machine"; return 1; }
 	grep -q '^LAB-END' "$2.txt"
 }
