@@ -17,7 +17,7 @@
  * changes, in their order, and holds no lock while it does; who changes the line meanwhile
  * leaves that to it and goes on. What that costs: a level may be seen a moment too long (a
  * level-triggered interrupt comes once for nothing if its EOI is in that moment). A fall
- * and a rise that come together are both passed on, so no edge is lost. Each line's lock
+ * and a rise that come together are both passed on, in their order, so no edge is lost. Each line's lock
  * is held for a few instructions only. Who asks for the level that is there does not even
  * take that: whoever takes it away later does so after the asker did what it announces.
  *
@@ -104,8 +104,8 @@ static void irqchip_drive(struct irqchip_priv *p, unsigned gsi,
                           const struct irqchip_line *was, bool level, bool in)
 {
 	struct irqchip_x86 *c = &p->pub;
-	bool pin = irqchip_has_pin(p, gsi) && level != was->pin;
-	bool input = irqchip_has_input(p, gsi) && in != was->input;
+	bool pin = irqchip_has_pin(p, gsi) && level != was->pin.level;
+	bool input = irqchip_has_input(p, gsi) && in != was->input.level;
 
 	if (p->in_hv & X86_CHIP_IOAPIC && gsi < IRQCHIP_IOAPIC_PINS) {
 		irqchip_drive_hv(p, gsi, pin, input, level, in);
@@ -116,7 +116,8 @@ static void irqchip_drive(struct irqchip_priv *p, unsigned gsi,
 	}
 	if (pin) {
 		ioapic_set_line(c->ioapic[0], irqchip_pin(gsi), level);
-	} else if (gsi >= IRQCHIP_IOAPIC_PINS && c->ioapic[1] && level != was->pin) {
+	} else if (gsi >= IRQCHIP_IOAPIC_PINS && c->ioapic[1] &&
+	           level != was->pin.level) {
 		ioapic_set_line(c->ioapic[1], gsi - IRQCHIP_IOAPIC_PINS, level);
 	}
 }
@@ -132,6 +133,25 @@ static bool irqchip_input_level(const struct irqchip_priv *p, unsigned n)
 	       (n < IRQCHIP_PIC_LINES && (p->pic_level >> n & 1));
 }
 
+/* The next level to tell, of one that is `now`: what happened meanwhile comes first. A
+ * chip that knows 1 has to hear of a fall before a rise, and the other way round. */
+static void irqchip_end_step(struct irqchip_end *e, bool now)
+{
+	if (e->level) {
+		e->level = now && !e->fell;
+		e->fell = false;
+	} else {
+		e->level = now || e->rose;
+		e->rose = false;
+	}
+}
+
+static void irqchip_end_changed(struct irqchip_end *e, bool was, bool now)
+{
+	e->rose |= now && !was;
+	e->fell |= was && !now;
+}
+
 /* Tells the chips until they know all; the lock is free meanwhile. */
 static void irqchip_tell_locked(struct irqchip_priv *p, unsigned n)
 {
@@ -141,15 +161,14 @@ static void irqchip_tell_locked(struct irqchip_priv *p, unsigned n)
 	for (;;) {
 		struct irqchip_line was = *l;
 
-		/* A fall that is over still comes between two rises. */
-		l->pin = irqchip_pin_level(p, n) && !(was.pin && was.pin_fell);
-		l->input = irqchip_input_level(p, n) && !(was.input && was.input_fell);
-		l->pin_fell = l->input_fell = false;
-		if (l->pin == was.pin && l->input == was.input) {
+		irqchip_end_step(&l->pin, irqchip_pin_level(p, n));
+		irqchip_end_step(&l->input, irqchip_input_level(p, n));
+		if (l->pin.level == was.pin.level &&
+		    l->input.level == was.input.level) {
 			break;
 		}
 		lk_release(&l->lk);
-		irqchip_drive(p, n, &was, l->pin, l->input);
+		irqchip_drive(p, n, &was, l->pin.level, l->input.level);
 		lk_acquire(&l->lk);
 	}
 	l->busy = false;
@@ -169,11 +188,14 @@ static void irqchip_change(struct irqchip_priv *p, _Atomic uint64_t *map, unsign
                            bool on)
 {
 	struct irqchip_line *l = &p->line[n];
+	bool pin, input;
 
 	LOCK_SCOPE(&l->lk);
+	pin = irqchip_pin_level(p, n);
+	input = irqchip_input_level(p, n);
 	irqchip_set_bit(map, n, on);
-	l->pin_fell |= !irqchip_pin_level(p, n);
-	l->input_fell |= !irqchip_input_level(p, n);
+	irqchip_end_changed(&l->pin, pin, irqchip_pin_level(p, n));
+	irqchip_end_changed(&l->input, input, irqchip_input_level(p, n));
 	if (!l->busy) {
 		irqchip_tell_locked(p, n);
 	}
@@ -221,8 +243,9 @@ static void irqchip_gsi_quiet(void *arg, unsigned n, int level)
 
 	LOCK_SCOPE(&p->line[n].lk);
 	irqchip_set_bit(&p->gsi_level, n, level != 0);
-	p->line[n].pin = irqchip_pin_level(p, n);
-	p->line[n].input = irqchip_input_level(p, n);
+	p->line[n].pin = (struct irqchip_end){ irqchip_pin_level(p, n), false, false };
+	p->line[n].input =
+		(struct irqchip_end){ irqchip_input_level(p, n), false, false };
 }
 
 static uint32_t irqchip_ioapic_lines(const struct irqchip_priv *p)

@@ -29,11 +29,16 @@ struct irqchip_fd {
 	struct loop_watch *watch; /* the loop's */
 };
 
+/* One chip's end of a line. */
+struct irqchip_end {
+	bool level;      /* as the chip knows it, or is being told */
+	bool rose, fell; /* since then */
+};
+
 struct irqchip_line {
-	struct lk lk;    /* RANK_IRQ_LINE; not held while the chips are told */
-	bool busy;       /* somebody tells them */
-	bool pin, input; /* as they know it, or are being told */
-	bool pin_fell, input_fell; /* since then */
+	struct lk lk; /* RANK_IRQ_LINE; not held while the chips are told */
+	bool busy;    /* somebody tells them */
+	struct irqchip_end pin, input; /* IOAPIC, PIC */
 };
 
 struct irqchip_priv {

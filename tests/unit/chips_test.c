@@ -50,7 +50,7 @@ static struct {
 static struct {
 	sem_t in, go; /* a change of line 20 is in the accelerator; it may go on */
 	_Atomic uint32_t level, n[24];
-	_Atomic bool stop, wrong;
+	_Atomic bool stop, wrong, low; /* low: it is falls that take long */
 } slow;
 
 static size_t fake_size(const struct x86_chips *s)
@@ -315,7 +315,7 @@ END_TEST
 
 static void slow_gsi(unsigned gsi, int level)
 {
-	if (gsi == 20 && level) {
+	if (gsi == 20 && level != slow.low) {
 		sem_post(&slow.in);
 		sem_wait(&slow.go);
 	}
@@ -326,6 +326,12 @@ static void slow_gsi(unsigned gsi, int level)
 static void *slow_raise(void *irq)
 {
 	irq_raise(irq);
+	return NULL;
+}
+
+static void *slow_lower(void *irq)
+{
+	irq_lower(irq);
 	return NULL;
 }
 
@@ -363,6 +369,19 @@ START_TEST(chips_slow_line)
 	pthread_join(up, NULL);
 	ck_assert_uint_eq(slow.level, BIT(20));
 	ck_assert_uint_eq(slow.n[20], 5);
+	/* And a pulse, for inputs that take edges, after a fall that is being told. */
+	slow.low = true;
+	sem_wait(&slow.in); /* of the rise above */
+	pthread_create(&up, NULL, slow_lower, &gsi[20]);
+	sem_wait(&slow.in);
+	irq_raise(&gsi[20]);
+	irq_lower(&gsi[20]);
+	slow.low = false;
+	sem_post(&slow.go);
+	sem_post(&slow.go);
+	pthread_join(up, NULL);
+	ck_assert_uint_eq(slow.level, 0);
+	ck_assert_uint_eq(slow.n[20], 8);
 }
 END_TEST
 
