@@ -64,7 +64,7 @@ static void move_out(struct vcpu *c, void *opaque)
 
 static void move_into_tcg(struct kvm_vcpu *v, bool forget)
 {
-	v->halt_exit = false; /* of an earlier time in the translator */
+	v->halt_exit = v->no_halt = false; /* of an earlier time in the translator */
 	kvm_arch_take_over(v);
 	atomic_store(&v->in_fallback, true);
 	hv_fallback->burst.enter(v->c, forget);

@@ -146,6 +146,7 @@ struct kvm_vcpu {
 	_Atomic bool
 		in_fallback; /* the translator runs it; the struct holds the state */
 	bool halt_exit;      /* the translator's last run ended so */
+	bool no_halt;        /* the translator's next halt is over at once */
 	bool ran_kvm;        /* for the whole of the last tick */
 	_Atomic bool tick;   /* the profiling timer has fired */
 	timer_t timer;

@@ -350,6 +350,10 @@ static enum vcpu_exit kvm_vcpu_loop(struct kvm_vcpu *v)
 		if (unlikely(atomic_load(&v->in_fallback))) {
 			kvm_arch_before_translator(v);
 			why = hv_fallback->vcpu.run(v->c);
+			if (why == VCPU_EXIT_HALT && v->no_halt) {
+				v->no_halt = false;
+				why = VCPU_EXIT_KICK;
+			}
 			v->halt_exit = why == VCPU_EXIT_HALT;
 			return why;
 		}

@@ -18,7 +18,7 @@
  *   hypercalls      KICK_CPU, SEND_IPI, SCHED_YIELD; others do not exist. A kick that comes
  *                   before the halt it is to end is kept (X86_REQ_UNHALT). KVM keeps it
  *                   too, but does not tell: a running vCPU that comes from there is taken
- *                   for kicked. A halt too few is nothing to a guest with these
+ *                   for kicked (no_halt). A halt too few is nothing to a guest with these
  *                   locks, one too many never ends: it waits with interrupts off.
  *
  * Threads: the vCPU's own; pages are also read and marked on control, with the vCPUs out.
@@ -442,7 +442,7 @@ void kvm_x86_pv_enter(struct kvm_vcpu *v)
 
 	if (c->pv_ops && atomic_load(&v->k->moved) && !v->c->halted &&
 	    ((c->system_time_msr | c->steal_time_msr) & PV_ENABLE)) {
-		vcpu_request(v->c, X86_REQ_UNHALT);
+		v->no_halt = true;
 	}
 	if (!c->pv_ops || !(c->steal_time_msr & PV_ENABLE)) {
 		return;

@@ -314,18 +314,18 @@ START_TEST(test_kick_before_halt)
 	*fake_msr(&fake.vcpu[0], MSR_SYSTEM_TIME) = CLOCK_GPA | 1;
 	atomic_store(&kvcpu(0)->k->moved, false); /* a burst: it goes back to KVM */
 	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
-	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, 0);
+	ck_assert(!kvcpu(0)->no_halt);
 	atomic_store(&kvcpu(0)->k->moved, true);
 	g.vm->vcpus[0]->halted = true; /* it was not kicked */
 	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
-	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, 0);
+	ck_assert(!kvcpu(0)->no_halt);
 	g.vm->vcpus[0]->halted = false;
 	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
-	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, X86_REQ_UNHALT);
-	vcpu_clear_request(g.vm->vcpus[0], X86_REQ_UNHALT);
+	ck_assert(kvcpu(0)->no_halt);
+	kvcpu(0)->no_halt = false;
 	*fake_msr(&fake.vcpu[0], MSR_SYSTEM_TIME) = 0; /* a guest without these locks */
 	vcpu_run_on_sync(g.vm->vcpus[0], leave_kvm, NULL);
-	ck_assert_uint_eq(g.vm->vcpus[0]->requests & X86_REQ_UNHALT, 0);
+	ck_assert(!kvcpu(0)->no_halt);
 	down_moved();
 }
 END_TEST
