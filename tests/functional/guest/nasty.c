@@ -10,6 +10,9 @@
  * Output: COM1. Exit: 0 when all is well (the VMM's status is 1 then), else how many
  * failed.
  *
+ * With -DMOVE_AVX: the upper halves of vector registers and XCR0 survive moves between KVM and
+ * the translator instead. It says AVX-TO-TCG or AVX-TO-KVM and waits for a byte on COM1.
+ *
  * Run: lodge -accel kvm -cpu max -kernel nasty -device pc-testdev -device
  * isa-debug-exit ...
  */
@@ -754,6 +757,63 @@ static void test_late_writes(void)
 	check("CMOS: an access sees the index that was written before", ok);
 }
 
+/* ---- moves ---- */
+
+#ifdef MOVE_AVX
+static void wait_for(const char *mark)
+{
+	put(mark);
+	while (!(inb(0x3fd) & 1)) {
+	}
+	(void)inb(0x3f8);
+}
+
+static uint32_t xcr0(void)
+{
+	uint32_t lo, hi;
+
+	__asm__ volatile("xgetbv" : "=a"(lo), "=d"(hi) : "c"(0));
+	return lo;
+}
+
+/* Uses ALL() of test_state(). */
+#define LDY(n) "vmovdqu " #n "*32(%0), %%ymm" #n "\n\t"
+#define STY(n) "vmovdqu %%ymm" #n ", " #n "*32(%0)\n\t"
+
+static void load_ymm(uint8_t seed)
+{
+	fill((uint8_t *)ram, 512, seed);
+	__asm__ volatile(ALL(LDY) : : "r"(ram) : "memory");
+}
+
+static void check_ymm(const char *what, uint8_t seed)
+{
+	fill((uint8_t *)ram, 512, 0);
+	__asm__ volatile(ALL(STY) : : "r"(ram) : "memory");
+	check(what, filled((uint8_t *)ram, 512, seed));
+}
+
+/* XCR0 is written in the translator: not every hypervisor sees it done. */
+static void test_moves(void)
+{
+	uint64_t cr4;
+
+	wait_for("AVX-TO-TCG-1\n");
+	__asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+	__asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | 1 << 18));
+	__asm__ volatile("xsetbv" : : "c"(0), "a"(7), "d"(0));
+	same("XCR0", xcr0(), 7);
+	load_ymm(40);
+	wait_for("AVX-TO-KVM-1\n");
+	check_ymm("vectors that came to KVM", 40);
+	same("XCR0 in KVM", xcr0(), 7);
+	load_ymm(77);
+	wait_for("AVX-TO-TCG-2\n");
+	check_ymm("vectors that came from KVM", 77);
+	same("XCR0 in the translator", xcr0(), 7);
+}
+#endif
+
 int nasty_main(void)
 {
 	uint32_t r[4], s[4];
@@ -769,7 +829,9 @@ int nasty_main(void)
 	avx = (r[2] >> 28 & 1) && (r[2] >> 26 & 1);
 	avx2 = avx && (s[1] >> 5 & 1);
 	put("NASTY: up\n");
-#ifndef ONLYSYS
+#ifdef MOVE_AVX
+	test_moves();
+#elif !defined(ONLYSYS)
 	test_rmw();
 	if (r[2] >> 13 & 1) {
 		test_cas16(ram + 4, "cmpxchg16b in RAM");
