@@ -155,10 +155,16 @@ static unsigned copy_some(unsigned way, struct mr *remap, struct dirty_log *d,
                           uint8_t *shadow)
 {
 	unsigned n = 0;
+	bool split = false;
 
-	for (unsigned round = 0; round < 100; round++) {
-		if (remap && round % 4 == 0) {
-			mr_add(&gv.vm->mem_root, 17 * GV_PAGE, remap, 1);
+	unit_rounds (round, 100) {
+		if (remap && round % 2 == 0) {
+			if (split) {
+				mr_del(remap);
+			} else {
+				mr_add(&gv.vm->mem_root, 17 * GV_PAGE, remap, 1);
+			}
+			split = !split;
 		}
 		loop_turn(gv.vm->loop, false);
 		if (ways[way].kvm) {
@@ -167,9 +173,9 @@ static unsigned copy_some(unsigned way, struct mr *remap, struct dirty_log *d,
 			usleep(300);
 		}
 		n += copy(d, shadow);
-		if (remap && round % 4 == 2) {
-			mr_del(remap);
-		}
+	}
+	if (split) {
+		mr_del(remap);
 	}
 	return n;
 }
