@@ -9,7 +9,6 @@ need_guest
 need_kvm
 serve
 cp "$LODGE_GUEST/disk.img" "$tmp/disk.img"
-vm_limit=200
 quiet=quiet
 # Where KVM shows more of the processor than it was told, Linux must not use it: SERIALIZE (590)
 # is what it takes for itself.
@@ -31,7 +30,7 @@ if [ -z "$kvm_hardware" ]; then
 	*'another CPUID'*) force=',"force":true' ;;
 	*) fail "kvm: $reply" ;;
 	esac
-	[ -z "$force" ] || [ "$cpus" = 1 ] || wait_for 60 "$tmp/serial" 'smp: Brought up' || {
+	[ -z "$force" ] || [ "$cpus" = 1 ] || wait_for "$tmp/serial" 'smp: Brought up' || {
 		vm_show
 		fail "no second processor"
 	}

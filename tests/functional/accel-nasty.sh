@@ -15,7 +15,7 @@ run()
 	shift 2
 	rc=0
 	# shellcheck disable=SC2086
-	timeout -k 5 120 "$LODGE" "$@" $board -kernel "$payload" -device isa-debug-exit \
+	timeout -k 5 "$limit" "$LODGE" "$@" $board -kernel "$payload" -device isa-debug-exit \
 		-serial "file:$tmp/serial" </dev/null >"$tmp/log" 2>&1 || rc=$?
 	[ "$rc" = 1 ] && grep -q 'NASTY: all well' "$tmp/serial" || {
 		vm=
@@ -36,7 +36,7 @@ ordered()
 	vm_start -S "$@" $board -kernel "$payload" -serial "file:$tmp/serial"
 	qmp x-lodge-set-accel '{"accel":"kvm","force":true}'
 	qmp cont
-	wait_for 90 "$tmp/serial" 'NASTY: \(all well\|BAD\|FAILED exc\)'
+	wait_for "$tmp/serial" 'NASTY: \(all well\|BAD\|FAILED exc\)'
 	qmp x-lodge-query-accel
 	grep -q 'NASTY: all well' "$tmp/serial" || {
 		vm_show

@@ -13,7 +13,7 @@ for m in pc q35 microvm; do
 	*) s=pci ;;
 	esac
 	printf '{"execute":"qmp_capabilities"}\n{"execute":"quit"}\n' |
-		timeout 20 "$LODGE" -machine "$m,x-dump-acpi=$d" -accel qtest -smp 2,maxcpus=4 -m 256M -S \
+		timeout "$limit" "$LODGE" -machine "$m,x-dump-acpi=$d" -accel qtest -smp 2,maxcpus=4 -m 256M -S \
 			-nodefaults -serial null -kernel "$LODGE_GUEST/vmlinuz" -device "virtio-rng-$s" \
 			-qmp stdio >"$tmp/log" 2>&1 || {
 		cat "$tmp/log"

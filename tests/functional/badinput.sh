@@ -59,15 +59,10 @@ bad "$tmp/noise" -kernel "$tmp/noise"
 port=$((20000 + $$ % 20000))
 first=
 for _ in 1 2 3 4 5 6 7 8; do
-	timeout 60 "$LODGE" -machine none -accel qtest -nodefaults -display none \
+	timeout "$limit" "$LODGE" -machine none -accel qtest -nodefaults -display none \
 		-pidfile "$tmp/pid" -qmp "tcp:127.0.0.1:$port,server=on,wait=off" >"$tmp/first" 2>&1 &
 	first=$!
-	i=0
-	while [ ! -s "$tmp/pid" ] && kill -0 $first 2>/dev/null && [ $i -lt 200 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
-	[ -s "$tmp/pid" ] && break
+	await "$tmp/pid" $first && break
 	port=$((port + 13))
 done
 [ -s "$tmp/pid" ] || fail "no first machine: $(cat "$tmp/first")"

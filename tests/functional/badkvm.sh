@@ -12,7 +12,7 @@ starts()
 	text=$1
 	shift
 	printf '%s\n' '{"execute":"qmp_capabilities"}' '{"execute":"quit"}' |
-		timeout 30 "$@" -qmp stdio >"$tmp/o" 2>&1 || {
+		timeout "$limit" "$@" -qmp stdio >"$tmp/o" 2>&1 || {
 		cat "$tmp/o"
 		fail "$*: exit status $?"
 	}
@@ -128,7 +128,7 @@ if [ -r /dev/kvm ] && [ -w /dev/kvm ] && "$LODGE" $base -accel kvm -pidfile /dev
 	(
 		ulimit -n 24
 		# shellcheck disable=SC2086
-		timeout 30 "$LODGE" $base -accel kvm -smp 16 2>&1 | tail -n 1 | grep -q 'too many open files'
+		timeout "$limit" "$LODGE" $base -accel kvm -smp 16 2>&1 | tail -n 1 | grep -q 'too many open files'
 	) || fail "too few open files allowed: not said"
 fi
 echo "PASS: KVM that refuses"

@@ -15,7 +15,7 @@ case $machine in
 microvm) suffix=device ;;
 *) suffix=pci ;;
 esac
-guest "${LODGE_BOOT_LIMIT:-300}" -machine "$machine" -cpu max -smp "$cpus" -m 512M -nodefaults \
+guest -machine "$machine" -cpu max -smp "$cpus" -m 512M -nodefaults \
 	-nographic -no-reboot -serial stdio \
 	-kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
 	-append "console=ttyS0 panic=-1 lodge.test=boot,disk,net lodge.url=http://10.0.2.2:$port/file" \

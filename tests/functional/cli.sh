@@ -5,7 +5,7 @@
 
 ok()
 {
-	timeout 20 "$LODGE" "$@" >"$tmp/o" 2>&1 </dev/null || {
+	timeout "$limit" "$LODGE" "$@" >"$tmp/o" 2>&1 </dev/null || {
 		cat "$tmp/o"
 		fail "$*: exit status $?"
 	}
@@ -17,7 +17,7 @@ says()
 {
 	text=$1
 	shift
-	timeout 20 "$LODGE" "$@" >"$tmp/o" 2>&1 </dev/null
+	timeout "$limit" "$LODGE" "$@" >"$tmp/o" 2>&1 </dev/null
 	rc=$?
 	[ $rc = 1 ] || fail "$*: exit status $rc"
 	grep -q -- "$text" "$tmp/o" || {
@@ -50,19 +50,15 @@ says 'file=' -accel qtest -machine q35 -kernel /nonexistent -nodefaults -drive i
 
 # SIGTERM ends the machine cleanly and takes the pid file away.
 for sig in TERM INT HUP; do
-	timeout 20 "$LODGE" -machine none -accel qtest -nodefaults -pidfile "$tmp/pid" >"$tmp/o" 2>&1 &
-	i=0
-	while [ ! -s "$tmp/pid" ] && [ $i -lt 50 ]; do
-		sleep 0.1
-		i=$((i + 1))
-	done
+	timeout "$limit" "$LODGE" -machine none -accel qtest -nodefaults -pidfile "$tmp/pid" >"$tmp/o" 2>&1 &
+	await "$tmp/pid" $! || fail "no pid file: $(cat "$tmp/o")"
 	kill -"$sig" "$(cat "$tmp/pid")" || fail "no process in the pid file"
 	wait $! || fail "SIG$sig: exit status $?"
 	[ ! -e "$tmp/pid" ] || fail "the pid file stays"
 done
 
 # -daemonize: the parent ends when everything is up, and nothing holds its pipes.
-out=$(timeout 20 "$LODGE" -machine none -accel qtest -nodefaults -daemonize -pidfile "$tmp/pid2" \
+out=$(timeout "$limit" "$LODGE" -machine none -accel qtest -nodefaults -daemonize -pidfile "$tmp/pid2" \
 	-qmp "unix:$tmp/sock,server=on,wait=off" 2>&1) || fail "daemonize: $out"
 [ -S "$tmp/sock" ] || fail "daemonize: no socket"
 kill "$(cat "$tmp/pid2")" || fail "daemonize: no process"

@@ -4,7 +4,7 @@
 # and, where QEMU is installed, the same names stand for the same features there.
 . "$(dirname "$0")/lib.sh"
 
-timeout 20 "$LODGE" -cpu help >"$tmp/o" 2>&1 </dev/null || fail "-cpu help: status $?"
+timeout "$limit" "$LODGE" -cpu help >"$tmp/o" 2>&1 </dev/null || fail "-cpu help: status $?"
 for m in max host qemu64 kvm64 Haswell-v4 Skylake-Server-noTSX-IBRS EPYC-Milan-v1 'avx512-4vnniw' \
 	kvm-pv-unhalt; do
 	grep -q "\b$m\b" "$tmp/o" || fail "-cpu help does not list $m"
@@ -14,7 +14,7 @@ done
 says()
 {
 	rc=0
-	timeout 20 "$LODGE" -S -machine q35 -accel tcg -m 16M -nodefaults -display none -cpu "$2" \
+	timeout "$limit" "$LODGE" -S -machine q35 -accel tcg -m 16M -nodefaults -display none -cpu "$2" \
 		>"$tmp/o" 2>&1 </dev/null || rc=$?
 	[ $rc = 1 ] && [ "$(wc -l <"$tmp/o")" = 1 ] && grep -qF -- "$1" "$tmp/o" || {
 		cat "$tmp/o"
@@ -31,7 +31,7 @@ says 'not a number up to 52' max,phys-bits=60
 
 # A warning, once for all vCPUs, and the machine starts.
 echo '{"execute":"qmp_capabilities"}{"execute":"quit"}' |
-	timeout 20 "$LODGE" -S -machine q35 -accel tcg -m 16M -smp 4 -nodefaults -display none \
+	timeout "$limit" "$LODGE" -S -machine q35 -accel tcg -m 16M -smp 4 -nodefaults -display none \
 		-qmp stdio -cpu Haswell,hv-relaxed,+invtsc >"$tmp/q" 2>"$tmp/o" || fail "Haswell: status $?"
 [ "$(grep -c 'lacks: hle' "$tmp/o")" = 1 ] && [ "$(grep -c 'not supported: hv-relaxed' "$tmp/o")" = 1 ] || {
 	cat "$tmp/o"
@@ -49,7 +49,7 @@ ask()
 			echo "{\"execute\":\"query-cpu-model-expansion\",\"id\":\"$n\",\"arguments\":{\"type\":\"static\",\"model\":{\"name\":\"$n\"}}}"
 		done <"$tmp/names"
 		echo '{"execute":"quit"}'
-	} | timeout 60 "$@" -accel tcg -S -nodefaults -display none -qmp stdio >"$tmp/q" 2>"$tmp/e" || {
+	} | timeout "$limit" "$@" -accel tcg -S -nodefaults -display none -qmp stdio >"$tmp/q" 2>"$tmp/e" || {
 		cat "$tmp/e"
 		fail "$*: status $?"
 	}

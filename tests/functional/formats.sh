@@ -106,7 +106,7 @@ for board in q35 microvm; do
 			ln -sf "$tmp/m1" "$tmp/2"
 			set -- -append x -initrd "m1 one,2 two"
 		fi
-		(cd "$tmp" && timeout 30 "$LODGE" -accel "$LODGE_ACCEL" -machine $board -m 64M -nodefaults \
+		(cd "$tmp" && timeout "$limit" "$LODGE" -accel "$LODGE_ACCEL" -machine $board -m 64M -nodefaults \
 			-device isa-debug-exit,iobase=0xf4,iosize=4 -kernel "$k" "$@" >"$tmp/out" 2>&1)
 		rc=$?
 		[ $rc = 33 ] || {

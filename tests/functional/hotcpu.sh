@@ -6,26 +6,20 @@
 . "$(dirname "$0")/lib-qmp.sh"
 board=${1:-q35}
 need_guest
-vm_limit=${LODGE_BOOT_LIMIT:-300}
 # Where the new one is: 2 sockets, the second one is empty.
 place='"socket-id":1,"core-id":0,"thread-id":0'
 
-# says SECONDS TEXT TIMES: the guest's serial line shows it so often
-says()
+# guest_says TEXT TIMES: its serial line shows it so often
+guest_says()
 {
-	says_n=0
-	until [ "$(grep -c "LODGE: $2" "$tmp/serial" 2>/dev/null)" -ge "$3" ]; do
-		says_n=$((says_n + 1))
-		if grep -q 'test_hotcpu: not found' "$tmp/serial" 2>/dev/null; then
-			vm_quit
-			skip "the guest is old: run ./quickstart guest"
-		fi
-		kill -0 "$vm" 2>/dev/null && [ "$says_n" -lt $(($1 * 10)) ] || {
-			vm_show
-			fail "not seen $3 times: $2"
-		}
-		sleep 0.1
-	done
+	wait_for "$tmp/serial" "LODGE: $1\|test_hotcpu: not found" "$2" || {
+		vm_show
+		fail "not seen $2 times: $1"
+	}
+	! grep -q 'test_hotcpu: not found' "$tmp/serial" || {
+		vm_quit
+		skip "the guest is old: run ./quickstart guest"
+	}
 }
 ok()
 {
@@ -45,15 +39,10 @@ plug()
 }
 deleted() # TIMES
 {
-	deleted_n=0
-	until [ "$(grep -c DEVICE_DELETED "$tmp/qmp")" -ge "$1" ]; do
-		deleted_n=$((deleted_n + 1))
-		[ "$deleted_n" -lt 300 ] || {
-			vm_show
-			fail "no DEVICE_DELETED"
-		}
-		sleep 0.1
-	done
+	wait_for "$tmp/qmp" DEVICE_DELETED "$1" || {
+		vm_show
+		fail "no DEVICE_DELETED"
+	}
 }
 
 vm_start -accel "$LODGE_ACCEL" -machine "$board" -cpu max -smp 1,maxcpus=2,sockets=2,cores=1,threads=1 -m 512M -nodefaults \
@@ -61,7 +50,7 @@ vm_start -accel "$LODGE_ACCEL" -machine "$board" -cpu max -smp 1,maxcpus=2,socke
 	-append "console=ttyS0 quiet panic=-1 lodge.test=hotcpu"
 ok query-hotpluggable-cpus
 case $reply in *'"socket-id": 1'*'"socket-id": 0'*cpu?0*) ;; *) fail "$reply" ;; esac
-says 200 'boot cpus 1' 1
+guest_says 'boot cpus 1' 1
 
 refused 'CPU core-id is not set' device_add '{"driver":"max-x86_64-cpu","socket-id":1}'
 refused 'must be in range 0:1' device_add '{"driver":"max-x86_64-cpu","socket-id":2,"core-id":0,"thread-id":0}'
@@ -71,33 +60,33 @@ refused 'DeviceNotFound' device_del '{"id":"new"}'
 
 plug new
 refused 'exists' device_add "{\"driver\":\"max-x86_64-cpu\",$place}"
-says 60 'works 1' 1
+guest_says 'works 1' 1
 ok query-cpus-fast
 case $reply in *'/machine/peripheral/new'*) ;; *) fail "$reply" ;; esac
 ok device_del '{"id":"new"}'
 deleted 1
-says 30 'gone 1' 1
+guest_says 'gone 1' 1
 ok query-cpus-fast
 case $reply in *peripheral*) fail "$reply" ;; esac
 
 plug again
-says 60 'works 1' 2
+guest_says 'works 1' 2
 # A reset keeps it, and the next kernel finds it among its first.
 ok system_reset
-says 200 'boot cpus 2' 1
-says 60 'works 1' 3
+guest_says 'boot cpus 2' 1
+guest_says 'works 1' 3
 ok device_del '{"id":"again"}'
 deleted 2
-says 30 'gone 1' 2
+guest_says 'gone 1' 2
 # One that should leave, and a reset comes: it is gone.
 plug third
-says 60 'works 1' 4
+guest_says 'works 1' 4
 ok stop
 ok device_del '{"id":"third"}'
 ok system_reset
 ok cont
 deleted 3
-says 200 'boot cpus 1' 2
+guest_says 'boot cpus 1' 2
 refused "Boot CPU is unpluggable" device_del '{"id":"/machine/unattached/cpu[0]"}'
 vm_quit
 [ "$rc" = 0 ] || {
@@ -115,7 +104,7 @@ refused 'Duplicate device ID' device_add "{\"driver\":\"max-x86_64-cpu\",\"id\":
 refused 'Duplicate device ID' device_add '{"driver":"virtio-rng-pci","id":"cold"}'
 plug waits
 ok cont
-says 200 'boot cpus 3' 1
+guest_says 'boot cpus 3' 1
 vm_quit
 
 vm_start -accel qtest -machine microvm -smp 1,maxcpus=2 -m 64M -nodefaults -display none -S -kernel "$LODGE_GUEST/vmlinuz"

@@ -49,7 +49,7 @@ boots()
 {
 	want=$1
 	shift
-	timeout -k 5 "${LODGE_BOOT_LIMIT:-120}" "$LODGE" -accel "$LODGE_ACCEL" -machine pc -m 64M -nodefaults \
+	timeout -k 5 "$limit" "$LODGE" -accel "$LODGE_ACCEL" -machine pc -m 64M -nodefaults \
 		-display none -device isa-debug-exit,iobase=0xf4,iosize=4 "$@" >"$tmp/out" 2>&1
 	rc=$?
 	[ $rc = "$want" ] || {
@@ -93,7 +93,7 @@ head -c 8000512 /dev/urandom >"$tmp/disk.img"
 head -c 4096000 /dev/urandom >"$tmp/cd.img"
 disk=$(sha256sum <"$tmp/disk.img" | cut -c1-64)
 cd=$(sha256sum <"$tmp/cd.img" | cut -c1-64)
-guest "${LODGE_BOOT_LIMIT:-300}" -machine pc -cpu max -smp 2 -m 512M -nodefaults -nographic -no-reboot -serial stdio \
+guest -machine pc -cpu max -smp 2 -m 512M -nodefaults -nographic -no-reboot -serial stdio \
 	-kernel "$LODGE_GUEST/vmlinuz" -initrd "$tmp/initrd" \
 	-append "console=ttyS0 panic=-1 lodge.test=ide lodge.modules=${list#,}" \
 	-hda "$tmp/disk.img" -cdrom "$tmp/cd.img"

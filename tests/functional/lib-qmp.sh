@@ -11,7 +11,7 @@ vm_start()
 	rm -f "$tmp/cmd"
 	mkfifo "$tmp/cmd"
 	: >"$tmp/qmp"
-	timeout -k 5 "${vm_limit:-120}" "$LODGE" -qmp stdio "$@" <"$tmp/cmd" >"$tmp/qmp" 2>"$tmp/log" &
+	timeout -k 5 "$limit" "$LODGE" -qmp stdio "$@" <"$tmp/cmd" >"$tmp/qmp" 2>"$tmp/log" &
 	vm=$!
 	exec 3>"$tmp/cmd"
 	qmp qmp_capabilities
@@ -30,23 +30,37 @@ qmp()
 	while [ "$(grep -c '^{"\(return\|error\)"' "$tmp/qmp")" -le "$n_before" ]; do
 		kill -0 "$vm" 2>/dev/null || return 1
 		qmp_n=$((qmp_n + 1))
-		[ "$qmp_n" -lt 600 ] || fail "no reply to $1"
+		[ "$qmp_n" -lt $((limit * 20)) ] || fail "no reply to $1"
 		sleep 0.05
 	done
 	reply=$(grep '^{"\(return\|error\)"' "$tmp/qmp" | tail -n 1)
 }
 
-# wait_for SECONDS FILE PATTERN
+# Hundredths of a second since this host's boot.
+cs()
+{
+	read -r cs_up _ </proc/uptime
+	echo "${cs_up%.*}${cs_up#*.}"
+}
+
+# wait_for FILE PATTERN [TIMES]: until so many lines have it. Sets $unseen to the latest cs() at
+# which they were not there.
 wait_for()
 {
 	wait_n=0
-	until grep -q "$3" "$2" 2>/dev/null; do
+	while wait_look=$(cs) && ! wait_has "$@"; do
+		# shellcheck disable=SC2034
+		unseen=$wait_look
 		kill -0 "$vm" 2>/dev/null || break
 		wait_n=$((wait_n + 1))
-		[ "$wait_n" -lt $(($1 * 10)) ] || return 1
+		[ "$wait_n" -lt $((limit * 10)) ] || return 1
 		sleep 0.1
 	done
-	grep -q "$3" "$2" 2>/dev/null
+	wait_has "$@"
+}
+wait_has()
+{
+	[ "$(grep -c "$2" "$1" 2>/dev/null)" -ge "${3:-1}" ]
 }
 
 # Ends it; $rc is its status.

@@ -5,6 +5,8 @@
 #   LODGE        the program under test (default: ./lodge of the build directory)
 #   LODGE_GUEST  directory with vmlinuz, initrd and disk.img (./quickstart guest makes it)
 #   LODGE_ACCEL  accelerator (default tcg)
+#   LODGE_LIMIT  seconds after which a program is taken to hang (default 600: far more than
+#                a slow machine needs)
 set -u
 
 skip()
@@ -22,6 +24,7 @@ fail()
 LODGE=${LODGE:-$PWD/lodge}
 LODGE_GUEST=${LODGE_GUEST:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/lodge}
 LODGE_ACCEL=${LODGE_ACCEL:-tcg}
+limit=${LODGE_LIMIT:-600}
 [ -x "$LODGE" ] || skip "no program $LODGE"
 
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lodge-test.XXXXXX")
@@ -39,7 +42,7 @@ says()
 {
 	text=$1
 	shift
-	timeout 30 "$@" >"$tmp/o" 2>&1 </dev/null
+	timeout "$limit" "$@" >"$tmp/o" 2>&1 </dev/null
 	rc=$?
 	[ $rc = 1 ] || {
 		cat "$tmp/o"
@@ -53,6 +56,15 @@ says()
 		cat "$tmp/o"
 		fail "$*: more than one line"
 	}
+}
+
+# await FILE PID: until the program has written it; false if it ends first.
+await()
+{
+	until [ -s "$1" ]; do
+		kill -0 "$2" 2>/dev/null || return 1
+		sleep 0.1
+	done
 }
 
 need()
@@ -79,18 +91,20 @@ serve()
 	for _ in 1 2 3 4 5; do
 		busybox httpd -f -p "127.0.0.1:$port" -h "$tmp/www" &
 		httpd=$!
-		sleep 0.3
-		kill -0 "$httpd" 2>/dev/null && return
+		until busybox wget -q -O "$tmp/got" "http://127.0.0.1:$port/file" 2>/dev/null; do
+			kill -0 "$httpd" 2>/dev/null || break
+			sleep 0.1
+		done
+		cmp -s "$tmp/got" "$tmp/www/file" && return
+		kill "$httpd" 2>/dev/null
 		port=$((port + 7))
 	done
 	fail "no web server could be started"
 }
 
-# guest SECONDS ARGS...: runs the program, output in $tmp/out; sets $rc.
+# guest ARGS...: runs the program, output in $tmp/out; sets $rc.
 guest()
 {
-	limit=$1
-	shift
 	rc=0
 	timeout -k 5 "$limit" "$LODGE" -accel "$LODGE_ACCEL" "$@" </dev/null >"$tmp/out" 2>&1 || rc=$?
 	tr -d '\r' <"$tmp/out" >"$tmp/lines"

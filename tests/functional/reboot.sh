@@ -3,7 +3,7 @@
 # reboot.sh - a guest reboot loads kernel and tables anew; -no-reboot ends instead.
 . "$(dirname "$0")/lib.sh"
 need_guest
-guest 120 -machine q35 -cpu max -m 256M -nodefaults -nographic -no-reboot -serial stdio \
+guest -machine q35 -cpu max -m 256M -nodefaults -nographic -no-reboot -serial stdio \
 	-kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
 	-append "console=ttyS0 quiet panic=-1 lodge.test=boot lodge.end=reboot"
 [ "$rc" = 0 ] || {
@@ -12,7 +12,7 @@ guest 120 -machine q35 -cpu max -m 256M -nodefaults -nographic -no-reboot -seria
 }
 expect cpus 1
 # Without it the guest comes up again: two reports, then we end it.
-timeout -k 5 120 "$LODGE" -accel "$LODGE_ACCEL" -machine q35 -cpu max -m 256M -nodefaults -nographic \
+timeout -k 5 "$limit" "$LODGE" -accel "$LODGE_ACCEL" -machine q35 -cpu max -m 256M -nodefaults -nographic \
 	-serial "file:$tmp/serial" -kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
 	-append "console=ttyS0 quiet panic=-1 lodge.test=boot lodge.end=reboot" >"$tmp/err" 2>&1 &
 pid=$!
@@ -21,10 +21,8 @@ reports()
 	[ -f "$tmp/serial" ] || { echo 0; return; }
 	grep -c 'LODGE: done' "$tmp/serial" || true
 }
-i=0
-while [ $i -lt 200 ] && [ "$(reports)" -lt 2 ] && kill -0 $pid 2>/dev/null; do
+while [ "$(reports)" -lt 2 ] && kill -0 $pid 2>/dev/null; do
 	sleep 0.5
-	i=$((i + 1))
 done
 kill -TERM $pid 2>/dev/null
 wait $pid

@@ -150,7 +150,8 @@ lab_console()
 }
 
 # lab_outer_run TREE LOG: LOG.txt is its console without carriage returns. LAB_SMP, LAB_MEM,
-# LAB_LIMIT apply. LAB_COUNT=1: the machine's clocks count executed instructions, one a
+# LAB_LIMIT apply; it is ended, too, when its console has been silent for LAB_SILENCE seconds.
+# LAB_COUNT=1: the machine's clocks count executed instructions, one a
 # nanosecond, so that other load on this host changes nothing (slower; CPUs take turns).
 lab_outer_run()
 {
@@ -164,7 +165,14 @@ lab_outer_run()
 		-serial stdio -kernel "$vmlinuz" -initrd "$1.cpio" \
 		-append "console=ttyS0 quiet panic=-1 mitigations=off tsc=reliable no_timer_check" \
 		</dev/null >"$2" 2>&1 &
-	lab_pid=$! lab_log=$2 # a shell that waits hears signals
+	lab_pid=$! lab_log=$2 lab_size=0 lab_silent=0
+	while kill -0 $lab_pid 2>/dev/null; do
+		sleep 1 &
+		wait $! # a shell that waits hears signals
+		lab_silent=$((lab_silent + 1)) lab_was=$lab_size lab_size=$(wc -c <"$2")
+		[ "$lab_size" = "$lab_was" ] || lab_silent=0
+		[ $lab_silent -lt "${LAB_SILENCE:-500}" ] || kill $lab_pid
+	done
 	wait $lab_pid
 	lab_pid=
 	lab_console "$2"
