@@ -16,7 +16,7 @@ for t in ${*:-$FUZZ_TARGETS}; do
 	# libFuzzer adds what it finds to the first directory: never to the seeds.
 	printf '%s: ' "$n"
 	if (bin=$PWD/$t && cd "$work" && mkdir found &&
-		timeout -k 5 "$((${FUZZ_SECONDS:-3} + 60))" "$bin" \
+		timeout -k 5 "$((${FUZZ_SECONDS:-3} + 300))" "$bin" \
 			-max_total_time="${FUZZ_SECONDS:-3}" found "$@" >log 2>&1); then
 		tail -n 1 "$work/log"
 	else

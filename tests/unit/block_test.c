@@ -477,10 +477,9 @@ END_TEST
 
 static void add_tests(Suite *s, const char *name, void (*set)(void))
 {
-	TCase *t = tcase_create(name);
+	TCase *t = unit_case(s, name);
 
 	tcase_add_checked_fixture(t, set, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_rw);
 	tcase_add_test(t, test_odd_size);
 	tcase_add_test(t, test_zeroes_discard);
@@ -490,21 +489,19 @@ static void add_tests(Suite *s, const char *name, void (*set)(void))
 	tcase_add_test(t, test_null);
 	tcase_add_test(t, test_permissions);
 	tcase_add_test(t, test_auto_read_only);
-	suite_add_tcase(s, t);
 }
 
 int main(void)
 {
 	Suite *s = suite_create("block");
-	TCase *t = tcase_create("host");
+	TCase *t;
 
 	add_tests(s, "auto", setup);
 	add_tests(s, "epoll", setup_epoll);
+	t = unit_case(s, "host");
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_full_device);
 	tcase_add_test(t, test_locks);
 	tcase_add_test(t, test_errors);
-	suite_add_tcase(s, t);
 	return unit_main(s);
 }

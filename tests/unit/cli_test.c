@@ -2,7 +2,6 @@
 /* cli_test.c - the command line becomes the right option tree; mistakes become sentences. */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/opt.h"
 #include "cli/cli.h"
 #include "machine/machine.h"
+#include "tests/unit/unit.h"
 
 static struct opt *parse(struct err *e, ...) __attribute__((sentinel));
 static struct opt *parse(struct err *e, ...)
@@ -199,22 +199,10 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("cli");
-	TCase *t = tcase_create("cli");
-	SRunner *r;
-	int failed;
+	const TTest *const tests[] = { test_cli_basics,   test_cli_json,
+		                       test_cli_mistakes, test_cli_drive,
+		                       test_cli_nic,      test_cli_target,
+		                       test_smp };
 
-	tcase_add_test(t, test_cli_basics);
-	tcase_add_test(t, test_cli_json);
-	tcase_add_test(t, test_cli_mistakes);
-	tcase_add_test(t, test_cli_drive);
-	tcase_add_test(t, test_cli_nic);
-	tcase_add_test(t, test_cli_target);
-	tcase_add_test(t, test_smp);
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_main(unit_suite("cli", tests, ARRAY_LEN(tests)));
 }

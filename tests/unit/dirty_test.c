@@ -159,7 +159,7 @@ static struct {
 	pthread_mutex_t lk; /* one step of the writer */
 	bool may_write[PAGES];
 	_Atomic bool end;
-	unsigned dma; /* writes that are marked afterwards */
+	_Atomic unsigned dma; /* writes that are marked afterwards */
 } wr = { .lk = PTHREAD_MUTEX_INITIALIZER };
 
 static int wr_collect(struct dirty_source *s __unused, uint64_t *bits __unused,

@@ -100,7 +100,7 @@ START_TEST(test_exact)
 		}
 		*gv_at(LIST + 4 * n) = 0;
 		command(cmd);
-		ck_assert_msg(gv_wait(atomic_load(&gv.port) == cmd, 60),
+		ck_assert_msg(gv_wait(atomic_load(&gv.port) == cmd),
 		              "%s: the guest hangs", ways[_i].name);
 		ck_assert_msg(dirty_log_collect(gv.vm, &e) >= 0, "%s", e.text);
 		dirty_log_take(&d, gv.ram->ram_off, RAM, out);
@@ -149,14 +149,44 @@ static void kicks(void)
 	}
 }
 
-/* `remap`: the RAM's slot is split and joined again meanwhile. */
+/* Some rounds of copying, while the RAM's slot is split and joined again if `remap`: how many
+ * pages there were. */
+static unsigned copy_some(unsigned way, struct mr *remap, struct dirty_log *d,
+                          uint8_t *shadow)
+{
+	unsigned n = 0;
+	bool split = false;
+
+	unit_rounds (round, 100) {
+		if (remap && round % 2 == 0) {
+			if (split) {
+				mr_del(remap);
+			} else {
+				mr_add(&gv.vm->mem_root, 17 * GV_PAGE, remap, 1);
+			}
+			split = !split;
+		}
+		loop_turn(gv.vm->loop, false);
+		if (ways[way].kvm) {
+			kicks();
+		} else {
+			usleep(300);
+		}
+		n += copy(d, shadow);
+	}
+	if (split) {
+		mr_del(remap);
+	}
+	return n;
+}
+
 static void run_copy(unsigned way, bool remap)
 {
 	struct mr hole;
 	uint8_t *shadow = malloc(RAM);
 	struct dirty_log d;
 	struct err e = ERR_INIT;
-	unsigned n = 0, missed = 0, first = 0;
+	unsigned n, missed = 0, first = 0;
 
 	if (!up(way, 2)) {
 		free(shadow);
@@ -170,22 +200,9 @@ static void run_copy(unsigned way, bool remap)
 	ck_assert_int_ge(dirty_log_start(&d, gv.vm, &e), 0);
 	memcpy(shadow, gv.ram->host, RAM);
 	command(CMD_FOREVER);
-	for (unsigned round = 0; round < 100 || (n < 3000 && round < 3000); round++) {
-		if (remap && round % 4 == 0) {
-			mr_add(&gv.vm->mem_root, 17 * GV_PAGE, &hole, 1);
-		}
-		gv_turn();
-		if (ways[way].kvm) {
-			kicks();
-		} else {
-			usleep(200);
-		}
-		n += copy(&d, shadow);
-		if (remap && round % 4 == 2) {
-			mr_del(&hole);
-		}
-	}
-	ck_assert_uint_gt(n, 1000);
+	n = copy_some(way, remap ? &hole : NULL, &d, shadow);
+	ck_assert(unit_wait_doing(n += copy_some(way, remap ? &hole : NULL, &d, shadow),
+	                          n >= 3000));
 	vm_stop(gv.vm, RUN_PAUSED);
 	ck_assert_int_eq(gv.vm->state, RUN_PAUSED);
 	copy(&d, shadow);
@@ -219,12 +236,10 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("dirtyvm");
-	TCase *tc = tcase_create("dirtyvm");
+	TCase *tc = unit_case(s, "dirtyvm");
 
-	tcase_set_timeout(tc, 120);
 	tcase_add_loop_test(tc, test_exact, 0, ARRAY_LEN(ways));
 	tcase_add_loop_test(tc, test_copy, 0, ARRAY_LEN(ways));
 	tcase_add_loop_test(tc, test_copy_while_slots_change, 0, ARRAY_LEN(ways));
-	suite_add_tcase(s, tc);
 	return unit_main(s);
 }

@@ -9,7 +9,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +23,7 @@
 #include "tcg-fallback/opt/opt_passes.h"
 #include "tests/unit/fakert.h"
 #include "tests/unit/irgen.h"
+#include "tests/unit/unit.h"
 
 enum { CODE_SIZE = 1 << 20, STUBS = 1 << 16, PCMAP = 512 };
 
@@ -347,9 +347,7 @@ static int emit_show_file(const char *name)
 int main(int argc, char **argv)
 {
 	Suite *s = suite_create("emit");
-	TCase *t = tcase_create("random");
-	SRunner *r = srunner_create(s);
-	int bad;
+	TCase *t = unit_case(s, "random");
 
 	if (argc == 3 && !strcmp(argv[1], "-d")) {
 		struct ir_unit u;
@@ -376,11 +374,6 @@ int main(int argc, char **argv)
 		}
 		return 0;
 	}
-	suite_add_tcase(s, t);
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_random, 0, 4);
-	srunner_run_all(r, CK_NORMAL);
-	bad = srunner_ntests_failed(r);
-	srunner_free(r);
-	return bad != 0;
+	return unit_main(s);
 }

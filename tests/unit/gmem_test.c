@@ -364,7 +364,7 @@ struct reader {
 	struct space *s;
 	_Atomic bool *stop;
 	bool registered, bad;
-	uint64_t n;
+	_Atomic uint64_t n;
 };
 
 /* The region is at 0x1000 or at 0x2000, never at both or none. */
@@ -403,6 +403,25 @@ static void *reader_run(void *opaque)
 	return NULL;
 }
 
+/* Each has looked `n` times. */
+static bool readers_have(const struct reader r[4], uint64_t n)
+{
+	for (int i = 0; i < 4; i++) {
+		if (atomic_load(&r[i].n) < n) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void swap_some(struct mr *io)
+{
+	for (int i = 0; i < 1000; i++) {
+		mr_set_addr(io, i & 1 ? 0x1000 : 0x2000);
+	}
+	gmem_synchronize();
+}
+
 START_TEST(test_swap_under_readers)
 {
 	struct space s;
@@ -423,17 +442,15 @@ START_TEST(test_swap_under_readers)
 		r[i] = (struct reader){ .s = &s, .stop = &stop, .registered = i & 1 };
 		pthread_create(&t[i], NULL, reader_run, &r[i]);
 	}
-	for (int i = 0; i < 20000; i++) {
-		mr_set_addr(&io, i & 1 ? 0x1000 : 0x2000);
-		if (i % 1000 == 0) {
-			gmem_synchronize();
-		}
+	ck_assert(unit_wait(readers_have(r, 1)));
+	for (int i = 0; i < 20; i++) {
+		swap_some(&io);
 	}
+	ck_assert(unit_wait_doing(swap_some(&io), readers_have(r, 1000)));
 	atomic_store(&stop, true);
 	for (int i = 0; i < 4; i++) {
 		pthread_join(t[i], NULL);
 		ck_assert(!r[i].bad);
-		ck_assert_uint_gt(r[i].n, 0);
 	}
 	gmem_synchronize();
 	aspace_fini(&s.as);

@@ -129,22 +129,8 @@ static inline void gv_start(const void *code, size_t len)
 	vm_cont(gv.vm);
 }
 
-static inline void gv_turn(void)
-{
-	loop_turn(gv.vm->loop, false); /* KVM and the translator may take turns */
-	usleep(100);
-}
-
-/* True when cond became true within `s` seconds. */
-#define gv_wait(cond, s)                                                               \
-	({                                                                             \
-		bool gv_ok_ = false;                                                   \
-		for (unsigned gv_i_ = 0; gv_i_ < (s)*10000u && !(gv_ok_ = (cond));     \
-		     gv_i_++) {                                                        \
-			gv_turn();                                                     \
-		}                                                                      \
-		gv_ok_;                                                                \
-	})
+/* The loop turns: KVM and the translator may take turns. */
+#define gv_wait(cond) unit_wait_turning(gv.vm->loop, cond)
 
 static inline uint32_t *gv_at(uint64_t pa)
 {

@@ -121,27 +121,36 @@ static int unix_connect(const char *path)
 	return fd;
 }
 
+/* Adds to what has come from a descriptor that does not block. */
+static size_t take(int fd, char *buf, size_t size, size_t *len)
+{
+	ssize_t n = read(fd, buf + *len, size - *len);
+
+	*len += n > 0 ? (size_t)n : 0;
+	return *len;
+}
+
+/* The next `len` bytes, or what there is of them. */
+static size_t read_turning(int fd, void *buf, size_t len)
+{
+	size_t n = 0;
+
+	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
+	(void)unit_wait_turning(t_loop, take(fd, buf, len, &n) == len);
+	return n;
+}
+
 static void expect_read(int fd, const char *want)
 {
 	char buf[256];
-	size_t len = 0;
 
-	for (unsigned i = 0; i < 500 && len < strlen(want); i++) {
-		ssize_t n;
-
-		turns(1);
-		n = recv(fd, buf + len, sizeof(buf) - len - 1, MSG_DONTWAIT);
-		len += n > 0 ? (size_t)n : 0;
-	}
-	buf[len] = 0;
+	buf[read_turning(fd, buf, strlen(want))] = 0;
 	ck_assert_str_eq(buf, want);
 }
 
 static void expect_front(struct front *f, const char *want)
 {
-	for (unsigned i = 0; i < 500 && f->len < strlen(want); i++) {
-		turns(1);
-	}
+	(void)unit_wait_turning(t_loop, f->len >= strlen(want));
 	ck_assert_str_eq(f->got, want);
 }
 
@@ -171,8 +180,7 @@ START_TEST(test_unix_server)
 	turns(2);
 	for (int round = 0; round < 3; round++) { /* clients come and go */
 		fd = unix_connect(path);
-		turns(5);
-		ck_assert_int_eq(f.opened, round + 1);
+		ck_assert(unit_wait_turning(t_loop, f.opened == round + 1));
 		ck_assert(chardev_connected(c));
 		chardev_write(c, "hello", 5);
 		expect_read(fd, "hello");
@@ -180,8 +188,7 @@ START_TEST(test_unix_server)
 		ck_assert_int_eq(send(fd, "abc", 3, 0), 3);
 		expect_front(&f, "abc");
 		close(fd);
-		turns(5);
-		ck_assert_int_eq(f.closed, round + 1);
+		ck_assert(unit_wait_turning(t_loop, f.closed == round + 1));
 	}
 	chardev_free(c);
 	ck_assert_int_ne(access(path, F_OK), 0);
@@ -224,7 +231,7 @@ START_TEST(test_backpressure)
 
 	c = make_server(path, &f);
 	fd = unix_connect(path);
-	turns(5);
+	ck_assert(unit_wait_turning(t_loop, f.opened));
 	for (unsigned i = 0; i < 4096; i++) {
 		memset(buf, (char)i, sizeof(buf));
 		size_t n = chardev_write(c, buf, sizeof(buf));
@@ -235,20 +242,15 @@ START_TEST(test_backpressure)
 		}
 	}
 	ck_assert_uint_lt(sent, 4u << 20);
-	for (unsigned i = 0; i < 20000 && got < sent; i++) {
-		ssize_t n = recv(fd, buf, sizeof(buf), MSG_DONTWAIT);
+	while (got < sent) {
+		size_t n = read_turning(fd, buf, MIN(sizeof(buf), sent - got));
 
-		for (ssize_t k = 0; k < n; k++) {
-			ck_assert_int_eq(buf[k],
-			                 (char)((got + (size_t)k) / sizeof(buf)));
+		ck_assert_uint_gt(n, 0);
+		for (size_t k = 0; k < n; k++) {
+			ck_assert_int_eq(buf[k], (char)((got + k) / sizeof(buf)));
 		}
-		if (n > 0) {
-			got += (size_t)n;
-		} else {
-			loop_turn(t_loop, false);
-		}
+		got += n;
 	}
-	ck_assert_uint_eq(got, sent);
 	close(fd);
 	chardev_free(c);
 }
@@ -355,9 +357,7 @@ START_TEST(test_mux)
 	expect_front(&mon, "info");
 	ck_assert_int_eq(con.out, 1);
 	ck_assert_int_eq(send(fd, "\001c\001b\001x", 6, 0), 6);
-	for (unsigned i = 0; i < 500 && !t_quits; i++) {
-		turns(1);
-	}
+	ck_assert(unit_wait_turning(t_loop, t_quits));
 	ck_assert_int_eq(t_quits, 1);
 	ck_assert_int_eq(con.breaks, 1);
 	ck_assert_str_eq(con.got, "a\001b");
@@ -375,7 +375,6 @@ START_TEST(test_pty)
 {
 	struct chardev *c = make("pty", "p0");
 	const char *name = chardev_filename(c);
-	char buf[16] = "";
 	struct front f;
 	int fd;
 
@@ -386,9 +385,7 @@ START_TEST(test_pty)
 	ck_assert_int_eq(write(fd, "in\r", 3), 3);
 	expect_front(&f, "in\r");
 	chardev_write(c, "out\n", 4);
-	turns(5);
-	ck_assert_int_eq(read(fd, buf, sizeof(buf)), 4);
-	ck_assert_str_eq(buf, "out\n");
+	expect_read(fd, "out\n");
 	close(fd);
 	chardev_free(c);
 }
@@ -451,14 +448,12 @@ START_TEST(test_telnet)
 	sa.sin_port = __builtin_bswap16((uint16_t)port);
 	sa.sin_addr.s_addr = __builtin_bswap32(0x7f000001);
 	ck_assert_int_eq(connect(fd, (struct sockaddr *)&sa, sizeof(sa)), 0);
-	turns(5);
-	ck_assert_int_eq(recv(fd, buf, sizeof(buf), 0), 12);
+	ck_assert_uint_eq(read_turning(fd, buf, 12), 12);
 	ck_assert_int_eq(send(fd, in, sizeof(in), 0), (int)sizeof(in));
 	expect_front(&f, "ab\377");
 	ck_assert_int_eq(f.breaks, 1);
 	chardev_write(c, "\377x", 2);
-	turns(5);
-	ck_assert_int_eq(recv(fd, buf, sizeof(buf), 0), 3);
+	ck_assert_uint_eq(read_turning(fd, buf, 3), 3);
 	close(fd);
 	chardev_free(c);
 }
@@ -548,10 +543,9 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("host");
-	TCase *t = tcase_create("host");
+	TCase *t = unit_case(s, "host");
 
 	tcase_add_checked_fixture(t, setup, teardown);
-	tcase_set_timeout(t, 30);
 	tcase_add_test(t, test_unix_server);
 	tcase_add_test(t, test_flow_control);
 	tcase_add_test(t, test_backpressure);
@@ -567,6 +561,5 @@ int main(void)
 	tcase_add_test(t, test_user_errors);
 	tcase_add_test(t, test_user_hostfwd);
 #endif
-	suite_add_tcase(s, t);
 	return unit_main(s);
 }

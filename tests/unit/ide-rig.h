@@ -86,7 +86,7 @@ static inline uint8_t rig_status(struct ide_rig *r)
 /* Turns the loop until the drive is not busy: the status then. */
 static inline uint8_t rig_wait(struct ide_rig *r)
 {
-	for (unsigned i = 0; i < 100000 && (rig_status(r) & IDE_BSY); i++) {
+	while (rig_status(r) & IDE_BSY) {
 		loop_turn(r->h->vm->loop, true);
 	}
 	return rig_status(r);

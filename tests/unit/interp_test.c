@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -503,7 +502,7 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("interp");
-	TCase *t = tcase_create("interp");
+	TCase *t = unit_case(s, "interp");
 
 #ifdef HOST_X86_64
 	if (native_has(VC_AVX2)) {
@@ -516,6 +515,5 @@ int main(void)
 	tcase_add_test(t, test_loop);
 	tcase_add_test(t, test_memory);
 	tcase_add_test(t, test_fault);
-	suite_add_tcase(s, t);
 	return unit_main(s);
 }

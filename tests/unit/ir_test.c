@@ -2,7 +2,6 @@
 /* ir_test.c - IR tables, builder, text round trip, verifier; VEX columns against capstone. */
 #include "config.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +12,7 @@
 
 #include "tcg-fallback/ir/ir.h"
 #include "tcg-fallback/ir/vecops.h"
+#include "tests/unit/unit.h"
 #include "tests/unit/vex.h"
 
 static const struct ir_slot slots[] = {
@@ -215,9 +215,7 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("ir");
-	TCase *t = tcase_create("ir");
-	SRunner *r;
-	int bad_n;
+	TCase *t = unit_case(s, "ir");
 
 	tcase_add_test(t, test_round_trip);
 	tcase_add_loop_test(t, test_bad, 0, ARRAY_LEN(bad));
@@ -225,10 +223,5 @@ int main(void)
 #ifdef HAVE_CAPSTONE
 	tcase_add_test(t, test_vex);
 #endif
-	suite_add_tcase(s, t);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_ENV);
-	bad_n = srunner_ntests_failed(r);
-	srunner_free(r);
-	return bad_n ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_main(s);
 }

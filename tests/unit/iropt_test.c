@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,11 +138,9 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("iropt");
-	TCase *t = tcase_create("iropt");
+	TCase *t = unit_case(s, "iropt");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_random, 0, 5);
 	tcase_add_test(t, test_speed);
-	suite_add_tcase(s, t);
 	return unit_main(s);
 }

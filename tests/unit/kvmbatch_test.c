@@ -204,9 +204,7 @@ START_TEST(test_order)
 	fake.run = order_run;
 	up(VCPUS);
 	vm_cont(g.vm);
-	for (int i = 0; i < 10000 && atomic_load(&n_done) != (1u << VCPUS) - 1; i++) {
-		usleep(1000);
-	}
+	ck_assert(unit_wait(atomic_load(&n_done) == (1u << VCPUS) - 1));
 	vm_stop(g.vm, RUN_PAUSED); /* with it the last ones are carried out */
 	for (unsigned i = 0; i < VCPUS; i++) {
 		ck_assert_uint_eq(latest[i], N);
@@ -246,11 +244,8 @@ static void go(void (*fn)(void))
 	once = fn;
 	up(1);
 	vm_cont(g.vm);
-	for (int i = 0; i < 10000 && !atomic_load(&n_done); i++) {
-		usleep(1000);
-	}
+	ck_assert(unit_wait(atomic_load(&n_done)));
 	vm_stop(g.vm, RUN_PAUSED);
-	ck_assert_uint_eq(atomic_load(&n_done), 1);
 }
 
 static void odd_entries(void)

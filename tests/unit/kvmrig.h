@@ -123,11 +123,7 @@ static inline void rig_free(struct rig *g)
 
 static inline bool rig_wait(struct rig *g, enum run_state s)
 {
-	for (int i = 0; i < 10000 && g->vm->state != s; i++) {
-		loop_turn(g->vm->loop, false);
-		usleep(1000);
-	}
-	return g->vm->state == s;
+	return unit_wait_turning(g->vm->loop, g->vm->state == s);
 }
 
 #endif

@@ -2,7 +2,6 @@
 /* machine_test.c - AML, ACPI tables, boot plans of every kernel format, -smp. */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include "machine/acpi.h"
 #include "machine/aml.h"
 #include "machine/boot.h"
+#include "tests/unit/unit.h"
 
 /* ---- AML ---- */
 
@@ -599,9 +599,7 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("machine");
-	TCase *t = tcase_create("tables"), *b = tcase_create("boot");
-	SRunner *r;
-	int failed;
+	TCase *t = unit_case(s, "tables"), *b = unit_case(s, "boot");
 
 	tcase_add_test(t, test_aml_names);
 	tcase_add_test(t, test_aml_eisaid);
@@ -619,11 +617,5 @@ int main(void)
 	tcase_add_test(b, test_boot_modules_text);
 	tcase_add_test(b, test_boot_unknown);
 	tcase_add_test(b, test_boot_load);
-	suite_add_tcase(s, t);
-	suite_add_tcase(s, b);
-	r = srunner_create(s);
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_main(s);
 }

@@ -454,9 +454,7 @@ static int slow_route_add(void *arg, const struct msi_msg *m, int fd)
 
 	(void)arg, (void)m, (void)fd;
 	pthread_create(&t, NULL, slow_reader, NULL);
-	for (unsigned i = 0; i < 2000 && !atomic_load(&slow_seen); i++) {
-		usleep(1000);
-	}
+	(void)unit_wait(atomic_load(&slow_seen));
 	slow_in_time = atomic_load(&slow_seen);
 	pthread_detach(t);
 	return 0;
@@ -554,18 +552,24 @@ static void intx_line(void *arg, unsigned n, int level)
 }
 
 /* What it has set is still there when the driver's accesses of that moment have ended. */
+static void intx_set_and_look(int level)
+{
+	unsigned n;
+
+	pci_intx_set(intx.d, level);
+	n = intx.writes;
+	while (intx.writes - n < 2) {
+		sched_yield();
+	}
+	intx.lost += intx.d->intx_level != level;
+}
+
 static void *intx_device(void *arg)
 {
 	(void)arg;
-	for (unsigned i = 1; i < 3002; i++) {
-		unsigned n;
-
-		pci_intx_set(intx.d, i & 1);
-		n = intx.writes;
-		while (intx.writes - n < 2) {
-			sched_yield();
-		}
-		intx.lost += intx.d->intx_level != (i & 1);
+	unit_rounds (i, 1500) {
+		intx_set_and_look(0);
+		intx_set_and_look(1);
 	}
 	intx.done = true;
 	return NULL;

@@ -2,7 +2,6 @@
 /* qmp_test.c - framing and validation of QMP text, and the generated schema. */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +10,7 @@
 #include "base/opt.h"
 #include "qmp/qmp-gen.h"
 #include "qmp/wire/qmp.h"
+#include "tests/unit/unit.h"
 
 static int values(const char *text, char *last, size_t size)
 {
@@ -134,18 +134,8 @@ END_TEST
 
 int main(void)
 {
-	Suite *s = suite_create("qmp");
-	TCase *t = tcase_create("qmp");
-	SRunner *sr = srunner_create(s);
-	int failed;
+	const TTest *const tests[] = { test_frame, test_frame_depth, test_validation,
+		                       test_schema_closed };
 
-	tcase_add_test(t, test_frame);
-	tcase_add_test(t, test_frame_depth);
-	tcase_add_test(t, test_validation);
-	tcase_add_test(t, test_schema_closed);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
+	return unit_main(unit_suite("qmp", tests, ARRAY_LEN(tests)));
 }

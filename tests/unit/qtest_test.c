@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "cli/qtest.h"
+#include "core/loop.h"
 #include "devices/timer/rtc.h"
 #include "host/char/chardev.h"
 #include "tests/qtest/harness.h"
@@ -37,6 +38,15 @@ static void qtest_connect(void)
 	harness_settle(qh);
 }
 
+/* Adds what has come. True: it is a line. */
+static bool qtest_take(char *buf, size_t size, size_t *len)
+{
+	ssize_t n = recv(qfd, buf + *len, size - *len, MSG_DONTWAIT);
+
+	*len += n > 0 ? (size_t)n : 0;
+	return *len && buf[*len - 1] == '\n';
+}
+
 /* Sends a line and returns the answer, without its newline. */
 static const char *qtest_ask(const char *line)
 {
@@ -44,14 +54,7 @@ static const char *qtest_ask(const char *line)
 	size_t len = 0;
 
 	ck_assert_int_eq(write(qfd, line, strlen(line)), (ssize_t)strlen(line));
-	for (int i = 0; i < 1000 && (!len || buf[len - 1] != '\n'); i++) {
-		ssize_t n;
-
-		harness_settle(qh);
-		n = recv(qfd, buf + len, sizeof(buf) - 1 - len, MSG_DONTWAIT);
-		len += n > 0 ? (size_t)n : 0;
-	}
-	ck_assert_uint_gt(len, 0);
+	ck_assert(unit_wait_turning(qh->vm->loop, qtest_take(buf, sizeof(buf), &len)));
 	buf[len - 1] = 0;
 	return buf;
 }

@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -21,6 +20,7 @@
 
 #include "core/role.h"
 #include "seccomp/sandbox.h"
+#include "tests/unit/unit.h"
 
 struct probe {
 	const char *name;
@@ -84,6 +84,7 @@ static void *probe_thread(void *arg)
 static int probe_run(enum role r, const struct probe *p, char *buf, size_t size)
 {
 	int fds[2], status;
+	size_t len = 0;
 	ssize_t n;
 	pid_t pid;
 
@@ -109,8 +110,10 @@ static int probe_run(enum role r, const struct probe *p, char *buf, size_t size)
 		_exit(5);
 	}
 	close(fds[1]);
-	n = read(fds[0], buf, size - 1);
-	buf[n > 0 ? n : 0] = 0;
+	while ((n = read(fds[0], buf + len, size - 1 - len)) > 0) {
+		len += (size_t)n;
+	}
+	buf[len] = 0;
 	close(fds[0]);
 	ck_assert_int_eq(waitpid(pid, &status, 0), pid);
 	return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
@@ -143,15 +146,8 @@ END_TEST
 int main(void)
 {
 	Suite *s = suite_create("seccomp");
-	TCase *t = tcase_create("roles");
-	SRunner *sr = srunner_create(s);
-	int failed;
+	TCase *t = unit_case(s, "roles");
 
-	tcase_set_timeout(t, 60);
 	tcase_add_loop_test(t, test_role_table, 0, ROLE_N);
-	suite_add_tcase(s, t);
-	srunner_run_all(sr, CK_NORMAL);
-	failed = srunner_ntests_failed(sr);
-	srunner_free(sr);
-	return failed ? 1 : 0;
+	return unit_main(s);
 }

@@ -187,6 +187,8 @@ static void bare_write(void *arg)
 	uart_write(&bare.u, 0, *(const uint8_t *)arg);
 }
 
+static _Atomic bool bare_sent;
+
 static void *bare_sender(void *count)
 {
 	for (unsigned i = 0; i < *(unsigned *)count; i++) {
@@ -195,6 +197,7 @@ static void *bare_sender(void *count)
 			(void)uart_read(&bare.u, 5);
 		}
 	}
+	atomic_store(&bare_sent, true);
 	return NULL;
 }
 
@@ -226,9 +229,7 @@ START_TEST(uart_flush)
 	opt_free(o);
 	bare_new(c);
 	pthread_create(&t, NULL, bare_sender, &count);
-	for (unsigned i = 0; i < 100; i++) {
-		loop_turn(h->vm->loop, false);
-	}
+	ck_assert(unit_wait_turning(h->vm->loop, atomic_load(&bare_sent)));
 	pthread_join(t, NULL);
 	loop_call(h->vm->loop, bare_write, &last);
 	uart_write(&bare.u, 0, 0x5a);

@@ -5,7 +5,6 @@
  */
 #include "config.h"
 
-#include <check.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,6 +21,7 @@
 #include "devices/bus/virtio-mmio.h"
 #include "devices/bus/virtio.h"
 #include "host/net/netdev.h"
+#include "tests/unit/unit.h"
 
 extern const struct device_class virtio_blk_pci_class, virtio_blk_mmio_class,
 	virtio_rng_mmio_class, virtio_net_mmio_class;
@@ -470,9 +470,7 @@ static uint8_t blk_request(uint32_t type, uint64_t sector, uint32_t len, bool in
 	desc(2, DATA + 0x800, 1, D_WRITE, 0);
 	avail(8, 0);
 	wr(0x50, 0);
-	for (unsigned i = 0; i < 2000 && used_idx() == was; i++) {
-		turns(1);
-	}
+	ck_assert(unit_wait_turning(t_loop, used_idx() != was));
 	ck_assert_uint_eq(used_idx(), (uint16_t)(was + 1));
 	return *status;
 }
@@ -552,7 +550,7 @@ START_TEST(test_blk_needs_reset)
 	desc(0, DATA, 4, 0, 0); /* neither header nor status */
 	avail(8, 0);
 	wr(0x50, 0);
-	turns(5);
+	ck_assert(unit_wait_turning(t_loop, rd(0x70) != 15));
 	ck_assert_uint_eq(rd(0x70), 15 | 64);
 	ck_assert_uint_eq(rd(0x60) & 2, 2);
 	drv_init(0, 1, 8);
@@ -651,8 +649,7 @@ START_TEST(test_rng)
 	desc(0, DATA, 256, D_WRITE, 0);
 	avail(8, 0);
 	wr(0x50, 0);
-	turns(5);
-	ck_assert_uint_eq(used_idx(), 1);
+	ck_assert(unit_wait_turning(t_loop, used_idx() == 1));
 	ck_assert_uint_eq(used_len(0), 256);
 	for (unsigned i = 0; i < 256; i++) {
 		zero += *g(DATA + i) == 0;
@@ -708,11 +705,8 @@ START_TEST(test_net_arp)
 	st_le32(g(0x10000 + DESC + 8), 12 + sizeof(arp));
 	st_le16(g(0x10000 + AVAIL + 2), 1);
 	wr(0x50, 1);
-	for (unsigned i = 0; i < 2000 && used_idx() == 0; i++) {
-		turns(1);
-	}
-	ck_assert_uint_eq(ld_le16(g(0x10000 + USED + 2)), 1);
-	ck_assert_uint_gt(used_idx(), 1);
+	ck_assert(unit_wait_turning(t_loop, ld_le16(g(0x10000 + USED + 2)) == 1));
+	ck_assert(unit_wait_turning(t_loop, used_idx() > 1));
 	rx = g(DATA + 0x1000);
 	ck_assert_uint_eq(ld_le16(rx + 10), used_idx());
 	ck_assert_mem_eq(rx + 12, arp + 6, 6);
@@ -835,9 +829,7 @@ static void pci_read_sector(void)
 	*g(DATA + 0x800) = 0xee;
 	avail(8, 0);
 	b4wr(0x3000, 0, 2);
-	for (unsigned i = 0; i < 2000 && used_idx() == was; i++) {
-		turns(1);
-	}
+	ck_assert(unit_wait_turning(t_loop, used_idx() != was));
 	turns(1);
 	ck_assert_uint_eq(*g(DATA + 0x800), 0);
 }
@@ -965,10 +957,9 @@ END_TEST
 static Suite *virtio_suite(void)
 {
 	Suite *s = suite_create("virtio");
-	TCase *t = tcase_create("ring");
+	TCase *t = unit_case(s, "ring");
 
 	tcase_add_checked_fixture(t, t_setup, t_teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_ring_chain);
 	tcase_add_test(t, test_ring_indirect);
 	tcase_add_loop_test(t, test_ring_bad, 0, 10);
@@ -976,10 +967,8 @@ static Suite *virtio_suite(void)
 	tcase_add_test(t, test_ring_event_idx);
 	tcase_add_test(t, test_ring_unpop);
 	tcase_add_test(t, test_ring_hostile);
-	suite_add_tcase(s, t);
-	t = tcase_create("devices");
+	t = unit_case(s, "devices");
 	tcase_add_checked_fixture(t, t_setup, t_teardown);
-	tcase_set_timeout(t, 60);
 	tcase_add_test(t, test_blk_io);
 	tcase_add_test(t, test_blk_frozen);
 	tcase_add_test(t, test_blk_needs_reset);
@@ -993,17 +982,10 @@ static Suite *virtio_suite(void)
 #ifdef HAVE_SLIRP
 	tcase_add_test(t, test_net_arp);
 #endif
-	suite_add_tcase(s, t);
 	return s;
 }
 
 int main(void)
 {
-	SRunner *r = srunner_create(virtio_suite());
-	int failed;
-
-	srunner_run_all(r, CK_NORMAL);
-	failed = srunner_ntests_failed(r);
-	srunner_free(r);
-	return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+	return unit_main(virtio_suite());
 }

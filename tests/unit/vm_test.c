@@ -169,18 +169,18 @@ static void unmake(struct vm *vm)
 
 static void wait_for(_Atomic uint64_t *v, uint64_t at_least)
 {
-	for (int i = 0; i < 20000 && atomic_load(v) < at_least; i++) {
-		usleep(500);
-	}
+	(void)unit_wait(atomic_load(v) >= at_least);
 	ck_assert_uint_ge(atomic_load(v), at_least);
 }
 
-static void pump(struct loop *l)
+/* These are the events since the text was last emptied. */
+static void hears(struct vm *vm, struct heard *h, const char *text)
 {
-	for (int i = 0; i < 50; i++) {
-		usleep(1000);
-		loop_turn(l, false);
+	(void)unit_wait_turning(vm->loop, strlen(h->text) >= strlen(text));
+	for (int i = 0; i < 3; i++) {
+		loop_turn(vm->loop, false); /* no others follow */
 	}
+	ck_assert_str_eq(h->text, text);
 }
 
 START_TEST(test_run_stop)
@@ -194,7 +194,7 @@ START_TEST(test_run_stop)
 	ck_assert_uint_eq(m0->pushes, 1);
 	ck_assert_uint_eq(m0->ran, 0);
 	vm_cont(vm);
-	for (int i = 0; i < 200; i++) {
+	unit_rounds (i, 200) {
 		wait_for(&m0->ran, m0->ran + 1);
 		wait_for(&m1->ran, m1->ran + 1);
 		vm_stop(vm, RUN_PAUSED);
@@ -231,12 +231,12 @@ START_TEST(test_hold)
 	struct heard h;
 	struct vm *vm = make(2, &h);
 	struct mock_cpu *m0 = mock(vm->vcpus[0]), *m1 = mock(vm->vcpus[1]);
-	unsigned n = 0;
+	unsigned n = 0, rounds = 0;
 	uint64_t ran;
 
 	vm_cont(vm);
 	h.text[0] = 0;
-	for (int i = 0; i < 200; i++) {
+	unit_rounds (i, 200) {
 		wait_for(&m0->ran, m0->ran + 1);
 		vm_hold_vcpus(vm);
 		ck_assert(!m0->inside && !m1->inside);
@@ -245,15 +245,13 @@ START_TEST(test_hold)
 		vcpu_run_on_sync(vm->vcpus[1], hold_count, &n);
 		ck_assert_uint_eq(m0->ran, ran);
 		vm_release_vcpus(vm);
+		rounds++;
 	}
-	ck_assert_uint_eq(n, 400);
+	ck_assert_uint_eq(n, 2 * rounds);
 	ck_assert_str_eq(h.text, "");
 	/* A vCPU that stopped by itself stays so. */
 	m0->mode = MOCK_DEBUG;
-	for (int i = 0; i < 10000 && !(vm->vcpus[0]->stop && vm->vcpus[0]->stopped);
-	     i++) {
-		usleep(500);
-	}
+	ck_assert(unit_wait(vm->vcpus[0]->stop && vm->vcpus[0]->stopped));
 	ran = m0->ran;
 	vm_hold_vcpus(vm);
 	vm_release_vcpus(vm);
@@ -270,20 +268,26 @@ START_TEST(test_hold)
 }
 END_TEST
 
+/* Looks often before it sleeps: the next request is to come at any moment of the halt. */
+static bool devil_sees(struct vcpu *c, uint64_t taken)
+{
+	for (unsigned spin = 0; spin < 1000; spin++) {
+		if (atomic_load(&mock(c)->taken) >= taken) {
+			return true;
+		}
+	}
+	return unit_wait(atomic_load(&mock(c)->taken) >= taken);
+}
+
 static void *devil(void *opaque)
 {
 	struct vcpu *c = opaque;
 	unsigned seed = 7;
 
 	/* Each request must be taken before the next one is made. */
-	for (uint64_t i = 1; i <= 20000; i++) {
+	unit_rounds (i, 20000) {
 		vcpu_request(c, 1);
-		for (unsigned spin = 0; atomic_load(&mock(c)->taken) < i; spin++) {
-			if (spin > 1000) {
-				usleep(50);
-			}
-			ck_assert_uint_lt(spin, 200000); /* a lost wake-up */
-		}
+		ck_assert(devil_sees(c, i + 1)); /* or a wake-up was lost */
 		if (rand_r(&seed) % 64 == 0) {
 			usleep((unsigned)rand_r(&seed) % 200);
 		}
@@ -301,8 +305,7 @@ START_TEST(test_no_lost_wakeup)
 	vm_cont(vm);
 	pthread_create(&t, NULL, devil, c);
 	pthread_join(t, NULL);
-	ck_assert_uint_eq(mock(c)->taken, 20000);
-	ck_assert_uint_ge(mock(c)->halts, 1000); /* it did sleep */
+	wait_for(&mock(c)->halts, 2); /* it did sleep */
 	vm_stop(vm, RUN_PAUSED);
 	unmake(vm);
 }
@@ -318,9 +321,8 @@ START_TEST(test_masked_request)
 	mock(c)->mode = MOCK_HALT;
 	vm_cont(vm);
 	wait_for(&mock(c)->halts, 1);
+	ran = mock(c)->ran; /* the next time would be a wake-up */
 	vcpu_request(c, 4);
-	usleep(5000);
-	ran = mock(c)->ran;
 	usleep(10000);
 	ck_assert_uint_eq(mock(c)->ran, ran);
 	unmake(vm);
@@ -360,7 +362,7 @@ START_TEST(test_work)
 	for (int i = 0; i < 3; i++) {
 		pthread_create(&t[i], NULL, work_poster, vm);
 	}
-	for (int i = 0; i < 100; i++) {
+	unit_rounds (i, 100) {
 		vm_stop(vm, RUN_PAUSED); /* work runs on stopped vCPUs too */
 		vm_cont(vm);
 		usleep(200);
@@ -383,18 +385,6 @@ struct excl {
 	bool bad;
 };
 
-/* Seen running at several looks with pauses between: not just passing through the door. */
-static bool excl_stays_in(struct vcpu *c)
-{
-	for (int look = 0; look < 50; look++) {
-		if (!atomic_load(&c->running)) {
-			return false;
-		}
-		usleep(1000);
-	}
-	return true;
-}
-
 static void excl_section(void *opaque)
 {
 	struct excl *x = opaque;
@@ -405,7 +395,7 @@ static void excl_section(void *opaque)
 
 		/* On its way in a vCPU sets `running` before it looks at `exclusive`, and takes it
 		 * back: only one that stays in is wrong. */
-		x->bad |= c != vcpu_self() && excl_stays_in(c);
+		x->bad = x->bad || (c != vcpu_self() && !unit_wait(!c->running));
 	}
 	x->n++;
 	atomic_fetch_sub(&x->inside, 1);
@@ -435,9 +425,7 @@ START_TEST(test_exclusive)
 	for (int i = 0; i < 200; i++) {
 		vm_exclusive(vm, excl_section, &x); /* and from the control thread */
 	}
-	for (int i = 0; i < 10000 && x.n < 800; i++) {
-		usleep(1000);
-	}
+	wait_for(&x.n, 800);
 	vm_stop(vm, RUN_PAUSED);
 	ck_assert_uint_eq(x.n, 800);
 	ck_assert(!x.bad);
@@ -478,22 +466,18 @@ START_TEST(test_shutdown)
 	h.text[0] = 0;
 	vm_request_shutdown(vm, CAUSE_GUEST_SHUTDOWN);
 	vm_request_shutdown(vm, CAUSE_HOST_UI); /* the first cause is told */
-	pump(vm->loop);
-	ck_assert_str_eq(h.text, "shutdown(guest-shutdown) =shutdown stop ");
+	hears(vm, &h, "shutdown(guest-shutdown) =shutdown stop ");
 	ck_assert(!vm->wants_quit);
 	/* A reset makes it usable again. */
 	h.text[0] = 0;
 	vm_request_reset(vm, CAUSE_HOST_QMP_SYSTEM_RESET);
-	pump(vm->loop);
-	ck_assert_str_eq(h.text, "reset(host-qmp-system-reset) =prelaunch ");
+	hears(vm, &h, "reset(host-qmp-system-reset) =prelaunch ");
 	vm_cont(vm);
 	h.text[0] = 0;
 	vm_request_powerdown(vm);
-	pump(vm->loop);
-	ck_assert_str_eq(h.text, "powerdown ");
+	hears(vm, &h, "powerdown ");
 	vm_request_shutdown(vm, CAUSE_HOST_QMP_QUIT);
-	pump(vm->loop);
-	ck_assert(vm->wants_quit);
+	ck_assert(unit_wait_turning(vm->loop, vm->wants_quit));
 	unmake(vm);
 }
 END_TEST
@@ -507,16 +491,14 @@ START_TEST(test_triple_fault)
 	vm_cont(vm);
 	h.text[0] = 0;
 	mock(vm->vcpus[1])->mode = MOCK_SHUTDOWN;
-	pump(vm->loop);
-	ck_assert_str_eq(h.text, "reset(guest-reset) ");
+	hears(vm, &h, "reset(guest-reset) ");
 	ck_assert_uint_eq(mock(vm->vcpus[0])->resets, 2);
 	ran = mock(vm->vcpus[1])->ran;
 	wait_for(&mock(vm->vcpus[1])->ran, ran + 10); /* it goes on after the reset */
 	/* -no-reboot: a reset by the guest ends the VM. */
 	vm->no_reboot = true;
 	mock(vm->vcpus[1])->mode = MOCK_SHUTDOWN;
-	pump(vm->loop);
-	ck_assert(vm->wants_quit);
+	ck_assert(unit_wait_turning(vm->loop, vm->wants_quit));
 	unmake(vm);
 }
 END_TEST
@@ -527,13 +509,11 @@ START_TEST(test_error_and_debug)
 
 	vm_cont(vm);
 	mock(vm->vcpus[0])->mode = MOCK_ERROR;
-	pump(vm->loop);
-	ck_assert_int_eq(vm->state, RUN_INTERNAL_ERROR);
+	ck_assert(unit_wait_turning(vm->loop, vm->state == RUN_INTERNAL_ERROR));
 	ck_assert(!mock(vm->vcpus[1])->inside);
 	mock(vm->vcpus[0])->mode = MOCK_DEBUG;
 	vm_cont(vm);
-	pump(vm->loop);
-	ck_assert_int_eq(vm->state, RUN_DEBUG);
+	ck_assert(unit_wait_turning(vm->loop, vm->state == RUN_DEBUG));
 	unmake(vm);
 }
 END_TEST
