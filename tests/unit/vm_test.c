@@ -251,7 +251,7 @@ START_TEST(test_hold)
 	ck_assert_str_eq(h.text, "");
 	/* A vCPU that stopped by itself stays so. */
 	m0->mode = MOCK_DEBUG;
-	ck_assert(unit_wait(vm->vcpus[0]->stop && vm->vcpus[0]->stopped));
+	unit_await(vm->vcpus[0]->stop && vm->vcpus[0]->stopped);
 	ran = m0->ran;
 	vm_hold_vcpus(vm);
 	vm_release_vcpus(vm);
@@ -394,9 +394,9 @@ static void excl_section(void *opaque)
 	for (unsigned i = 0; i < x->vm->n_vcpus; i++) {
 		struct vcpu *c = x->vm->vcpus[i];
 
-		/* On its way in a vCPU sets `running` before it looks at `exclusive`, and takes it
-		 * back: only one that stays in is wrong. */
-		x->bad = x->bad || (c != vcpu_self() && !unit_wait(!c->running));
+		/* Not `running`: on its way in a vCPU sets that before it looks at `exclusive`, and
+		 * takes it back. */
+		x->bad |= c != vcpu_self() && mock(c)->inside;
 	}
 	x->n++;
 	atomic_fetch_sub(&x->inside, 1);
@@ -481,7 +481,7 @@ START_TEST(test_shutdown)
 	vm_request_powerdown(vm);
 	hears(vm, &h, "powerdown ");
 	vm_request_shutdown(vm, CAUSE_HOST_QMP_QUIT);
-	ck_assert(unit_wait_turning(vm->loop, vm->wants_quit));
+	unit_await_turning(vm->loop, vm->wants_quit);
 	unmake(vm);
 }
 END_TEST
@@ -502,7 +502,7 @@ START_TEST(test_triple_fault)
 	/* -no-reboot: a reset by the guest ends the VM. */
 	vm->no_reboot = true;
 	mock(vm->vcpus[1])->mode = MOCK_SHUTDOWN;
-	ck_assert(unit_wait_turning(vm->loop, vm->wants_quit));
+	unit_await_turning(vm->loop, vm->wants_quit);
 	unmake(vm);
 }
 END_TEST
@@ -513,11 +513,11 @@ START_TEST(test_error_and_debug)
 
 	vm_cont(vm);
 	mock(vm->vcpus[0])->mode = MOCK_ERROR;
-	ck_assert(unit_wait_turning(vm->loop, vm->state == RUN_INTERNAL_ERROR));
+	unit_await_turning(vm->loop, vm->state == RUN_INTERNAL_ERROR);
 	ck_assert(!mock(vm->vcpus[1])->inside);
 	mock(vm->vcpus[0])->mode = MOCK_DEBUG;
 	vm_cont(vm);
-	ck_assert(unit_wait_turning(vm->loop, vm->state == RUN_DEBUG));
+	unit_await_turning(vm->loop, vm->state == RUN_DEBUG);
 	unmake(vm);
 }
 END_TEST
