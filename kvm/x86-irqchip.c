@@ -86,15 +86,6 @@ static const struct kvm_routes_cfg chip_routes = {
 
 /* ---- lines ---- */
 
-static void chip_note_level(_Atomic uint32_t *map, uint32_t bit, int level)
-{
-	if (level) {
-		atomic_fetch_or(map, bit);
-	} else {
-		atomic_fetch_and(map, ~bit);
-	}
-}
-
 /* By one thread at a time for a line (its three numbers); other lines change meanwhile. */
 void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level)
 {
@@ -104,10 +95,10 @@ void kvm_arch_set_gsi(struct vm *vm, unsigned gsi, int level)
 	uint32_t bit = BIT(gsi & (gsi < HV_GSI_PIC ? 31 : 15));
 
 	if (gsi < HV_GSI_PIC || gsi >= HV_GSI_IOAPIC) {
-		chip_note_level(&a->pin_level, bit, level);
+		atomic_put_bits(&a->pin_level, bit, level);
 	}
 	if (gsi < HV_GSI_IOAPIC && bit < BIT(16)) {
-		chip_note_level(&a->pic_level, bit, level);
+		atomic_put_bits(&a->pic_level, bit, level);
 	}
 	(void)kvm_ioctl(k->vm_fd, KVM_IRQ_LINE, &l);
 }

@@ -508,16 +508,6 @@ static const struct virtio_ops virtio_blk_ops = {
 	.unrealize = virtio_blk_unrealize,
 };
 
-static int virtio_blk_pci_realize(struct device *d, struct err *e)
-{
-	return virtio_pci_class_realize(d, &virtio_blk_ops, e);
-}
-
-static int virtio_blk_mmio_realize(struct device *d, struct err *e)
-{
-	return virtio_mmio_class_realize(d, &virtio_blk_ops, e);
-}
-
 /* ---- classes ---- */
 
 #define VBLK(n, t, f, d, h) DEV_PROP(n, t, struct virtio_blk, f, d, h)
@@ -567,18 +557,12 @@ static const struct state_field virtio_blk_mmio_state[] = {
 #define VIRTIO_BLK_PCI_CLASS(sym, type_name)                                           \
 	const struct device_class sym = {                                              \
 		.name = type_name,                                                     \
-		.bus = "pci",                                                          \
+		VIRTIO_PCI_CLASS(virtio_blk_ops),                                      \
 		.description = "virtio block device on PCI",                           \
 		.category = "storage",                                                 \
 		.instance_size = sizeof(struct virtio_blk),                            \
 		.props = virtio_blk_pci_props,                                         \
-		.bus_props = pci_bus_props,                                            \
 		.state = virtio_blk_pci_state,                                         \
-		.hotpluggable = true,                                                  \
-		.realize = virtio_blk_pci_realize,                                     \
-		.unrealize = virtio_pci_class_unrealize,                               \
-		.reset = virtio_pci_class_reset,                                       \
-		.pre_save = virtio_pre_save,                                           \
 		.post_load = virtio_pci_class_post_load,                               \
 		.ops = &virtio_pci_blk_ops,                                            \
 	}
@@ -588,15 +572,11 @@ VIRTIO_BLK_PCI_CLASS(virtio_blk_pci_nt_class, "virtio-blk-pci-non-transitional")
 
 const struct device_class virtio_blk_mmio_class = {
 	.name = "virtio-blk-device",
-	.bus = "virtio-mmio",
+	VIRTIO_MMIO_CLASS(virtio_blk_ops),
 	.description = "virtio block device on virtio-mmio",
 	.category = "storage",
 	.instance_size = sizeof(struct virtio_blk),
 	.props = virtio_blk_mmio_props,
 	.state = virtio_blk_mmio_state,
-	.realize = virtio_blk_mmio_realize,
-	.unrealize = virtio_mmio_class_unrealize,
-	.reset = virtio_mmio_class_reset,
-	.pre_save = virtio_pre_save,
 	.post_load = virtio_post_load,
 };

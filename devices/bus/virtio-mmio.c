@@ -257,12 +257,11 @@ static int virtio_mmio_realize(struct virtio_dev *v, struct err *e)
 	return 0;
 }
 
-int virtio_mmio_class_realize(struct device *d, const struct virtio_ops *ops,
-                              struct err *e)
+int virtio_mmio_class_realize(struct device *d, struct err *e)
 {
 	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
 
-	return virtio_realize(v, ops, virtio_mmio_realize, e);
+	return virtio_realize(v, d->cls->family_ops, virtio_mmio_realize, e);
 }
 
 void virtio_mmio_class_unrealize(struct device *d)

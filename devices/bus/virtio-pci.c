@@ -522,12 +522,11 @@ static int virtio_pci_realize(struct virtio_dev *v, struct err *e)
 	return 0;
 }
 
-int virtio_pci_class_realize(struct device *d, const struct virtio_ops *ops,
-                             struct err *e)
+int virtio_pci_class_realize(struct device *d, struct err *e)
 {
 	struct virtio_dev *v = container_of(d, struct virtio_dev, dev);
 
-	return virtio_realize(v, ops, virtio_pci_realize, e);
+	return virtio_realize(v, d->cls->family_ops, virtio_pci_realize, e);
 }
 
 void virtio_pci_class_unrealize(struct device *d)

@@ -232,19 +232,29 @@ void virtio_doorbells_init(struct virtio_dev *v, const struct mr *mr, unsigned o
                            unsigned step);
 void virtio_doorbells_fini(struct virtio_dev *v);
 
-/* For classes: device and transport. */
-int virtio_pci_class_realize(struct device *d, const struct virtio_ops *ops,
-                             struct err *e) __must_check;
+/* For classes whose family_ops are a struct virtio_ops: device and transport. */
+int virtio_pci_class_realize(struct device *d, struct err *e) __must_check;
 void virtio_pci_class_unrealize(struct device *d);
 int virtio_pci_class_post_load(struct device *d, struct err *e);
 void virtio_pci_class_reset(struct device *d);
 extern const struct pci_class_ops virtio_pci_net_ops, virtio_pci_blk_ops,
 	virtio_pci_console_ops, virtio_pci_rng_ops;
 
-int virtio_mmio_class_realize(struct device *d, const struct virtio_ops *ops,
-                              struct err *e) __must_check;
+int virtio_mmio_class_realize(struct device *d, struct err *e) __must_check;
 void virtio_mmio_class_unrealize(struct device *d);
 void virtio_mmio_class_reset(struct device *d);
+
+/* What the classes of all devices share, by transport. post_load is apart: a device may have
+ * more to rebuild than the transport's part. */
+#define VIRTIO_PCI_CLASS(dev_ops)                                                      \
+	.bus = "pci", .bus_props = pci_bus_props, .hotpluggable = true,                \
+	.realize = virtio_pci_class_realize, .family_ops = &(dev_ops),                 \
+	.unrealize = virtio_pci_class_unrealize, .reset = virtio_pci_class_reset,      \
+	.pre_save = virtio_pre_save
+#define VIRTIO_MMIO_CLASS(dev_ops)                                                     \
+	.bus = "virtio-mmio", .realize = virtio_mmio_class_realize,                    \
+	.family_ops = &(dev_ops), .unrealize = virtio_mmio_class_unrealize,            \
+	.reset = virtio_mmio_class_reset, .pre_save = virtio_pre_save
 
 /* Rows of a class's property table. */
 #define VIRTIO_COMMON_PROPS                                                            \

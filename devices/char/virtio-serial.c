@@ -441,16 +441,6 @@ static const struct virtio_ops virtio_serial_ops = {
 	.unrealize = virtio_serial_unrealize,
 };
 
-static int virtio_serial_pci_realize(struct device *d, struct err *e)
-{
-	return virtio_pci_class_realize(d, &virtio_serial_ops, e);
-}
-
-static int virtio_serial_mmio_realize(struct device *d, struct err *e)
-{
-	return virtio_mmio_class_realize(d, &virtio_serial_ops, e);
-}
-
 #define VIRTIO_SERIAL_PROPS                                                            \
 	DEV_PROP("max_ports", PROP_U32, struct virtio_serial, max_ports,               \
 	         VSER_PORTS_MAX, "ports, 1 to 31")
@@ -483,18 +473,12 @@ static const struct state_field virtio_serial_mmio_state[] = {
 #define VIRTIO_SERIAL_PCI_CLASS(sym, type_name)                                        \
 	const struct device_class sym = {                                              \
 		.name = type_name,                                                     \
-		.bus = "pci",                                                          \
+		VIRTIO_PCI_CLASS(virtio_serial_ops),                                   \
 		.description = "virtio console ports on PCI",                          \
 		.category = "input",                                                   \
 		.instance_size = sizeof(struct virtio_serial),                         \
 		.props = virtio_serial_pci_props,                                      \
-		.bus_props = pci_bus_props,                                            \
 		.state = virtio_serial_pci_state,                                      \
-		.hotpluggable = true,                                                  \
-		.realize = virtio_serial_pci_realize,                                  \
-		.unrealize = virtio_pci_class_unrealize,                               \
-		.reset = virtio_pci_class_reset,                                       \
-		.pre_save = virtio_pre_save,                                           \
 		.post_load = virtio_pci_class_post_load,                               \
 		.ops = &virtio_pci_console_ops,                                        \
 	}
@@ -505,15 +489,11 @@ VIRTIO_SERIAL_PCI_CLASS(virtio_serial_pci_nt_class,
 
 const struct device_class virtio_serial_mmio_class = {
 	.name = "virtio-serial-device",
-	.bus = "virtio-mmio",
+	VIRTIO_MMIO_CLASS(virtio_serial_ops),
 	.description = "virtio console ports on virtio-mmio",
 	.category = "input",
 	.instance_size = sizeof(struct virtio_serial),
 	.props = virtio_serial_mmio_props,
 	.state = virtio_serial_mmio_state,
-	.realize = virtio_serial_mmio_realize,
-	.unrealize = virtio_mmio_class_unrealize,
-	.reset = virtio_mmio_class_reset,
-	.pre_save = virtio_pre_save,
 	.post_load = virtio_post_load,
 };

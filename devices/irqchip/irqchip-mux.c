@@ -174,15 +174,6 @@ static void irqchip_tell_locked(struct irqchip_priv *p, unsigned n)
 	l->busy = false;
 }
 
-static void irqchip_set_bit(_Atomic uint64_t *map, unsigned n, bool on)
-{
-	if (on) {
-		atomic_fetch_or(map, BIT64(n));
-	} else {
-		atomic_fetch_and(map, ~BIT64(n));
-	}
-}
-
 /* Inside the gate. */
 static void irqchip_change(struct irqchip_priv *p, _Atomic uint64_t *map, unsigned n,
                            bool on)
@@ -193,7 +184,7 @@ static void irqchip_change(struct irqchip_priv *p, _Atomic uint64_t *map, unsign
 	LOCK_SCOPE(&l->lk);
 	pin = irqchip_pin_level(p, n);
 	input = irqchip_input_level(p, n);
-	irqchip_set_bit(map, n, on);
+	atomic_put_bits(map, BIT64(n), on);
 	irqchip_end_changed(&l->pin, pin, irqchip_pin_level(p, n));
 	irqchip_end_changed(&l->input, input, irqchip_input_level(p, n));
 	if (!l->busy) {
@@ -242,7 +233,7 @@ static void irqchip_gsi_quiet(void *arg, unsigned n, int level)
 	struct irqchip_priv *p = irqchip_of_line(arg);
 
 	LOCK_SCOPE(&p->line[n].lk);
-	irqchip_set_bit(&p->gsi_level, n, level != 0);
+	atomic_put_bits(&p->gsi_level, BIT64(n), level);
 	p->line[n].pin = (struct irqchip_end){ irqchip_pin_level(p, n), false, false };
 	p->line[n].input =
 		(struct irqchip_end){ irqchip_input_level(p, n), false, false };

@@ -123,16 +123,6 @@ static const struct virtio_ops virtio_rng_ops = {
 	.unrealize = virtio_rng_unrealize,
 };
 
-static int virtio_rng_pci_realize(struct device *d, struct err *e)
-{
-	return virtio_pci_class_realize(d, &virtio_rng_ops, e);
-}
-
-static int virtio_rng_mmio_realize(struct device *d, struct err *e)
-{
-	return virtio_mmio_class_realize(d, &virtio_rng_ops, e);
-}
-
 #define VIRTIO_RNG_PROPS                                                               \
 	DEV_PROP("rng", PROP_OBJECT, struct virtio_rng, rng, 0,                        \
 	         "id of an rng object"),                                               \
@@ -167,18 +157,12 @@ static const struct state_field virtio_rng_mmio_state[] = {
 #define VIRTIO_RNG_PCI_CLASS(sym, type_name)                                           \
 	const struct device_class sym = {                                              \
 		.name = type_name,                                                     \
-		.bus = "pci",                                                          \
+		VIRTIO_PCI_CLASS(virtio_rng_ops),                                      \
 		.description = "virtio entropy device on PCI",                         \
 		.category = "misc",                                                    \
 		.instance_size = sizeof(struct virtio_rng),                            \
 		.props = virtio_rng_pci_props,                                         \
-		.bus_props = pci_bus_props,                                            \
 		.state = virtio_rng_pci_state,                                         \
-		.hotpluggable = true,                                                  \
-		.realize = virtio_rng_pci_realize,                                     \
-		.unrealize = virtio_pci_class_unrealize,                               \
-		.reset = virtio_pci_class_reset,                                       \
-		.pre_save = virtio_pre_save,                                           \
 		.post_load = virtio_pci_class_post_load,                               \
 		.ops = &virtio_pci_rng_ops,                                            \
 	}
@@ -188,15 +172,11 @@ VIRTIO_RNG_PCI_CLASS(virtio_rng_pci_nt_class, "virtio-rng-pci-non-transitional")
 
 const struct device_class virtio_rng_mmio_class = {
 	.name = "virtio-rng-device",
-	.bus = "virtio-mmio",
+	VIRTIO_MMIO_CLASS(virtio_rng_ops),
 	.description = "virtio entropy device on virtio-mmio",
 	.category = "misc",
 	.instance_size = sizeof(struct virtio_rng),
 	.props = virtio_rng_mmio_props,
 	.state = virtio_rng_mmio_state,
-	.realize = virtio_rng_mmio_realize,
-	.unrealize = virtio_mmio_class_unrealize,
-	.reset = virtio_mmio_class_reset,
-	.pre_save = virtio_pre_save,
 	.post_load = virtio_post_load,
 };

@@ -660,16 +660,6 @@ static const struct virtio_ops virtio_net_ops = {
 	.unrealize = virtio_net_unrealize,
 };
 
-static int virtio_net_pci_realize(struct device *d, struct err *e)
-{
-	return virtio_pci_class_realize(d, &virtio_net_ops, e);
-}
-
-static int virtio_net_mmio_realize(struct device *d, struct err *e)
-{
-	return virtio_mmio_class_realize(d, &virtio_net_ops, e);
-}
-
 /* ---- classes ---- */
 
 #define VNET(n, t, f, d, h) DEV_PROP(n, t, struct virtio_net, f, d, h)
@@ -759,18 +749,12 @@ static int virtio_net_pci_post_load(struct device *d, struct err *e)
 #define VIRTIO_NET_PCI_CLASS(sym, type_name)                                           \
 	const struct device_class sym = {                                              \
 		.name = type_name,                                                     \
-		.bus = "pci",                                                          \
+		VIRTIO_PCI_CLASS(virtio_net_ops),                                      \
 		.description = "virtio network card on PCI",                           \
 		.category = "network",                                                 \
 		.instance_size = sizeof(struct virtio_net),                            \
 		.props = virtio_net_pci_props,                                         \
-		.bus_props = pci_bus_props,                                            \
 		.state = virtio_net_pci_state,                                         \
-		.hotpluggable = true,                                                  \
-		.realize = virtio_net_pci_realize,                                     \
-		.unrealize = virtio_pci_class_unrealize,                               \
-		.reset = virtio_pci_class_reset,                                       \
-		.pre_save = virtio_pre_save,                                           \
 		.post_load = virtio_net_pci_post_load,                                 \
 		.ops = &virtio_pci_net_ops,                                            \
 	}
@@ -780,15 +764,11 @@ VIRTIO_NET_PCI_CLASS(virtio_net_pci_nt_class, "virtio-net-pci-non-transitional")
 
 const struct device_class virtio_net_mmio_class = {
 	.name = "virtio-net-device",
-	.bus = "virtio-mmio",
+	VIRTIO_MMIO_CLASS(virtio_net_ops),
 	.description = "virtio network card on virtio-mmio",
 	.category = "network",
 	.instance_size = sizeof(struct virtio_net),
 	.props = virtio_net_mmio_props,
 	.state = virtio_net_mmio_state,
-	.realize = virtio_net_mmio_realize,
-	.unrealize = virtio_mmio_class_unrealize,
-	.reset = virtio_mmio_class_reset,
-	.pre_save = virtio_pre_save,
 	.post_load = virtio_net_post_load,
 };

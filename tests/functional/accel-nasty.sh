@@ -51,13 +51,13 @@ run tcg "$tmp/nasty" -accel tcg
 need_kvm
 run "kvm" "$tmp/nasty" -accel kvm
 if [ -n "$kvm_hardware" ]; then
-	limit=
+	less=
 else
 	# Such a KVM raises #UD for opcodes that it does not know, and loses system calls.
 	echo "KVM has no hardware behind it: less is asked of it"
-	limit="-DUSER_SYSCALLS=0"
+	less="-DUSER_SYSCALLS=0"
 fi
 # shellcheck disable=SC2086
-nasty "$tmp/limited" $limit
+nasty "$tmp/limited" $less
 ordered "kvm, chips in user space" "$tmp/limited" -accel kvm,kernel-irqchip=off
 ordered "kvm, chips in the kernel" "$tmp/limited" -accel kvm,kernel-irqchip=on

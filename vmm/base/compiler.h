@@ -49,6 +49,10 @@
 #define ALIGN_DOWN(x, a) ((x) & ~((__typeof__(x))(a)-1))
 #define IS_POWER_OF_2(x) ((x) != 0 && ((x) & ((x)-1)) == 0)
 
+/* Sets or clears bits of an atomic word of any width. */
+#define atomic_put_bits(p, bits, on)                                                   \
+	((on) ? atomic_fetch_or(p, bits) : atomic_fetch_and(p, ~(bits)))
+
 /* In a loop that waits for another thread. */
 #if defined(__x86_64__)
 #define cpu_relax() __builtin_ia32_pause()

@@ -91,6 +91,8 @@ struct device_class {
 	int (*post_load)(struct device *d, struct err *e);
 	void (*pre_save)(struct device *d);
 	const void *ops; /* bus-specific table: struct pci_class_ops, ... */
+	const void
+		*family_ops; /* for functions that classes share: struct virtio_ops */
 	/* Buses this device offers (bridges, controllers), created before realize. */
 	const char *child_bus;
 };
