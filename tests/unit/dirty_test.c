@@ -200,13 +200,25 @@ static void *wr_thread(void *arg __unused)
 	return NULL;
 }
 
+static void wr_copy(struct dirty_log *d, uint8_t *shadow)
+{
+	uint64_t out[PAGES / 64];
+
+	must_collect();
+	dirty_log_take(d, ram->ram_off, PAGES * PAGE, out);
+	for (unsigned p = 0; p < PAGES; p++) {
+		if (out[p / 64] >> (p % 64) & 1) {
+			memcpy(shadow + p * PAGE, ram->host + p * PAGE, PAGE);
+		}
+	}
+}
+
 START_TEST(test_racing_writers)
 {
 	static uint8_t shadow[PAGES * PAGE];
 	struct dirty_source s = { .collect = wr_collect };
 	struct dirty_log d;
 	struct err e = ERR_INIT;
-	uint64_t out[PAGES / 64];
 	pthread_t t;
 
 	up(NULL);
@@ -214,27 +226,13 @@ START_TEST(test_racing_writers)
 	dirty_source_add(&s);
 	memcpy(shadow, ram->host, sizeof(shadow));
 	pthread_create(&t, NULL, wr_thread, NULL);
-	for (int round = 0; round < 2000 || wr.dma < 1000; round++) {
-		if (round > 2000) {
-			sched_yield();
-		}
-		must_collect();
-		dirty_log_take(&d, ram->ram_off, PAGES * PAGE, out);
-		for (unsigned p = 0; p < PAGES; p++) {
-			if (out[p / 64] >> (p % 64) & 1) {
-				memcpy(shadow + p * PAGE, ram->host + p * PAGE, PAGE);
-			}
-		}
+	unit_rounds (i, 2000) {
+		wr_copy(&d, shadow);
 	}
+	unit_await_doing(wr_copy(&d, shadow), wr.dma >= 1000);
 	atomic_store(&wr.end, true);
 	pthread_join(t, NULL);
-	must_collect();
-	dirty_log_take(&d, ram->ram_off, PAGES * PAGE, out);
-	for (unsigned p = 0; p < PAGES; p++) {
-		if (out[p / 64] >> (p % 64) & 1) {
-			memcpy(shadow + p * PAGE, ram->host + p * PAGE, PAGE);
-		}
-	}
+	wr_copy(&d, shadow);
 	ck_assert_mem_eq(shadow, ram->host, sizeof(shadow));
 	dirty_source_del(&s);
 	dirty_log_stop(&d);

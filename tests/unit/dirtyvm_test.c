@@ -201,8 +201,8 @@ static void run_copy(unsigned way, bool remap)
 	memcpy(shadow, gv.ram->host, RAM);
 	command(CMD_FOREVER);
 	n = copy_some(way, remap ? &hole : NULL, &d, shadow);
-	ck_assert(unit_wait_doing(n += copy_some(way, remap ? &hole : NULL, &d, shadow),
-	                          n >= 3000));
+	unit_await_doing(n += copy_some(way, remap ? &hole : NULL, &d, shadow),
+	                 n >= 3000);
 	vm_stop(gv.vm, RUN_PAUSED);
 	ck_assert_int_eq(gv.vm->state, RUN_PAUSED);
 	copy(&d, shadow);

@@ -442,11 +442,11 @@ START_TEST(test_swap_under_readers)
 		r[i] = (struct reader){ .s = &s, .stop = &stop, .registered = i & 1 };
 		pthread_create(&t[i], NULL, reader_run, &r[i]);
 	}
-	ck_assert(unit_wait(readers_have(r, 1)));
+	unit_await(readers_have(r, 1));
 	for (int i = 0; i < 20; i++) {
 		swap_some(&io);
 	}
-	ck_assert(unit_wait_doing(swap_some(&io), readers_have(r, 1000)));
+	unit_await_doing(swap_some(&io), readers_have(r, 1000));
 	atomic_store(&stop, true);
 	for (int i = 0; i < 4; i++) {
 		pthread_join(t[i], NULL);

@@ -180,7 +180,7 @@ START_TEST(test_unix_server)
 	turns(2);
 	for (int round = 0; round < 3; round++) { /* clients come and go */
 		fd = unix_connect(path);
-		ck_assert(unit_wait_turning(t_loop, f.opened == round + 1));
+		unit_await_turning(t_loop, f.opened == round + 1);
 		ck_assert(chardev_connected(c));
 		chardev_write(c, "hello", 5);
 		expect_read(fd, "hello");
@@ -188,7 +188,7 @@ START_TEST(test_unix_server)
 		ck_assert_int_eq(send(fd, "abc", 3, 0), 3);
 		expect_front(&f, "abc");
 		close(fd);
-		ck_assert(unit_wait_turning(t_loop, f.closed == round + 1));
+		unit_await_turning(t_loop, f.closed == round + 1);
 	}
 	chardev_free(c);
 	ck_assert_int_ne(access(path, F_OK), 0);
@@ -231,7 +231,7 @@ START_TEST(test_backpressure)
 
 	c = make_server(path, &f);
 	fd = unix_connect(path);
-	ck_assert(unit_wait_turning(t_loop, f.opened));
+	unit_await_turning(t_loop, f.opened);
 	for (unsigned i = 0; i < 4096; i++) {
 		memset(buf, (char)i, sizeof(buf));
 		size_t n = chardev_write(c, buf, sizeof(buf));
@@ -357,7 +357,7 @@ START_TEST(test_mux)
 	expect_front(&mon, "info");
 	ck_assert_int_eq(con.out, 1);
 	ck_assert_int_eq(send(fd, "\001c\001b\001x", 6, 0), 6);
-	ck_assert(unit_wait_turning(t_loop, t_quits));
+	unit_await_turning(t_loop, t_quits);
 	ck_assert_int_eq(t_quits, 1);
 	ck_assert_int_eq(con.breaks, 1);
 	ck_assert_str_eq(con.got, "a\001b");

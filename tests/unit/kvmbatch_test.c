@@ -204,7 +204,7 @@ START_TEST(test_order)
 	fake.run = order_run;
 	up(VCPUS);
 	vm_cont(g.vm);
-	ck_assert(unit_wait(atomic_load(&n_done) == (1u << VCPUS) - 1));
+	unit_await(atomic_load(&n_done) == (1u << VCPUS) - 1);
 	vm_stop(g.vm, RUN_PAUSED); /* with it the last ones are carried out */
 	for (unsigned i = 0; i < VCPUS; i++) {
 		ck_assert_uint_eq(latest[i], N);
@@ -244,7 +244,7 @@ static void go(void (*fn)(void))
 	once = fn;
 	up(1);
 	vm_cont(g.vm);
-	ck_assert(unit_wait(atomic_load(&n_done)));
+	unit_await(atomic_load(&n_done));
 	vm_stop(g.vm, RUN_PAUSED);
 }
 

@@ -48,7 +48,7 @@ START_TEST(test_wait_is_counted)
 	lk_acquire(&test_lk);
 	before = unit_ns();
 	ck_assert_int_eq(role_thread_start(&t, ROLE_VCPU, "w", waiter, NULL, &e), 0);
-	ck_assert(unit_wait(atomic_load(&test_lk.word) == 2)); /* it waits */
+	unit_await(atomic_load(&test_lk.word) == 2); /* it waits */
 	asleep = unit_ns();
 	usleep(2000);
 	least = unit_ns() - asleep;

@@ -199,13 +199,13 @@ START_TEST(test_events)
 	ck_assert_uint_eq(b.calls, 1); /* coalesced */
 	ck_assert_int_ge(event_fd(b.ev), 0);
 	ck_assert_int_eq(write(event_fd(b.ev), &one, 8), 8);
-	ck_assert(unit_wait_turning(l, b.calls == 2));
+	unit_await_turning(l, b.calls == 2);
 	pthread_create(&lt, NULL, run, l);
 	for (unsigned i = 1; i <= 20000; i++) {
 		atomic_store(&b.rung, i);
 		event_ring(b.ev);
 	}
-	ck_assert(unit_wait(atomic_load(&b.seen) == 20000));
+	unit_await(atomic_load(&b.seen) == 20000);
 	loop_stop(l);
 	pthread_join(lt, NULL);
 	event_ring(b.ev);
@@ -259,7 +259,7 @@ START_TEST(test_watches)
 	ck_assert_int_eq(s.calls, 0);
 	ck_assert_int_eq(write(fd[1], "abc", 3), 3);
 	loop_turn(l, true);
-	ck_assert(unit_wait_turning(l, s.calls >= 2)); /* level-triggered */
+	unit_await_turning(l, s.calls >= 2); /* level-triggered */
 	s.calls = 0;
 	loop_watch_set(s.w, 0);
 	turns(l, 4);
@@ -269,14 +269,14 @@ START_TEST(test_watches)
 	ck_assert_int_eq(s.calls, 0);
 	s.drain = true;
 	loop_watch_set(s.w, POLLIN);
-	ck_assert(unit_wait_turning(l, s.calls));
+	unit_await_turning(l, s.calls);
 	turns(l, 3);
 	ck_assert_int_eq(s.calls, 1);
 	ck_assert_str_eq(s.buf, "abc");
 	loop_watch_free(s.w);
 	close(fd[0]);
 	/* The peer sees the close although a poll was under way. */
-	ck_assert(unit_wait_turning(l, recv(fd[1], s.buf, 1, MSG_DONTWAIT) == 0));
+	unit_await_turning(l, recv(fd[1], s.buf, 1, MSG_DONTWAIT) == 0);
 	close(fd[1]);
 	loop_free(l);
 }
@@ -294,7 +294,7 @@ START_TEST(test_watch_free_inside)
 	b.w = a.other = loop_watch_new(l, q[0], POLLIN, sock_ready, &b);
 	ck_assert_int_eq(write(p[1], "x", 1), 1);
 	ck_assert_int_eq(write(q[1], "x", 1), 1);
-	ck_assert(unit_wait_turning(l, a.calls + b.calls));
+	unit_await_turning(l, a.calls + b.calls);
 	turns(l, 10);
 	ck_assert_int_eq(a.calls + b.calls, 1);
 	for (int i = 0; i < 2; i++) {
@@ -367,7 +367,7 @@ static struct loop *refused(int backend, struct sock *s, int fd[2], int err, uns
 	refuse.err = err;
 	refuse.left = n;
 	s->w = loop_watch_new(l, fd[0], POLLIN, lost_ready, s);
-	ck_assert(unit_wait_turning(l, s->calls || s->errors));
+	unit_await_turning(l, s->calls || s->errors);
 	return l;
 }
 
@@ -448,7 +448,7 @@ START_TEST(test_watch_of_ended_thread)
 	pthread_join(t, NULL);
 	turns(s.l, 3);
 	ck_assert_int_eq(write(fd[1], "x", 1), 1);
-	ck_assert(unit_wait_turning(s.l, s.calls));
+	unit_await_turning(s.l, s.calls);
 	ck_assert_int_eq(s.errors, 0);
 	loop_free(s.l);
 	close(fd[0]);
@@ -478,7 +478,7 @@ START_TEST(test_watch_files)
 	ck_assert(fd[0] >= 0 && fd[1] >= 0);
 	a.w = loop_watch_new(l, fd[0], POLLIN, file_ready, &a);
 	b.w = a.other = loop_watch_new(l, fd[1], POLLIN, file_ready, &b);
-	ck_assert(unit_wait_turning(l, a.calls >= 3));
+	unit_await_turning(l, a.calls >= 3);
 	ck_assert_int_le(b.calls, 1);
 	loop_free(l);
 	close(fd[0]);
@@ -664,7 +664,7 @@ START_TEST(test_timer_order)
 	/* A callback frees its own timer. */
 	k[0].kill = &k[0];
 	timer_mod(k[0].t, 0);
-	ck_assert(unit_wait_turning(l, tick_log[5]));
+	unit_await_turning(l, tick_log[5]);
 	ck_assert_str_eq(tick_log, "bcdeaa");
 	ck_assert_ptr_null(k[0].t);
 	for (int i = 1; i < 5; i++) {

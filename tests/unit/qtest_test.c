@@ -54,7 +54,7 @@ static const char *qtest_ask(const char *line)
 	size_t len = 0;
 
 	ck_assert_int_eq(write(qfd, line, strlen(line)), (ssize_t)strlen(line));
-	ck_assert(unit_wait_turning(qh->vm->loop, qtest_take(buf, sizeof(buf), &len)));
+	unit_await_turning(qh->vm->loop, qtest_take(buf, sizeof(buf), &len));
 	buf[len - 1] = 0;
 	return buf;
 }

@@ -229,7 +229,7 @@ START_TEST(uart_flush)
 	opt_free(o);
 	bare_new(c);
 	pthread_create(&t, NULL, bare_sender, &count);
-	ck_assert(unit_wait_turning(h->vm->loop, atomic_load(&bare_sent)));
+	unit_await_turning(h->vm->loop, atomic_load(&bare_sent));
 	pthread_join(t, NULL);
 	loop_call(h->vm->loop, bare_write, &last);
 	uart_write(&bare.u, 0, 0x5a);

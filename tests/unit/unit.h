@@ -11,6 +11,13 @@
 /* For one test; above UNIT_WAIT_S, so that what is waited for has its say first. */
 enum { UNIT_LIMIT_S = 300 };
 
+/* wait.h, as assertions. */
+#define unit_await(cond) ck_assert_msg(unit_wait(cond), "never so: %s", #cond)
+#define unit_await_turning(l, cond)                                                    \
+	ck_assert_msg(unit_wait_turning(l, cond), "never so: %s", #cond)
+#define unit_await_doing(step, cond)                                                   \
+	ck_assert_msg(unit_wait_doing(step, cond), "never so: %s", #cond)
+
 /* Runs one suite; each test forks, CK_FORK=no runs it under a debugger. */
 static inline int unit_main(Suite *s)
 {

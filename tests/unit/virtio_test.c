@@ -470,7 +470,7 @@ static uint8_t blk_request(uint32_t type, uint64_t sector, uint32_t len, bool in
 	desc(2, DATA + 0x800, 1, D_WRITE, 0);
 	avail(8, 0);
 	wr(0x50, 0);
-	ck_assert(unit_wait_turning(t_loop, used_idx() != was));
+	unit_await_turning(t_loop, used_idx() != was);
 	ck_assert_uint_eq(used_idx(), (uint16_t)(was + 1));
 	return *status;
 }
@@ -550,7 +550,7 @@ START_TEST(test_blk_needs_reset)
 	desc(0, DATA, 4, 0, 0); /* neither header nor status */
 	avail(8, 0);
 	wr(0x50, 0);
-	ck_assert(unit_wait_turning(t_loop, rd(0x70) != 15));
+	unit_await_turning(t_loop, rd(0x70) != 15);
 	ck_assert_uint_eq(rd(0x70), 15 | 64);
 	ck_assert_uint_eq(rd(0x60) & 2, 2);
 	drv_init(0, 1, 8);
@@ -649,7 +649,7 @@ START_TEST(test_rng)
 	desc(0, DATA, 256, D_WRITE, 0);
 	avail(8, 0);
 	wr(0x50, 0);
-	ck_assert(unit_wait_turning(t_loop, used_idx() == 1));
+	unit_await_turning(t_loop, used_idx() == 1);
 	ck_assert_uint_eq(used_len(0), 256);
 	for (unsigned i = 0; i < 256; i++) {
 		zero += *g(DATA + i) == 0;
@@ -705,8 +705,8 @@ START_TEST(test_net_arp)
 	st_le32(g(0x10000 + DESC + 8), 12 + sizeof(arp));
 	st_le16(g(0x10000 + AVAIL + 2), 1);
 	wr(0x50, 1);
-	ck_assert(unit_wait_turning(t_loop, ld_le16(g(0x10000 + USED + 2)) == 1));
-	ck_assert(unit_wait_turning(t_loop, used_idx() > 1));
+	unit_await_turning(t_loop, ld_le16(g(0x10000 + USED + 2)) == 1);
+	unit_await_turning(t_loop, used_idx() > 1);
 	rx = g(DATA + 0x1000);
 	ck_assert_uint_eq(ld_le16(rx + 10), used_idx());
 	ck_assert_mem_eq(rx + 12, arp + 6, 6);
@@ -829,7 +829,7 @@ static void pci_read_sector(void)
 	*g(DATA + 0x800) = 0xee;
 	avail(8, 0);
 	b4wr(0x3000, 0, 2);
-	ck_assert(unit_wait_turning(t_loop, used_idx() != was));
+	unit_await_turning(t_loop, used_idx() != was);
 	turns(1);
 	ck_assert_uint_eq(*g(DATA + 0x800), 0);
 }
