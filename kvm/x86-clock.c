@@ -18,7 +18,11 @@
  *   go on   the TSC offset of each vCPU, wherever its state is, is lowered by what the
  *           host's TSC has counted meanwhile, and KVM's clock is set to what it was: not
  *           with KVM_CLOCK_REALTIME, which would add the pause. Then the guest is told
- *           (KVM_KVMCLOCK_CTRL, or in its page), for its soft-lockup watchdog.
+ *           (KVM_KVMCLOCK_CTRL, or in its page), for its soft-lockup watchdog. KVM's clock
+ *           runs from the call that sets it, the TSC from the look at the host's: what
+ *           passes in between is added, and a call that was long under way is made
+ *           again, or kvmclock would lag behind the TSC by as long as a loaded host
+ *           did not run this thread.
  *   load    the same: stop_tsc is the other host's, and the offset bridges both.
  *   move    to the translator: KVM's last page stays valid, because RDTSC shows the same.
  *           to KVM: its clock is set to what the page says now, for KVM's own reckoning
@@ -126,6 +130,15 @@ int kvm_x86_clock_get(struct kvm *k, struct kvm_clock_data *d)
 	return r;
 }
 
+enum { CLOCK_TRIES = 8, CLOCK_LATE_NS = 200000 };
+
+static uint64_t clock_ns_since(const struct kvm *k, uint64_t tsc)
+{
+	uint64_t khz = k->arch->host_khz, d = clock_host_tsc() - tsc;
+
+	return khz ? (uint64_t)((unsigned __int128)d * 1000000 / khz) : 0;
+}
+
 static void clock_set(struct kvm *k, uint64_t ns)
 {
 	struct kvm_clock_data d = { .clock = ns };
@@ -133,6 +146,19 @@ static void clock_set(struct kvm *k, uint64_t ns)
 
 	if (r < 0) {
 		log_error("KVM does not set the guest's clock: %s", strerror(-r));
+	}
+}
+
+/* To what shows `ns` when the host's TSC is `tsc`. */
+static void clock_set_at(struct kvm *k, uint64_t ns, uint64_t tsc)
+{
+	for (unsigned i = 0; i < CLOCK_TRIES; i++) {
+		uint64_t now = clock_host_tsc();
+
+		clock_set(k, ns + clock_ns_since(k, tsc));
+		if (clock_ns_since(k, now) < CLOCK_LATE_NS) {
+			return;
+		}
 	}
 }
 
@@ -173,10 +199,10 @@ static void clock_stop(struct kvm *k)
 
 /* ---- go on ---- */
 
-/* What guests have missed, in their own ticks. */
-static int64_t clock_lost(const struct kvm *k, const struct x86_cpu *c)
+/* What guests have missed until the host's TSC was `now`, in their own ticks. */
+static int64_t clock_lost(const struct kvm *k, const struct x86_cpu *c, uint64_t now)
 {
-	int64_t host = (int64_t)(clock_host_tsc() - c->stop_tsc);
+	int64_t host = (int64_t)(now - c->stop_tsc);
 
 	if (!k->arch->host_khz || c->tsc_khz == k->arch->host_khz) {
 		return host;
@@ -215,28 +241,29 @@ static void clock_go_vcpu(struct vcpu *c, void *opaque)
 static void clock_go(struct kvm *k)
 {
 	const struct x86_cpu *first = k->vm->n_vcpus ? k->vm->vcpus[0]->arch : NULL;
-	uint64_t ns = first ? first->stop_clock_ns : 0;
+	uint64_t ns = first ? first->stop_clock_ns : 0, now;
 	struct vcpu *v;
 	int64_t lost = 0;
 
 	if (!first || !(first->stop_tsc || ns)) {
 		return; /* it runs for the first time */
 	}
+	now = clock_host_tsc();
 	if (first->stop_tsc) {
-		lost = clock_lost(k, first);
+		lost = clock_lost(k, first, now);
 		atomic_fetch_sub(&k->arch->tsc_offset, lost);
 	}
 	vm_for_each_vcpu (k->vm, v) {
 		vcpu_run_on_sync(v, clock_go_vcpu, &lost);
 	}
 	if (ns && k->arch->clock) {
-		clock_set(k, ns);
+		clock_set_at(k, ns, now);
 	}
 }
 
 /* ---- move ---- */
 
-void kvm_arch_clock_to_kvm(struct kvm *k)
+static void clock_follow_page(struct kvm *k)
 {
 	struct kvm_clock_data d;
 	uint64_t ns;
@@ -245,6 +272,19 @@ void kvm_arch_clock_to_kvm(struct kvm *k)
 	if (kvm_x86_clock_get(k, &d) >= 0 && kvm_x86_pv_clock(k, &ns) &&
 	    ns - d.clock + NS_PER_S < 2 * NS_PER_S) {
 		clock_set(k, ns);
+	}
+}
+
+void kvm_arch_clock_to_kvm(struct kvm *k)
+{
+	uint64_t since;
+
+	for (unsigned i = 0; i < CLOCK_TRIES; i++) {
+		since = clock_host_tsc();
+		clock_follow_page(k);
+		if (clock_ns_since(k, since) < CLOCK_LATE_NS) {
+			return;
+		}
 	}
 }
 

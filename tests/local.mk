@@ -7,7 +7,8 @@
 #   %C%_foo_LDADD = $(GROUP_START) libfoo.a libcore.a libbase.a $(GROUP_END) $(TEST_LIBS)
 #
 # or $(BASE_TEST_LIBS), $(CORE_TEST_LIBS), $(DEVICE_TEST_LIBS), $(MACHINE_TEST_LIBS), ... An
-# `if` is needed around UNIT_TESTS only. Fuzz targets go into the same fragment:
+# `if` is needed around UNIT_TESTS only. What other threads or the kernel do is waited for with
+# tests/unit/wait.h. Fuzz targets go into the same fragment:
 #
 #   FUZZ_TARGETS += tests/fuzz/fuzz_foo
 #   tests_fuzz_fuzz_foo_CPPFLAGS = $(TEST_CPPFLAGS)

@@ -146,6 +146,8 @@ static int fake_get_clock(struct kvm_clock_data *d)
 
 static int fake_set_clock(const struct kvm_clock_data *d)
 {
+	usleep(fake.set_clock_us);
+	fake.set_clock_us = 0;
 	fake.n_set_clock++;
 	fake.clock.clock = d->clock;
 	return d->flags ? -EINVAL : 0; /* nobody wants it to count the pause */

@@ -58,6 +58,7 @@ struct fake_kvm {
 	/* KVM_GET_CLOCK gives it, with the host's TSC of that moment; KVM_SET_CLOCK sets it */
 	struct kvm_clock_data clock;
 	unsigned n_get_clock, n_set_clock;
+	unsigned set_clock_us;     /* the next KVM_SET_CLOCK takes so long */
 	bool clock_while_running;  /* it was asked for too early */
 	struct fake_zone zone[16]; /* batched writes */
 	unsigned n_zones;
