@@ -57,12 +57,11 @@ bad "$tmp/noise" -kernel "$tmp/noise"
 
 # busy port: a first machine listens, a second one wants the same
 port=$((20000 + $$ % 20000))
-first=
 for _ in 1 2 3 4 5 6 7 8; do
 	timeout "$limit" "$LODGE" -machine none -accel qtest -nodefaults -display none \
 		-pidfile "$tmp/pid" -qmp "tcp:127.0.0.1:$port,server=on,wait=off" >"$tmp/first" 2>&1 &
-	first=$!
-	await "$tmp/pid" $first && break
+	vm=$!
+	wait_for "$tmp/pid" . && break
 	port=$((port + 13))
 done
 [ -s "$tmp/pid" ] || fail "no first machine: $(cat "$tmp/first")"
@@ -71,7 +70,7 @@ bad 'in use' -kernel "$kernel" -chardev "socket,id=c,host=127.0.0.1,port=$port,s
 "$LODGE" -netdev help 2>&1 | grep -q user &&
 	bad 'in use' -kernel "$kernel" -netdev "user,id=n,hostfwd=tcp:127.0.0.1:$port-:22"
 kill "$(cat "$tmp/pid")"
-wait $first
+wait $vm
 
 # full disk
 [ ! -c /dev/full ] || bad 'no space left' -kernel "$kernel" -pidfile /dev/full

@@ -51,9 +51,10 @@ says 'file=' -accel qtest -machine q35 -kernel /nonexistent -nodefaults -drive i
 # SIGTERM ends the machine cleanly and takes the pid file away.
 for sig in TERM INT HUP; do
 	timeout "$limit" "$LODGE" -machine none -accel qtest -nodefaults -pidfile "$tmp/pid" >"$tmp/o" 2>&1 &
-	await "$tmp/pid" $! || fail "no pid file: $(cat "$tmp/o")"
+	vm=$!
+	wait_for "$tmp/pid" . || fail "no pid file: $(cat "$tmp/o")"
 	kill -"$sig" "$(cat "$tmp/pid")" || fail "no process in the pid file"
-	wait $! || fail "SIG$sig: exit status $?"
+	wait $vm || fail "SIG$sig: exit status $?"
 	[ ! -e "$tmp/pid" ] || fail "the pid file stays"
 done
 

@@ -92,13 +92,10 @@ web=$!
 	-device virtio-net-pci,netdev=n1,mac=52:54:00:12:34:57 \
 	-device virtio-rng-pci </dev/null >"$tmp/err" 2>&1 &
 vm=$!
-i=0
-until grep -q 'login: ' "$tmp/serial" 2>/dev/null; do
+wait_for "$tmp/serial" 'login: ' || {
 	kill -0 $vm 2>/dev/null || failed "lodge ended before the login prompt"
-	[ $i -lt "$limit" ] || failed "no login prompt after $limit s"
-	sleep 1
-	i=$((i + 1))
-done
+	failed "no login prompt after $limit s"
+}
 passed "login prompt"
 
 i=0

@@ -18,49 +18,20 @@ vm_start()
 }
 
 # qmp COMMAND [ARGUMENTS]: sends it and waits for its reply, which is in $reply.
+replies='^{"\(return\|error\)"'
 qmp()
 {
-	n_before=$(grep -c '^{"\(return\|error\)"' "$tmp/qmp")
+	n_before=$(grep -c "$replies" "$tmp/qmp")
 	if [ $# -gt 1 ]; then
 		echo "{\"execute\":\"$1\",\"arguments\":$2}" >&3
 	else
 		echo "{\"execute\":\"$1\"}" >&3
 	fi
-	qmp_n=0
-	while [ "$(grep -c '^{"\(return\|error\)"' "$tmp/qmp")" -le "$n_before" ]; do
+	wait_for "$tmp/qmp" "$replies" $((n_before + 1)) || {
 		kill -0 "$vm" 2>/dev/null || return 1
-		qmp_n=$((qmp_n + 1))
-		[ "$qmp_n" -lt $((limit * 20)) ] || fail "no reply to $1"
-		sleep 0.05
-	done
-	reply=$(grep '^{"\(return\|error\)"' "$tmp/qmp" | tail -n 1)
-}
-
-# Hundredths of a second since this host's boot.
-cs()
-{
-	read -r cs_up _ </proc/uptime
-	echo "${cs_up%.*}${cs_up#*.}"
-}
-
-# wait_for FILE PATTERN [TIMES]: until so many lines have it. Sets $unseen to the latest cs() at
-# which they were not there.
-wait_for()
-{
-	wait_n=0
-	while wait_look=$(cs) && ! wait_has "$@"; do
-		# shellcheck disable=SC2034
-		unseen=$wait_look
-		kill -0 "$vm" 2>/dev/null || break
-		wait_n=$((wait_n + 1))
-		[ "$wait_n" -lt $((limit * 10)) ] || return 1
-		sleep 0.1
-	done
-	wait_has "$@"
-}
-wait_has()
-{
-	[ "$(grep -c "$2" "$1" 2>/dev/null)" -ge "${3:-1}" ]
+		fail "no reply to $1"
+	}
+	reply=$(grep "$replies" "$tmp/qmp" | tail -n 1)
 }
 
 # Ends it; $rc is its status.

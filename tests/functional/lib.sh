@@ -58,13 +58,32 @@ says()
 	}
 }
 
-# await FILE PID: until the program has written it; false if it ends first.
-await()
+# Hundredths of a second since this host's boot.
+cs()
 {
-	until [ -s "$1" ]; do
-		kill -0 "$2" 2>/dev/null || return 1
-		sleep 0.1
+	read -r cs_up _ </proc/uptime
+	echo "${cs_up%.*}${cs_up#*.}"
+}
+
+# wait_for FILE PATTERN [TIMES]: until so many lines have it; false if process $vm ends first. Sets
+# $unseen to the latest cs() at which they were not there.
+wait_for()
+{
+	wait_n=0
+	while wait_look=$(cs) && ! wait_has "$@"; do
+		# shellcheck disable=SC2034
+		unseen=$wait_look
+		kill -0 "$vm" 2>/dev/null || break
+		wait_n=$((wait_n + 1))
+		[ "$wait_n" -lt $((limit * 20)) ] || return 1
+		sleep 0.05
 	done
+	wait_has "$@"
+}
+wait_has()
+{
+	wait_lines=$(grep -c "$2" "$1" 2>/dev/null)
+	[ "${wait_lines:-0}" -ge "${3:-1}" ]
 }
 
 need()

@@ -15,19 +15,13 @@ expect cpus 1
 timeout -k 5 "$limit" "$LODGE" -accel "$LODGE_ACCEL" -machine q35 -cpu max -m 256M -nodefaults -nographic \
 	-serial "file:$tmp/serial" -kernel "$LODGE_GUEST/vmlinuz" -initrd "$LODGE_GUEST/initrd" \
 	-append "console=ttyS0 quiet panic=-1 lodge.test=boot lodge.end=reboot" >"$tmp/err" 2>&1 &
-pid=$!
-reports()
-{
-	[ -f "$tmp/serial" ] || { echo 0; return; }
-	grep -c 'LODGE: done' "$tmp/serial" || true
-}
-while [ "$(reports)" -lt 2 ] && kill -0 $pid 2>/dev/null; do
-	sleep 0.5
-done
-kill -TERM $pid 2>/dev/null
-wait $pid
+vm=$!
+twice=yes
+wait_for "$tmp/serial" 'LODGE: done' 2 || twice=
+kill -TERM $vm 2>/dev/null
+wait $vm
 rc=$?
-[ "$(reports)" -ge 2 ] || {
+[ -n "$twice" ] || {
 	cat "$tmp/err"
 	tail -n 30 "$tmp/serial"
 	fail "the guest did not come up a second time"
