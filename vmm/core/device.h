@@ -90,9 +90,8 @@ struct device_class {
 	/* After a state load, to rebuild what is derived. -EINVAL with a sentence. */
 	int (*post_load)(struct device *d, struct err *e);
 	void (*pre_save)(struct device *d);
-	const void *ops; /* bus-specific table: struct pci_class_ops, ... */
-	const void
-		*family_ops; /* for functions that classes share: struct virtio_ops */
+	const void *ops;        /* bus-specific table: struct pci_class_ops, ... */
+	const void *family_ops; /* struct virtio_ops, of classes that share realize */
 	/* Buses this device offers (bridges, controllers), created before realize. */
 	const char *child_bus;
 };
