@@ -279,6 +279,8 @@ static bool devil_sees(struct vcpu *c, uint64_t taken)
 	return unit_wait(atomic_load(&mock(c)->taken) >= taken);
 }
 
+static uint64_t devil_asked;
+
 static void *devil(void *opaque)
 {
 	struct vcpu *c = opaque;
@@ -287,6 +289,7 @@ static void *devil(void *opaque)
 	/* Each request must be taken before the next one is made. */
 	unit_rounds (i, 20000) {
 		vcpu_request(c, 1);
+		devil_asked++;
 		ck_assert(devil_sees(c, i + 1)); /* or a wake-up was lost */
 		if (rand_r(&seed) % 64 == 0) {
 			usleep((unsigned)rand_r(&seed) % 200);
@@ -305,6 +308,7 @@ START_TEST(test_no_lost_wakeup)
 	vm_cont(vm);
 	pthread_create(&t, NULL, devil, c);
 	pthread_join(t, NULL);
+	ck_assert_uint_eq(mock(c)->taken, devil_asked);
 	wait_for(&mock(c)->halts, 2); /* it did sleep */
 	vm_stop(vm, RUN_PAUSED);
 	unmake(vm);
