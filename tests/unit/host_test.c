@@ -75,14 +75,6 @@ static void attach(struct chardev *c, struct front *f, bool monitor)
 	ck_assert_msg(chardev_attach(c, &cf, &e) == 0, "%s", e.text);
 }
 
-static void turns(unsigned n)
-{
-	while (n--) {
-		loop_turn(t_loop, false);
-		usleep(300);
-	}
-}
-
 static struct chardev *make(const char *text, const char *id)
 {
 	struct err e = ERR_INIT;
@@ -121,22 +113,12 @@ static int unix_connect(const char *path)
 	return fd;
 }
 
-/* Adds to what has come from a descriptor that does not block. */
-static size_t take(int fd, char *buf, size_t size, size_t *len)
-{
-	ssize_t n = read(fd, buf + *len, size - *len);
-
-	*len += n > 0 ? (size_t)n : 0;
-	return *len;
-}
-
 /* The next `len` bytes, or what there is of them. */
 static size_t read_turning(int fd, void *buf, size_t len)
 {
 	size_t n = 0;
 
-	ck_assert_int_eq(fcntl(fd, F_SETFL, O_NONBLOCK), 0);
-	(void)unit_wait_turning(t_loop, take(fd, buf, len, &n) == len);
+	(void)unit_wait_turning(t_loop, unit_take(fd, buf, len, &n) == len);
 	return n;
 }
 
@@ -177,7 +159,7 @@ START_TEST(test_unix_server)
 	c = make_server(path, &f);
 	ck_assert(!chardev_connected(c));
 	ck_assert_uint_eq(chardev_write(c, "lost", 4), 4);
-	turns(2);
+	unit_turns(t_loop, 2);
 	for (int round = 0; round < 3; round++) { /* clients come and go */
 		fd = unix_connect(path);
 		unit_await_turning(t_loop, f.opened == round + 1);
@@ -210,7 +192,7 @@ START_TEST(test_flow_control)
 	f.room = 0;
 	f.len = 0;
 	ck_assert_int_eq(send(fd, "x", 1, 0), 1);
-	turns(5);
+	unit_turns(t_loop, 5);
 	ck_assert_uint_eq(f.len, 0);
 	f.room = 16;
 	chardev_accept_input(c);

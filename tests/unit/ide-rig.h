@@ -17,6 +17,7 @@
 #include "devices/block/ide.h"
 #include "devices/bus/pci-host.h"
 #include "tests/qtest/harness.h"
+#include "tests/unit/wait.h"
 
 enum { RIG_PRD = 0x10000, RIG_DATA = 0x20000, RIG_BM = 0xc000, RIG_CMD = 0x1f0 };
 
@@ -86,9 +87,7 @@ static inline uint8_t rig_status(struct ide_rig *r)
 /* Turns the loop until the drive is not busy: the status then. */
 static inline uint8_t rig_wait(struct ide_rig *r)
 {
-	while (rig_status(r) & IDE_BSY) {
-		loop_turn(r->h->vm->loop, true);
-	}
+	(void)unit_wait_turning(r->h->vm->loop, !(rig_status(r) & IDE_BSY));
 	return rig_status(r);
 }
 

@@ -240,13 +240,6 @@ static void sock_ready(void *opaque, int fd, unsigned revents)
 	}
 }
 
-static void turns(struct loop *l, int n)
-{
-	while (n--) {
-		loop_turn(l, false);
-	}
-}
-
 START_TEST(test_watches)
 {
 	struct loop *l = make(_i);
@@ -255,22 +248,22 @@ START_TEST(test_watches)
 
 	ck_assert(!socketpair(AF_UNIX, SOCK_STREAM, 0, fd));
 	s.w = loop_watch_new(l, fd[0], POLLIN, sock_ready, &s);
-	turns(l, 3);
+	unit_turns(l, 3);
 	ck_assert_int_eq(s.calls, 0);
 	ck_assert_int_eq(write(fd[1], "abc", 3), 3);
 	loop_turn(l, true);
 	unit_await_turning(l, s.calls >= 2); /* level-triggered */
 	s.calls = 0;
 	loop_watch_set(s.w, 0);
-	turns(l, 4);
+	unit_turns(l, 4);
 	ck_assert_int_le(s.calls, 1); /* one may have been on its way */
 	s.calls = 0;
-	turns(l, 4);
+	unit_turns(l, 4);
 	ck_assert_int_eq(s.calls, 0);
 	s.drain = true;
 	loop_watch_set(s.w, POLLIN);
 	unit_await_turning(l, s.calls);
-	turns(l, 3);
+	unit_turns(l, 3);
 	ck_assert_int_eq(s.calls, 1);
 	ck_assert_str_eq(s.buf, "abc");
 	loop_watch_free(s.w);
@@ -295,7 +288,7 @@ START_TEST(test_watch_free_inside)
 	ck_assert_int_eq(write(p[1], "x", 1), 1);
 	ck_assert_int_eq(write(q[1], "x", 1), 1);
 	unit_await_turning(l, a.calls + b.calls);
-	turns(l, 10);
+	unit_turns(l, 10);
 	ck_assert_int_eq(a.calls + b.calls, 1);
 	for (int i = 0; i < 2; i++) {
 		close(p[i]);
@@ -411,10 +404,10 @@ START_TEST(test_watch_refused)
 
 	ck_assert(log >= 0 && dup2(log, 2) == 2);
 	l = refused(_i, &s, fd, EBADF, 1);
-	turns(l, 5);
+	unit_turns(l, 5);
 	loop_watch_set(s.w, 0);
 	loop_watch_set(s.w, POLLIN); /* it is not tried again */
-	turns(l, 5);
+	unit_turns(l, 5);
 	ck_assert_int_eq(dup2(was, 2), 2);
 	ck_assert_int_eq(s.calls, 0);
 	ck_assert_int_eq(s.errors, 1);
@@ -446,7 +439,7 @@ START_TEST(test_watch_of_ended_thread)
 	s.w = loop_watch_new(s.l, fd[0], 0, lost_ready, &s);
 	pthread_create(&t, NULL, arm_and_end, &s);
 	pthread_join(t, NULL);
-	turns(s.l, 3);
+	unit_turns(s.l, 3);
 	ck_assert_int_eq(write(fd[1], "x", 1), 1);
 	unit_await_turning(s.l, s.calls);
 	ck_assert_int_eq(s.errors, 0);
@@ -726,7 +719,7 @@ START_TEST(test_virtual_clock)
 	timer_mod(a.t, 2000);
 	timer_mod(b.t, 1000);
 	ck_assert_uint_eq(clock_vm_next_deadline(), 1000);
-	turns(l, 3);
+	unit_turns(l, 3);
 	ck_assert_str_eq(tick_log, "");
 	clock_step(1500);
 	ck_assert_str_eq(tick_log, "b");

@@ -38,15 +38,6 @@ static void qtest_connect(void)
 	harness_settle(qh);
 }
 
-/* Adds what has come. True: it is a line. */
-static bool qtest_take(char *buf, size_t size, size_t *len)
-{
-	ssize_t n = recv(qfd, buf + *len, size - *len, MSG_DONTWAIT);
-
-	*len += n > 0 ? (size_t)n : 0;
-	return *len && buf[*len - 1] == '\n';
-}
-
 /* Sends a line and returns the answer, without its newline. */
 static const char *qtest_ask(const char *line)
 {
@@ -54,7 +45,8 @@ static const char *qtest_ask(const char *line)
 	size_t len = 0;
 
 	ck_assert_int_eq(write(qfd, line, strlen(line)), (ssize_t)strlen(line));
-	unit_await_turning(qh->vm->loop, qtest_take(buf, sizeof(buf), &len));
+	unit_await_turning(qh->vm->loop, unit_take(qfd, buf, sizeof(buf), &len) &&
+	                                         buf[len - 1] == '\n');
 	buf[len - 1] = 0;
 	return buf;
 }

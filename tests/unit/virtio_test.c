@@ -363,14 +363,6 @@ static void wr(unsigned off, uint32_t v)
 	aspace_write(&t_vm->mem, MMIO + off, v, 4);
 }
 
-static void turns(unsigned n)
-{
-	while (n--) {
-		loop_turn(t_loop, false);
-		usleep(200);
-	}
-}
-
 static void drv_queue(unsigned q, unsigned size, gpa_t base)
 {
 	wr(0x30, q);
@@ -413,7 +405,7 @@ static void drv_init(uint64_t features, unsigned n_queues, unsigned size)
 		drv_queue(i, size, i * 0x10000);
 	}
 	wr(0x70, 15);
-	turns(2);
+	unit_turns(t_loop, 2);
 }
 
 static char t_path[64];
@@ -579,7 +571,7 @@ START_TEST(test_blk_reset_in_flight)
 		wr(0x70, 0);
 		ck_assert_uint_eq(rd(0x70), 0);
 		memset(g(DATA), 0x77, 0x20000);
-		turns(3);
+		unit_turns(t_loop, 3);
 		ck_assert_uint_eq(*g(DATA + 0x1000), 0x77);
 		ck_assert_uint_eq(*g(DATA + 0x800), 0x77);
 	}
@@ -815,7 +807,7 @@ static void pci_start(bool msix)
 	b4wr(22, 1, 2);
 	ck_assert_uint_eq(b4rd(24, 2), 0);
 	b4wr(20, 15, 1);
-	turns(2);
+	unit_turns(t_loop, 2);
 }
 
 static void pci_read_sector(void)
@@ -830,7 +822,7 @@ static void pci_read_sector(void)
 	avail(8, 0);
 	b4wr(0x3000, 0, 2);
 	unit_await_turning(t_loop, used_idx() != was);
-	turns(1);
+	unit_turns(t_loop, 1);
 	ck_assert_uint_eq(*g(DATA + 0x800), 0);
 }
 

@@ -7,6 +7,7 @@
 #ifndef LODGE_TESTS_WAIT_H
 #define LODGE_TESTS_WAIT_H
 
+#include <poll.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -58,6 +59,25 @@ static inline bool unit_wait_on(uint64_t since_ns, unsigned *looks)
 	})
 #define unit_wait(cond)            unit_wait_doing((void)0, cond)
 #define unit_wait_turning(l, cond) unit_wait_doing(loop_turn((l), false), cond)
+
+/* Some turns, for what would not be right if it happened. */
+#define unit_turns(l, n)                                                               \
+	do {                                                                           \
+		for (unsigned unit_i_ = 0; unit_i_ < (n); unit_i_++) {                 \
+			loop_turn((l), false);                                         \
+			usleep(200);                                                   \
+		}                                                                      \
+	} while (0)
+
+/* Adds to the *len bytes in buf what has come from fd, without waiting: the new *len. */
+static inline size_t unit_take(int fd, void *buf, size_t size, size_t *len)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	ssize_t n = poll(&p, 1, 0) == 1 ? read(fd, (char *)buf + *len, size - *len) : 0;
+
+	*len += n > 0 ? (size_t)n : 0;
+	return *len;
+}
 
 /* Rounds of a race: `n` of them, or what goes in UNIT_ROUNDS_S, because each may have to wait
  * for the other side to be scheduled. `i` counts from 0. */
