@@ -239,6 +239,24 @@ START_TEST(test_others_look_on)
 }
 END_TEST
 
+static bool all_written(const uint64_t *out)
+{
+	for (unsigned i = 0; i < RAM / GV_PAGE / 64; i++) {
+		if (out[i] != UINT64_MAX) {
+			return false;
+		}
+	}
+	return true;
+}
+
+static void look(struct dirty_log *d, uint64_t *out)
+{
+	struct err e = ERR_INIT;
+
+	ck_assert_msg(dirty_log_collect(gv.vm, &e) >= 0, "%s", e.text);
+	dirty_log_take(d, gv.ram->ram_off, RAM, out);
+}
+
 /* What one wrote that is gone is in the log all the same, and one that comes while it runs
  * is watched from its first instruction on. */
 START_TEST(test_dirty_log)
@@ -261,12 +279,14 @@ START_TEST(test_dirty_log)
 		ck_assert_msg(gv_wait(get(STARTS) == n), "%s: no start", w->name);
 		check_moves(RUNS, "the new vCPU does not run", w->name);
 		vm_unplug_vcpu(c);
-		ck_assert_msg(dirty_log_collect(gv.vm, &e) >= 0, "%s", e.text);
-		dirty_log_take(&d, gv.ram->ram_off, RAM, out);
+		look(&d, out);
 		ck_assert_msg(out[0] >> PAGE & 1, "%s: page lost in round %u", w->name,
 		              n);
-		ck_assert_msg(dirty_log_collect(gv.vm, &e) >= 0, "%s", e.text);
-		dirty_log_take(&d, gv.ram->ram_off, RAM, out);
+		/* Where KVM has overrun a ring, all memory counts as written (kvm/dirty.c):
+		 * that says nothing about one page, so look again. */
+		look(&d, out);
+		ck_assert_msg(unit_wait_doing(look(&d, out), !all_written(out)),
+		              "%s: always all memory", w->name);
 		ck_assert_msg(!(out[0] >> PAGE & 1), "%s: written by nobody", w->name);
 	}
 	dirty_log_stop(&d);
